@@ -1,0 +1,168 @@
+"""The C interface of src_c/include/cnn_core.h.  The only `cdef extern` of the package."""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+cdef extern from "cnn_ext.h" nogil:
+    enum:
+        CNN_MAX_DIM
+        CNN_MAX_SLOT
+        CNN_MAX_COEF
+        CNN_MAX_GRAD
+        CNN_LINE
+        CNN_F32
+        CNN_F64
+        CNN_I32
+        CNN_U8
+        CNN_WHOLE
+        CNN_ROWS
+        CNN_UNITS
+
+    ctypedef enum cnn_status:
+        CNN_OK
+        CNN_ERR_TOO_LARGE
+        CNN_ERR_LABEL_RANGE
+        CNN_ERR_INDEX_RANGE
+        CNN_ERR_NOT_FINITE
+        CNN_ERR_CALLBACK
+
+    ctypedef struct cnn_fault:
+        int32_t step
+        int64_t index
+        double value
+
+    ctypedef struct cnn_tensor:
+        void *data
+        int64_t size
+        int64_t stride
+        int64_t dim[6]
+        int32_t n_dim
+        int32_t dtype
+
+    ctypedef union cnn_attr:
+        double f
+        int64_t i
+
+    ctypedef struct cnn_step
+    ctypedef struct cnn_call:
+        const cnn_step *step
+        int64_t begin
+        int64_t end
+        int64_t n_row
+        uint64_t seed
+        int64_t counter
+        void *scratch
+        cnn_fault *fault
+
+    ctypedef cnn_status (*cnn_kernel)(const cnn_call *) noexcept nogil
+
+    ctypedef struct cnn_step:
+        cnn_kernel kernel
+        const cnn_tensor **operand
+        const cnn_attr *attr
+        const void *user
+        int64_t n_unit
+        int32_t n_operand
+        int32_t split
+        int32_t accumulate
+        int32_t wrt
+
+    ctypedef struct cnn_blas:
+        void *gemm_f32
+        void *gemm_f64
+
+    ctypedef struct cnn_op:
+        const char *name
+        cnn_kernel forward[2]
+        cnn_kernel grad[4][2]
+        cnn_kernel fused_loss[2]
+        void (*map[2])(int64_t n, const void *x, void *y, const cnn_attr *attr) noexcept nogil
+
+    ctypedef struct cnn_range:
+        int64_t begin
+        int64_t end
+        double weight_decay
+
+    ctypedef struct cnn_optim:
+        const char *name
+        int32_t n_slot
+
+    ctypedef struct cnn_source:
+        const void *data
+        int32_t dtype
+        double scale
+        double shift
+        const cnn_tensor *target
+
+    ctypedef struct cnn_run:
+        const cnn_step *step
+        int32_t first
+        int32_t last
+        int64_t n_row
+        uint64_t seed
+        int64_t counter
+        void *scratch
+        int32_t check_finite
+
+    ctypedef struct cnn_learner:
+        const cnn_optim *optim
+        int32_t dtype
+        int32_t n_range
+        const cnn_range *range
+        const double *hyper
+        double *state
+        double clip_norm
+        double clip_value
+        int64_t n_param
+        void *param
+        void *grad
+        void *slot[4]
+
+    ctypedef struct cnn_chunk:
+        cnn_run run
+        const cnn_source *source
+        int32_t n_source
+        const int64_t *index
+        int64_t first_row
+        int64_t n_total
+        int64_t batch
+        const cnn_learner *learner
+        const double *lr
+        const cnn_tensor *loss
+        const double *total
+        double loss_sum
+        double weight_sum
+        double last_loss
+        int64_t done
+
+    ctypedef struct cnn_product:
+        int64_t m
+        int64_t n
+        int64_t k
+        const void *a
+        const void *b
+        const void *bias
+        void *c
+        int64_t lda
+        int64_t ldb
+        int64_t ldc
+        int32_t trans_a
+        int32_t trans_b
+        int32_t accumulate
+        int32_t relu
+
+    ctypedef cnn_status (*cnn_gemm_fn)(const cnn_product *, void *) noexcept nogil
+
+    ctypedef struct cnn_api:
+        const char *simd
+        const cnn_op *(*find_op)(const char *name) noexcept nogil
+        const cnn_optim *(*find_optim)(const char *name) noexcept nogil
+        const char *(*op_name)(int32_t i) noexcept nogil
+        cnn_status (*run)(const cnn_run *run, cnn_fault *fault) noexcept nogil
+        cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
+        void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil
+        void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
+        cnn_gemm_fn gemm[2]
+        int64_t scratch_bytes
+
+    const cnn_api *cnn_get_api(const char *simd)
+    const char *cnn_simd_name(int32_t i)
+    void cnn_set_blas(const cnn_blas *blas, int32_t gemm_mode)

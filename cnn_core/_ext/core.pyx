@@ -1,0 +1,118 @@
+"""The C core itself: the instruction set chosen at import, BLAS, and errors."""
+import ctypes
+import os
+import sys
+from importlib.util import find_spec
+
+from libc.stdint cimport int64_t, uintptr_t
+
+from cnn_core._ext cimport capi
+
+from cnn_core.errors import CnnCoreError, DataError, LabelError, OptionError, ShapeError
+
+cdef const capi.cnn_api *_api = NULL
+cdef bint _blas_loaded = False
+
+GEMM_MODES = ("auto", "own", "blas")
+
+
+cdef const capi.cnn_api *api() noexcept nogil:
+    return _api
+
+
+def simd_names():
+    """Return the instruction sets that this build has and this CPU supports, best last."""
+    cdef int i = 0
+    names = []
+    while capi.cnn_simd_name(i) != NULL:
+        if capi.cnn_get_api(capi.cnn_simd_name(i)) != NULL:
+            names.append(capi.cnn_simd_name(i).decode())
+        i += 1
+    return names
+
+
+def simd():
+    """Return the name of the instruction set in use."""
+    return _api.simd.decode()
+
+
+def operation_names():
+    """Return the names of all operations that have a C kernel."""
+    cdef int i = 0
+    names = []
+    while _api.op_name(i) != NULL:
+        names.append(_api.op_name(i).decode())
+        i += 1
+    return names
+
+
+def _choice(variable, known, default):
+    value = os.environ.get(variable, "") or default
+    if value not in known:
+        raise OptionError(f"{variable}: need one of {', '.join(known)}; got {value!r}")
+    return value
+
+
+def _choose_simd():
+    global _api
+    names = simd_names()
+    _api = capi.cnn_get_api(_choice("CNN_CORE_SIMD", names, names[len(names) - 1]).encode())
+
+
+_choose_simd()
+_GEMM_MODE = GEMM_MODES.index(_choice("CNN_CORE_GEMM", GEMM_MODES, "auto"))
+
+
+def blas_path():
+    """Return the path of the BLAS library, that of the package scipy-openblas32."""
+    spec = find_spec("scipy_openblas32")
+    if spec is None:
+        raise ImportError("cnn_core needs the package scipy-openblas32: pip install scipy-openblas32")
+    # The package is not imported: that would start a pool of BLAS threads.
+    folder = os.path.join(spec.submodule_search_locations[0], "lib")
+    suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+    names = [n for n in os.listdir(folder) if n.startswith("libscipy_openblas") and suffix in n]
+    if not names:
+        raise ImportError(f"cnn_core: need libscipy_openblas*{suffix} in {folder}; got none")
+    return os.path.join(folder, sorted(names)[0])
+
+
+cdef int need_blas() except -1:
+    """Load BLAS before its first use, on one thread: parallel work has its own threads."""
+    global _blas_loaded
+    cdef capi.cnn_blas table
+    if _blas_loaded:
+        return 0
+    before = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        library = ctypes.CDLL(blas_path())
+    finally:
+        if before is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = before
+    library.scipy_openblas_set_num_threads(1)
+    address = lambda f: ctypes.cast(f, ctypes.c_void_p).value
+    table.gemm_f32 = <void *> <uintptr_t> address(library.scipy_cblas_sgemm)
+    table.gemm_f64 = <void *> <uintptr_t> address(library.scipy_cblas_dgemm)
+    capi.cnn_set_blas(&table, _GEMM_MODE)
+    _blas_loaded = True
+    return 0
+
+
+cdef int raise_for(capi.cnn_status status, str who, const capi.cnn_fault *fault,
+                   int64_t n_class) except -1:
+    """Raise the exception that a C status stands for; ``who`` is the node's name."""
+    if status == capi.CNN_OK:
+        return 0
+    if status == capi.CNN_ERR_LABEL_RANGE:
+        raise LabelError(f"{who}: need labels from 0 to {n_class - 1}; got {int(fault.value)} "
+                         f"at row {fault.index} of the batch")
+    if status == capi.CNN_ERR_INDEX_RANGE:
+        raise LabelError(f"{who}: index {int(fault.value)} at position {fault.index} is out of range")
+    if status == capi.CNN_ERR_NOT_FINITE:
+        raise DataError(f"{who}: made {fault.value} at element {fault.index}; its inputs were finite")
+    if status == capi.CNN_ERR_TOO_LARGE:
+        raise ShapeError(f"{who}: need matrix dimensions below 2**31; got a larger one")
+    raise CnnCoreError(f"{who}: the C core returned status {<int> status}")

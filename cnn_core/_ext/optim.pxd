@@ -1,0 +1,10 @@
+from libc.stdint cimport int64_t
+
+from cnn_core._ext cimport capi
+
+cdef class Learner:
+    cdef capi.cnn_learner c
+    cdef double hyper[16]
+    cdef capi.cnn_range *ranges
+    cdef list keep
+    cdef _set_ranges(self, str kernel, ranges, int64_t n)

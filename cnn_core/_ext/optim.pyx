@@ -1,0 +1,82 @@
+"""Learner: an optimizer bound to flat buffers, as the C core sees it."""
+import numpy as np
+
+from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+
+from cnn_core._ext cimport capi
+from cnn_core._ext.core cimport api
+
+from cnn_core.errors import CnnCoreError, DtypeError, ShapeError
+
+
+cdef uintptr_t _address(array, dtype, int64_t n, str who) except 0:
+    """Return where a flat buffer starts, after checking all that C relies on."""
+    if array.dtype != dtype:
+        raise DtypeError(f"{who}: need dtype {dtype}; got {array.dtype}")
+    if array.ndim != 1 or array.shape[0] != n or not array.flags.c_contiguous:
+        raise ShapeError(f"{who}: need a contiguous array of {n} elements; got shape {array.shape}")
+    if not array.flags.writeable:
+        raise CnnCoreError(f"{who}: need a writable array; got a read-only one")
+    return array.ctypes.data
+
+
+cdef class Learner:
+    """The optimizer ``kernel`` over ``value``, ``grad`` and its state buffers ``slots``.
+
+    ``hyper`` are its options in the order of its C file, ``scalars`` 4 float64 that live from
+    step to step, ``ranges`` an (n, 3) array of begin, end, weight decay.  ``clip_norm`` and
+    ``clip_value`` are 0 when off.  The arrays stay in use as long as the learner.
+    """
+
+    def __cinit__(self, str kernel, value, grad, slots, scalars, hyper, ranges,
+                  double clip_norm=0.0, double clip_value=0.0):
+        cdef int64_t n = value.shape[0]
+        cdef int i
+        self.c.optim = api().find_optim(kernel.encode())
+        if self.c.optim == NULL:
+            raise CnnCoreError(f"optimizer: no C kernel named {kernel!r}")
+        self.c.dtype = capi.CNN_F32 if value.dtype == np.float32 else capi.CNN_F64
+        dtype = np.float32 if self.c.dtype == capi.CNN_F32 else np.float64
+        self.keep = [value, grad, list(slots), scalars]
+        self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
+        self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
+        for i, slot in enumerate(slots):
+            self.c.slot[i] = <void *> _address(slot, dtype, n, f"{kernel}: slot {i}")
+        self.c.state = <double *> _address(scalars, np.float64, capi.CNN_MAX_SLOT, f"{kernel}: scalars")
+        if len(hyper) > 16:
+            raise CnnCoreError(f"{kernel}: need at most 16 options; got {len(hyper)}")
+        for i, option in enumerate(hyper):
+            self.hyper[i] = option
+        self.c.hyper = self.hyper
+        self._set_ranges(kernel, np.asarray(ranges, np.float64).reshape(-1, 3), n)
+        self.c.clip_norm, self.c.clip_value, self.c.n_param = clip_norm, clip_value, n
+
+    cdef _set_ranges(self, str kernel, ranges, int64_t n):
+        cdef int i
+        self.ranges = <capi.cnn_range *> malloc(max(len(ranges), 1) * sizeof(capi.cnn_range))
+        if self.ranges == NULL:
+            raise MemoryError(f"{kernel}: no memory for {len(ranges)} ranges")
+        end = 0
+        for i, (first, last, decay) in enumerate(ranges.tolist()):
+            if not end <= first <= last <= n:
+                raise ShapeError(f"{kernel}: need rising ranges within [0, {n}]; got {ranges.tolist()}")
+            end = last
+            self.ranges[i].begin, self.ranges[i].end = <int64_t> first, <int64_t> last
+            self.ranges[i].weight_decay = decay
+        self.c.range, self.c.n_range = self.ranges, len(ranges)
+
+    def __dealloc__(self):
+        free(self.ranges)
+
+    def learn(self, double lr, int64_t step):
+        """Clip and update once.  ``step`` counts from 1."""
+        with nogil:
+            api().learn(&self.c, lr, step)
+
+
+def apply_update(kernel, value, grad, slots, scalars, hyper, lr, step, ranges,
+                 clip_norm=0.0, clip_value=0.0):
+    """Make one update of ``value`` from ``grad``: see `Learner` for the arguments."""
+    Learner(kernel, value, grad, slots, scalars, hyper, ranges, clip_norm or 0.0,
+            clip_value or 0.0).learn(lr, step)

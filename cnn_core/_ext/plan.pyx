@@ -1,0 +1,246 @@
+"""Plan: a compiled graph as the C core runs it, flat tables of tensors and steps."""
+import numpy as np
+
+cimport cython
+from cpython.pythread cimport (
+    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
+    PyThread_release_lock, PyThread_type_lock,
+)
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from cnn_core._ext cimport capi
+from cnn_core._ext.core cimport api, need_blas, raise_for
+from cnn_core._ext.optim cimport Learner
+
+from cnn_core.errors import CnnCoreError, DtypeError, StateError
+
+FORWARD, FUSED_LOSS = -1, -2        # values of a step's `which`; else the number of an input
+
+cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
+                     "uint8": capi.CNN_U8}
+
+
+cdef void *_calloc(size_t n, size_t size) except NULL:
+    cdef void *memory = calloc(n if n else 1, size)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {n} entries of {size} bytes")
+    return memory
+
+
+@cython.final
+cdef class Plan:
+    """The tables of a program.
+
+    ``tensors`` is a list of (address, dtype name, batched, shape), where a batched shape has
+    the maximal number of rows first; ``steps`` a list of (operation, which, dtype, operands,
+    attrs, split, n_unit, accumulate, activation, label).  ``keep`` holds the arrays that the
+    addresses point into.  One run at a time: a second thread waits.
+    """
+
+    cdef capi.cnn_tensor *_tensor
+    cdef capi.cnn_step *_step
+    cdef const capi.cnn_tensor **_operand
+    cdef capi.cnn_attr *_attr
+    cdef void *_scratch_memory
+    cdef void *_scratch
+    cdef int32_t _n_step, _n_tensor
+    cdef PyThread_type_lock _lock
+    cdef long _owner
+    cdef object _keep
+    cdef readonly list labels
+
+    def __cinit__(self, list tensors, list steps, keep):
+        cdef int64_t n_operand = 0, n_attr = 0
+        for step in steps:
+            n_operand += len(step[3])
+            n_attr += len(step[4])
+        self._tensor = <capi.cnn_tensor *> _calloc(len(tensors), sizeof(capi.cnn_tensor))
+        self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
+        self._operand = <const capi.cnn_tensor **> _calloc(n_operand, sizeof(void *))
+        self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
+        self._scratch_memory = _calloc(api().scratch_bytes + capi.CNN_LINE, 1)
+        self._scratch = <void *> ((<uintptr_t> self._scratch_memory + capi.CNN_LINE - 1)
+                                  & ~(<uintptr_t> capi.CNN_LINE - 1))
+        self._lock = PyThread_allocate_lock()
+        if self._lock == NULL:
+            raise MemoryError("no memory for a lock")
+        self._keep, self.labels = keep, []
+        need_blas()
+        for address, dtype, batched, shape in tensors:
+            self._add_tensor(address, dtype, batched, shape)
+        n_operand = n_attr = 0
+        for step in steps:
+            op, which, real, operands, attrs, split, n_unit, accumulate, activation, label = step
+            self._add_step(n_operand, n_attr, op, which, real, operands, attrs, split, n_unit,
+                           accumulate, activation, label)
+            n_operand += len(step[3])
+            n_attr += len(step[4])
+
+    def __dealloc__(self):
+        free(self._tensor)
+        free(self._step)
+        free(self._operand)
+        free(self._attr)
+        free(self._scratch_memory)
+        if self._lock != NULL:
+            PyThread_free_lock(self._lock)
+
+    cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):
+        cdef capi.cnn_tensor *t = &self._tensor[self._n_tensor]
+        cdef int i
+        t.data, t.dtype, t.n_dim, t.size = <void *> address, _DTYPES[dtype], len(shape), 1
+        for i in range(capi.CNN_MAX_DIM):
+            t.dim[i] = shape[i] if i < t.n_dim else 1
+            if i >= <int> batched:
+                t.size *= t.dim[i]
+        t.stride = t.size if batched else 0
+        self._n_tensor += 1
+
+    cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
+                   tuple operands, tuple attrs, int split, int64_t n_unit, bint accumulate,
+                   str activation, str label):
+        cdef capi.cnn_step *s = &self._step[self._n_step]
+        cdef const capi.cnn_op *found = api().find_op(op.encode())
+        cdef int i, last = 0
+        if found == NULL:
+            raise CnnCoreError(f"{label}: no C kernel named {op!r}")
+        s.wrt = max(which, 0)
+        if which == FORWARD:
+            s.kernel = found.forward[dtype]
+        elif which == FUSED_LOSS:
+            s.kernel = found.fused_loss[dtype]
+        else:
+            while last + 1 < capi.CNN_MAX_GRAD and found.grad[last + 1][0] != NULL:
+                last += 1
+            s.kernel = found.grad[min(which, last)][dtype]
+        if s.kernel == NULL:
+            raise CnnCoreError(f"{label}: the operation {op!r} has no kernel for step {which}")
+        s.n_operand, s.split, s.n_unit, s.accumulate = len(operands), split, n_unit, accumulate
+        s.operand = self._operand + first_operand
+        for i in range(s.n_operand):
+            self._operand[first_operand + i] = &self._tensor[operands[i]]
+        s.attr = self._attr + first_attr
+        for i in range(len(attrs)):
+            if isinstance(attrs[i], float):
+                self._attr[first_attr + i].f = attrs[i]
+            else:
+                self._attr[first_attr + i].i = attrs[i]
+        if activation is not None:
+            s.user = api().find_op(activation.encode())
+        self.labels.append(label)
+        self._n_step += 1
+
+    cdef int _enter(self) except -1:
+        """Become the only thread that uses the tables; wait for another one to leave."""
+        if not PyThread_acquire_lock(self._lock, 0):
+            if self._owner == <long> PyThread_get_thread_ident():
+                raise StateError("a program was called from within its own run, by a gate or callback")
+            with nogil:
+                PyThread_acquire_lock(self._lock, 1)
+        self._owner = <long> PyThread_get_thread_ident()
+        return 0
+
+    cdef void _leave(self) noexcept:
+        self._owner = 0
+        PyThread_release_lock(self._lock)
+
+    cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
+        cdef const capi.cnn_step *s = &self._step[fault.step]
+        return raise_for(status, self.labels[fault.step], fault, s.operand[0].size)
+
+    @property
+    def n_steps(self):
+        return self._n_step
+
+    def bind(self, int32_t tensor, uintptr_t address):
+        """Let a tensor's data start at ``address``, which the caller keeps alive."""
+        if not 0 <= tensor < self._n_tensor:
+            raise IndexError(f"need a tensor in [0, {self._n_tensor}); got {tensor}")
+        self._enter()
+        self._tensor[tensor].data = <void *> address
+        self._leave()
+
+    def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,
+            bint check_finite=False):
+        """Run the steps ``first <= s < last`` over ``n_row`` rows."""
+        cdef capi.cnn_fault fault
+        cdef capi.cnn_run run
+        cdef capi.cnn_status status
+        if not 0 <= first <= last <= self._n_step:
+            raise IndexError(f"need steps within [0, {self._n_step}]; got [{first}, {last})")
+        memset(&fault, 0, sizeof(fault))
+        self._enter()
+        run.step, run.first, run.last, run.n_row = self._step, first, last, n_row
+        run.seed, run.counter, run.check_finite = seed, counter, check_finite
+        run.scratch = self._scratch
+        with nogil:
+            status = api().run(&run, &fault)
+        self._leave()
+        if status != capi.CNN_OK:
+            self._raise(status, &fault)
+
+    cdef capi.cnn_source *_sources(self, list sources) except NULL:
+        """Build the table of (tensor, address, dtype name, scale, shift); the caller frees it."""
+        cdef capi.cnn_source *table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
+        cdef int i
+        for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
+            if dtype not in _DTYPES:
+                free(table)
+                raise DtypeError(f"need a source of dtype {', '.join(_DTYPES)}; got {dtype}")
+            table[i].target = &self._tensor[<int> tensor]
+            table[i].data = <const void *> <uintptr_t> address
+            table[i].dtype, table[i].scale, table[i].shift = _DTYPES[dtype], scale, shift
+        return table
+
+    def gather(self, list sources, int64_t first_row, int64_t n_row):
+        """Copy rows ``first_row ...`` of every source into its tensor, converted."""
+        cdef capi.cnn_source *table = self._sources(sources)
+        cdef int i
+        self._enter()
+        for i in range(len(sources)):
+            api().gather(&table[i], NULL, first_row, n_row)
+        self._leave()
+        free(table)
+
+    def train(self, int32_t n_step, list sources, const int64_t[::1] index, int64_t first_row,
+              int64_t n_total, int64_t batch, int32_t loss, int32_t total, Learner learner,
+              const double[::1] lr, uint64_t seed, int64_t counter, bint check_finite=False):
+        """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
+
+        ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
+        none).  Returns (steps done, sum of w l, sum of w, last loss, error or None); the steps
+        before an error are done, the one that failed has changed no parameter.
+        """
+        cdef capi.cnn_chunk chunk
+        cdef capi.cnn_fault fault
+        cdef capi.cnn_status status
+        cdef capi.cnn_source *table = self._sources(sources)
+        memset(&chunk, 0, sizeof(chunk))
+        memset(&fault, 0, sizeof(fault))
+        error = None
+        self._enter()
+        chunk.run.step, chunk.run.last, chunk.run.scratch = self._step, n_step, self._scratch
+        chunk.run.seed, chunk.run.counter = seed, counter
+        chunk.run.check_finite = check_finite
+        chunk.source, chunk.n_source = table, len(sources)
+        if index is not None:
+            chunk.index = &index[0]
+        chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
+        chunk.lr = &lr[0]
+        chunk.loss = &self._tensor[loss]
+        if total >= 0:
+            chunk.total = <const double *> self._tensor[total].data
+        if learner is not None:
+            chunk.learner = &learner.c
+        with nogil:
+            status = api().train(&chunk, &fault)
+        self._leave()
+        free(table)
+        if status != capi.CNN_OK:
+            try:
+                self._raise(status, &fault)
+            except CnnCoreError as raised:
+                error = raised
+        return chunk.done, chunk.loss_sum, chunk.weight_sum, chunk.last_loss, error

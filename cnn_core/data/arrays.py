@@ -1,0 +1,136 @@
+"""The door for features: what a caller's array must be, and the one conversion it may get."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_core.errors import DataError, DtypeError, ShapeError
+
+_KEPT = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8))
+_BLOCK = 1 << 15  # elements looked at together: a block and its mask stay in the first caches
+
+
+class Features(NamedTuple):
+    """An array that the C core can gather rows from.
+
+    ``array`` is (N, *row_shape), C-contiguous and aligned, float32, float64 or uint8.
+    ``needs_conversion`` tells whether its dtype differs from the one asked for, so that rows
+    are converted as they are copied; without it they may be used where they lie.
+    """
+
+    array: np.ndarray
+    needs_conversion: bool
+
+
+def as_features(
+    x: Any, row_shape: tuple[int, ...], *, who: str, name: str = "x", dtype: Any = np.float32
+) -> Features:
+    """Return ``x`` (N, *row_shape), N > 0, in a layout and dtype that the C core reads.
+
+    Parameters
+    ----------
+    x
+        An array, or what `numpy.asarray` takes.  float32, float64 and uint8 stay as they are
+        if C-contiguous (a memory-mapped array is then neither read nor copied); in any other
+        layout they are copied once.  bool, other integers and float16 are converted to
+        ``dtype`` once.
+    row_shape
+        The shape of one row, such as (784,).
+    who, name
+        The caller and its argument, for messages.
+    dtype
+        float32 or float64, the dtype of the net.
+
+    Raises
+    ------
+    DtypeError
+        Complex, object, string, date, extended-precision or masked elements.
+    ShapeError
+        No rows, or rows of another shape.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> array, needs_conversion = as_features([[1, 2], [3, 4]], (2,), who="fit")
+    >>> array.dtype, needs_conversion
+    (dtype('float32'), False)
+    """
+    row_shape, dtype = tuple(row_shape), np.dtype(dtype)
+    array = as_numbers(x, who=who, name=name)
+    if array.shape[1:] != row_shape or array.ndim == 0:
+        raise ShapeError(_wrong_rows(array.shape, row_shape, who, name))
+    if array.size == 0:
+        raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
+    array = to_kept_dtype(array, dtype)
+    return Features(array, array.dtype != dtype)
+
+
+def as_numbers(x: Any, *, who: str, name: str) -> np.ndarray:
+    """Return ``x`` as an array of real numbers; no copy of what already is one.
+
+    Raises `DtypeError` for elements that are no real numbers, `ShapeError` for ragged lists.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise DtypeError(f"{who}: need {name} without a mask; got a masked array: fill it first")
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(f"{who}: need {name} with rows of equal length; got {error}") from error
+    except (TypeError, RuntimeError) as error:
+        raise DtypeError(f"{who}: need {name} as an array of real numbers; got {error}") from error
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        hint = f"; convert with {name}.astype(numpy.float64)" if array.dtype.kind == "f" else ""
+        raise DtypeError(
+            f"{who}: need {name} of real numbers (floating-point, integer or bool); "
+            f"got dtype {array.dtype} in {type(x).__name__}{hint}"
+        )
+    return array
+
+
+def to_kept_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return float32, float64 and uint8 in the machine's byte order, all else as ``dtype``.
+
+    The result is C-contiguous and aligned; an array that is all of this comes back as it is.
+    """
+    native = array.dtype.newbyteorder("=")
+    return np.require(array, native if native in _KEPT else dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def check_lengths(who: str, **lengths: int) -> None:
+    """Raise `ShapeError` unless all ``lengths``, given by the arrays' names, are equal."""
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{name} {n}" for name, n in lengths.items())
+        raise ShapeError(f"{who}: need the same number of rows in each; got {got}")
+
+
+def check_finite(x: np.ndarray, name: str, *, who: str = "check_finite") -> None:
+    """Raise `DataError` that names the first row and column of ``x`` with NaN or infinity.
+
+    ``x`` (N, ...) is looked at block by block: of a memory-mapped array only one block is in
+    memory at a time.  Integers pass unread.
+    """
+    if x.dtype.kind != "f" or x.size == 0:
+        return
+    rows = max(1, _BLOCK * len(x) // x.size)
+    for begin in range(0, len(x), rows):
+        block = x[begin : begin + rows]
+        fine = np.isfinite(block)
+        if not fine.all():
+            row, *at = (int(i) for i in np.argwhere(~fine)[0])
+            where = "" if not at else f", column {at[0] if len(at) == 1 else tuple(at)}"
+            raise DataError(
+                f"{who}: need finite values in {name}; "
+                f"got {block[(row, *at)]} at row {begin + row}{where}"
+            )
+
+
+def _wrong_rows(shape: tuple[int, ...], row_shape: tuple[int, ...], who: str, name: str) -> str:
+    need = f"(N, {', '.join(map(str, row_shape))})" if row_shape else "(N,)"
+    text = f"{who}: need {name} of shape {need}; got {shape}"
+    if shape == row_shape:
+        return f"{text}: for a single row pass {name}[None]"
+    if len(shape) != 1 + len(row_shape) and np.prod(shape[1:], dtype=int) == np.prod(row_shape):
+        return f"{text}: reshape with {name}.reshape({', '.join(map(str, (-1, *row_shape)))})"
+    return text

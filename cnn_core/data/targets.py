@@ -1,0 +1,186 @@
+"""The doors for labels, regression targets and sample weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnn_core.data.arrays import as_numbers, check_finite
+from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
+
+
+def as_labels(
+    y: Any,
+    n_classes: int,
+    *,
+    name: str = "y",
+    who: str = "labels",
+    ignore_index: int | None = None,
+) -> np.ndarray:
+    """Return class labels (N,) or (N, 1) as int32 (N,), C-contiguous.
+
+    Parameters
+    ----------
+    y
+        Integers of any size, bool, or floating-point numbers without a fraction, each in
+        0 .. n_classes - 1.  int32 that is contiguous comes back as it is.
+    n_classes
+        C, the number of classes.
+    name, who
+        The argument and its caller, for messages.
+    ignore_index
+        A label that is let through although it is outside the range.
+
+    Raises
+    ------
+    LabelError
+        A label has a fraction, is NaN or infinite, or is out of range; the message names the
+        first such row and its value.
+    ShapeError
+        Another shape, or no rows.
+    DtypeError
+        Elements that are no real numbers.
+
+    Example
+    -------
+    >>> as_labels([2.0, 0.0, 1.0], 3)
+    array([2, 0, 1], dtype=int32)
+    """
+    try:
+        array = as_numbers(y, who=who, name=name)
+    except DtypeError as error:
+        hint = (
+            f"encode labels as 0 .. {n_classes - 1}, such as with numpy.unique(return_inverse=True)"
+        )
+        raise DtypeError(f"{error}; {hint}") from error
+    column = _as_column(array, n_classes, who, name)
+    if column.dtype.kind == "b":
+        column = column.view(np.uint8)
+    if column.dtype.kind == "f":
+        wrong = ~(np.isfinite(column) & (column == np.trunc(column)))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise LabelError(
+                f"{who}: need integral labels in {name}; got {column[row]} in row {row}"
+            )
+    if column.min() < 0 or column.max() >= n_classes:
+        _check_range(column, n_classes, who, name, ignore_index)
+    return np.ascontiguousarray(column, np.int32)
+
+
+def _as_column(array: np.ndarray, n_classes: int, who: str, name: str) -> np.ndarray:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        one_hot = array.ndim == 2 and array.shape[1] == n_classes
+        hint = f": for rows with one 1 each pass {name}.argmax(axis=1)" if one_hot else ""
+        raise ShapeError(f"{who}: need {name} of shape (N,) or (N, 1); got {array.shape}{hint}")
+    if array.size == 0:
+        raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
+    return array
+
+
+def _check_range(
+    column: np.ndarray, n_classes: int, who: str, name: str, ignore_index: int | None
+) -> None:
+    wrong = (column < 0) | (column >= n_classes)
+    if ignore_index is not None:
+        if not -(2**31) <= ignore_index < 2**31:
+            raise OptionError(f"{who}: need ignore_index within int32; got {ignore_index}")
+        wrong &= column != ignore_index
+    if wrong.any():
+        row = int(wrong.argmax())
+        also = "" if ignore_index is None else f" or {ignore_index} (ignored)"
+        raise LabelError(
+            f"{who}: need labels 0 .. {n_classes - 1}{also} in {name}; "
+            f"got {int(column[row])} in row {row}"
+        )
+
+
+def as_targets(
+    y: Any,
+    row_shape: tuple[int, ...],
+    *,
+    name: str = "y",
+    who: str = "targets",
+    dtype: Any = np.float32,
+    finite: bool = True,
+) -> np.ndarray:
+    """Return regression targets (N, *row_shape), C-contiguous, float32 or float64.
+
+    Parameters
+    ----------
+    y
+        (N, *row_shape); for one output, row_shape (1,), also (N,).  float32 and float64 stay
+        as they are, all other real numbers are converted to ``dtype``.
+    row_shape
+        The shape of one row, such as (O,).
+    name, who
+        The argument and its caller, for messages.
+    dtype
+        float32 or float64, the dtype of the net.
+    finite
+        Look for NaN and infinity.
+
+    Raises
+    ------
+    ShapeError
+        Another shape, or no rows.
+    DtypeError
+        Elements that are no real numbers.
+    DataError
+        NaN or infinity; the message names the first row and column.
+
+    Example
+    -------
+    >>> as_targets([1, 2, 3], (1,)).shape
+    (3, 1)
+    """
+    row_shape = tuple(row_shape)
+    array = as_numbers(y, who=who, name=name)
+    if row_shape == (1,) and array.ndim == 1:
+        array = array[:, None]
+    if array.shape[1:] != row_shape or array.ndim == 0:
+        need = f"(N, {', '.join(map(str, row_shape))})" if row_shape else "(N,)"
+        need += " or (N,)" if row_shape == (1,) else ""
+        raise ShapeError(f"{who}: need {name} of shape {need}; got {array.shape}")
+    if array.size == 0:
+        raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
+    array = _as_real(array, dtype)
+    if finite:
+        check_finite(array, name, who=who)
+    return array
+
+
+def as_weights(
+    w: Any, n: int, *, name: str = "sample_weight", who: str = "weights", dtype: Any = np.float32
+) -> np.ndarray:
+    """Return weights of ``n`` rows, shape (n,), C-contiguous, float32 or float64.
+
+    Raises `ShapeError` unless ``w`` is (n,), `DtypeError` for elements that are no real
+    numbers, `DataError` for a negative, NaN or infinite weight (naming its row) and if no
+    weight is above zero.
+
+    Example
+    -------
+    >>> as_weights([1, 0, 2], 3)
+    array([1., 0., 2.], dtype=float32)
+    """
+    array = as_numbers(w, who=who, name=name)
+    if array.shape != (n,):
+        raise ShapeError(f"{who}: need {name} of shape ({n},), one per row; got {array.shape}")
+    array = _as_real(array, dtype)
+    wrong = ~((array >= 0) & np.isfinite(array))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"{who}: need finite {name} >= 0; got {array[row]} in row {row}")
+    if not array.any():
+        raise DataError(f"{who}: need one {name} above 0 or more; got {n} zeros")
+    return array
+
+
+def _as_real(array: np.ndarray, dtype: Any) -> np.ndarray:
+    native = array.dtype.newbyteorder("=")
+    kept = native in (np.dtype(np.float32), np.dtype(np.float64))
+    return np.require(array, native if kept else np.dtype(dtype), ["C_CONTIGUOUS", "ALIGNED"])

@@ -1,0 +1,266 @@
+"""Lowering: from nodes to a list of steps over buffers.
+
+Everything that a run must not spend time on is decided here: which gradients are needed, which
+contribution to a gradient is written first and which are added, what is fused, what may share
+memory, and what waits until all row-wise work is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cnn_core.errors import GraphError
+from cnn_core.graph.node import Constant, Input, Node, Parameter, Shape
+
+WHOLE, ROWS, UNITS = 0, 1, 2  # cnn_split of cnn_core.h
+FORWARD, FUSED_LOSS = -1, -2  # values of Step.which; else the number of an input
+
+
+@dataclass(eq=False, slots=True)
+class Buffer:
+    """One tensor of a program.  ``home`` says where its memory comes from."""
+
+    key: str
+    shape: Shape
+    batched: bool
+    dtype: str = "real"
+    home: str = "arena"  # or "param", "grad" (the flat buffers), "constant"
+    keep: bool = False  # lives as long as the program: inputs, outputs, accumulators
+    source: Node | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One kernel call."""
+
+    op: str
+    which: int
+    operands: list[Buffer]
+    attrs: tuple[float | int, ...]
+    split: int
+    label: str
+    n_unit: int = 0
+    accumulate: bool = False
+    activation: str | None = None
+    late: bool = False  # nothing row-wise waits for it
+
+
+@dataclass(eq=False)
+class Lowered:
+    """What lowering makes: steps, buffers, and where to find a node's part of them."""
+
+    forward: list[Step] = field(default_factory=list)
+    backward: list[Step] = field(default_factory=list)
+    value: dict[Node, Buffer] = field(default_factory=dict)
+    grad: dict[Node, Buffer] = field(default_factory=dict)
+    saved: dict[Node, list[Buffer]] = field(default_factory=dict)
+    node_steps: dict[Node, tuple[list[Step], list[Step]]] = field(default_factory=dict)
+
+
+class Lowering:
+    """Lowers ``order``, a topological order.
+
+    ``targets`` are the nodes whose gradient is wanted, ``seeds`` the nodes from which gradients
+    flow, with a gradient given from outside.  ``keep_all`` keeps every value and gradient and
+    fuses nothing, so that all can be looked at.
+    """
+
+    def __init__(
+        self,
+        order: list[Node],
+        names: dict[Node, str],
+        outputs: list[Node],
+        *,
+        seeds: list[Node] | None = None,
+        targets: set[Node] | None = None,
+        keep_all: bool = False,
+        training: bool = False,
+    ) -> None:
+        self.names, self.outputs, self.keep_all = names, outputs, keep_all
+        self.order = order if training else [n for n in order if not _only_in_training(n)]
+        self.training = training
+        self.seeds, self.targets = seeds or [], targets or set()
+        self.users = self._count_users()
+        self.wanted = self._reaching_targets()
+        self.fused: dict[Node, Node] = {}  # dense -> the activation that joins it
+        self.heads: dict[Node, Node] = {}  # loss -> the row_mean above it
+        if not keep_all:
+            self._find_fusions()
+        self.out = Lowered()
+
+    # -- what is needed and what is fused -------------------------------------------------
+
+    def operand(self, node: Node) -> Node:
+        """Return the node that really stands for an input: dropout vanishes in inference."""
+        while not self.training and _only_in_training(node):
+            node = node.inputs[0]
+        return node
+
+    def _count_users(self) -> dict[Node, int]:
+        users = dict.fromkeys(self.order, 0)
+        for node in self.order:
+            for x in node.inputs:
+                users[self.operand(x)] += 1
+        for node in self.outputs:
+            users[self.operand(node)] += 1
+        return users
+
+    def _reaching_targets(self) -> set[Node]:
+        """Return the nodes through which a gradient can reach a target."""
+        wanted = set(self.targets)
+        for node in self.order:
+            if any(node.is_differentiable(i) and self.operand(x) in wanted
+                   for i, x in enumerate(node.inputs)):  # fmt: skip
+                wanted.add(node)
+        return wanted
+
+    def _find_fusions(self) -> None:
+        for node in self.order:
+            x = self.operand(node.inputs[0]) if node.inputs else None
+            if x is None or self.users[x] != 1:
+                continue
+            needs_x = node in self.wanted and "x" in node.grad_reads
+            if node.is_map and x.op == "dense" and not needs_x:
+                self.fused[x] = node
+            elif node.op == "row_mean" and self._is_loss_head(node, x):
+                self.heads[x] = node
+
+    def _is_loss_head(self, mean: Node, loss: Node) -> bool:
+        """Tell whether the loss can make its value and its gradient in one pass."""
+        return (
+            self.seeds == [mean]
+            and loss.batched
+            and getattr(loss, "has_fused_loss", False)
+            and loss in self.wanted
+            and not any(self.operand(x) in self.wanted for x in (*loss.inputs[1:], *mean.inputs[1:]))
+        )
+
+    # -- forward --------------------------------------------------------------------------
+
+    def run(self) -> Lowered:
+        for node in self.order:
+            self.out.node_steps[node] = ([], [])
+            self._lower_forward(node)
+        if self.seeds:
+            self._lower_backward()
+        self.out.forward.sort(key=lambda step: step.late)  # stable
+        self.out.backward.sort(key=lambda step: step.late)
+        return self.out
+
+    def _value_buffer(self, node: Node) -> Buffer:
+        home = {Parameter: "param", Constant: "constant"}.get(type(node), "arena")
+        keep = self.keep_all or isinstance(node, Input) or node in self.outputs
+        keep = keep or node.dtype == "float64"
+        return Buffer(self.names[node], node.shape, node.batched, node.dtype, home, keep, node)
+
+    def _lower_forward(self, node: Node) -> None:
+        out = self.out
+        if node in self.fused:
+            return  # computed by its activation's step
+        value = out.value[node] = self._value_buffer(node)
+        if not node.inputs or node in self.heads:
+            return  # a leaf, or lowered by the mean above it
+        first = self.operand(node.inputs[0])
+        if self.fused.get(first) is node:
+            out.value[first] = value
+            step = self._forward_step(first, value, (int(node.op == "relu"), *node.attrs()))
+            step.activation = node.op
+        elif first in self.heads and self.heads[first] is node:
+            self._lower_loss_head(node, first)
+            step = self._forward_step(node, value, node.attrs())
+            step.late = True
+        else:
+            step = self._forward_step(node, value, node.attrs())
+        self._emit(node, step, 0)
+
+    def _forward_step(self, node: Node, value: Buffer, attrs: tuple) -> Step:
+        saved = [
+            Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is node.shape[0],
+                   node.saved_dtype, keep=self.keep_all or node.saved_dtype != "real")
+            for key, shape in node.saved.items()
+        ]  # fmt: skip
+        self.out.saved[node] = saved
+        inputs = [self.out.value[self.operand(x)] for x in node.inputs]
+        split = ROWS if node.batched and node.rowwise else WHOLE
+        return Step(node.op, FORWARD, [*inputs, *saved, value], attrs, split, self.names[node])
+
+    def _lower_loss_head(self, mean: Node, loss: Node) -> None:
+        """Emit coef = w / sum(w), then the loss and its gradient in one pass."""
+        x = self.operand(loss.inputs[0])
+        coef = Buffer(f"{self.names[mean]}.coef", (loss.shape[0],), True)
+        weights = [self.out.value[self.operand(w)] for w in mean.inputs[1:]]
+        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE, self.names[mean]), 0)
+        step = self._forward_step(loss, self.out.value[loss], loss.attrs())
+        dx = self.out.grad[x] = self._grad_buffer(x)
+        step.which, step.operands = FUSED_LOSS, [*step.operands, coef, dx]
+        self._emit(loss, step, 0)
+
+    def _emit(self, node: Node, step: Step, phase: int) -> None:
+        (self.out.backward if phase else self.out.forward).append(step)
+        self.out.node_steps[node][phase].append(step)
+
+    # -- backward -------------------------------------------------------------------------
+
+    def _grad_buffer(self, node: Node) -> Buffer:
+        home = "grad" if isinstance(node, Parameter) else "arena"
+        keep = self.keep_all or node in self.targets or node in self.seeds
+        return Buffer(f"d:{self.names[node]}", node.shape, node.batched, "real", home, keep, node)
+
+    def _lower_backward(self) -> None:
+        if not self.heads:
+            for seed in self.seeds:
+                self.out.grad[seed] = self._grad_buffer(seed)
+        for node in reversed(self.order):
+            if node not in self.out.grad or not node.inputs:
+                continue
+            if not any(node.is_differentiable(i) for i in range(len(node.inputs))):
+                if self._depends_on_target(node):
+                    raise GraphError(
+                        f"{self.names[node]}: the operation {node.op!r} has no gradient, and one "
+                        f"is asked for"
+                    )
+                continue
+            for i, x in enumerate(node.inputs):
+                if node.is_differentiable(i) and self.operand(x) in self.wanted:
+                    self._lower_gradient(node, i)
+
+    def _depends_on_target(self, node: Node) -> bool:
+        seen, stack = set(), [node]
+        while stack:
+            node = stack.pop()
+            if node in self.targets:
+                return True
+            if node not in seen:
+                seen.add(node)
+                stack.extend(node.inputs)
+        return False
+
+    def _lower_gradient(self, node: Node, i: int) -> None:
+        """Emit the gradient of input ``i``: written if it is the first contribution, else added."""
+        out, x = self.out, self.operand(node.inputs[i])
+        dy, accumulate = out.grad[node], x in out.grad
+        if not accumulate:
+            # An elementwise gradient goes where it came from when nobody else needs that.
+            in_place = node.is_map and not dy.keep and node not in self.seeds
+            reuse = in_place and not isinstance(x, Parameter) and x not in self.targets
+            out.grad[x] = dy if reuse else self._grad_buffer(x)
+        fused_here = self.fused.get(x) is node
+        inputs = [out.value[self.operand(z)] for z in node.inputs]
+        if fused_here:
+            inputs = [out.value[node]]  # the value before the activation does not exist
+        split, n_unit = self._gradient_split(node, i, x)
+        self._emit(node, Step(
+            node.op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
+            node.attrs(), split, self.names[node], n_unit, accumulate,
+            late=out.grad[x].home == "grad",
+        ), 1)  # fmt: skip
+
+    def _gradient_split(self, node: Node, i: int, x: Node) -> tuple[int, int]:
+        if x.batched:
+            return (ROWS if node.batched and node.rowwise else WHOLE), 0
+        n_unit = node.n_unit(i)
+        return (UNITS, n_unit) if n_unit else (WHOLE, 0)
+
+
+def _only_in_training(node: Node) -> bool:
+    return getattr(node, "training_only", False)

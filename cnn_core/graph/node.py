@@ -1,0 +1,187 @@
+"""Node: one vertex of a computational graph.  Knows operands and shapes, never numbers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnn_core.errors import DtypeError, GraphError, ShapeError
+
+
+class _Batch:
+    """The type of `BATCH`: the leading axis whose length is known only when data comes."""
+
+    def __repr__(self) -> str:
+        return "B"
+
+    def __reduce__(self) -> str:
+        return "BATCH"
+
+
+BATCH = _Batch()
+Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is int
+
+
+class Node:
+    """One operation and its operands.
+
+    A subclass is one file in ``cnn_core/ops``; it sets the class attributes below and
+    defines `infer_shape`.  The kernel in ``src_c/ops/<op>.c`` does the arithmetic.
+    """
+
+    op: ClassVar[str] = ""
+    """Stem of the C file, and the name of the function in `cnn_core.ops`."""
+
+    differentiable: ClassVar[tuple[bool, ...]] = (True,)
+    """Per input: has it a gradient?  The last entry holds for all further inputs."""
+
+    grad_reads: ClassVar[str] = "xy"
+    """What the gradient kernels read besides dy and saved values: 'x' the inputs, 'y' the value."""
+
+    rowwise: ClassVar[bool] = True
+    """Row r of the value depends on row r of the batched inputs only."""
+
+    is_map: ClassVar[bool] = False
+    """The C operation has a `map`: one input, one element at a time, possible in place."""
+
+    registry: ClassVar[dict[str, type[Node]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.op:
+            Node.registry[cls.op] = cls
+
+    def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
+        self.inputs = tuple(inputs)
+        self.name = name
+        self.dtype = "real"  # or "int32", "float64"; "real" is the dtype of the program
+        self.shape: Shape = ()
+        self.saved: dict[str, Shape] = {}  # what forward keeps for the gradients
+        self.saved_dtype = "real"
+        for key, value in fields.items():
+            setattr(self, key, value)
+        self.infer_shape()
+
+    def infer_shape(self) -> None:
+        """Set `shape`, and `dtype` and `saved` where they differ from the default."""
+        raise GraphError(f"{self.label}: the class {type(self).__name__} defines no infer_shape")
+
+    def attrs(self) -> tuple[float | int, ...]:
+        """Return the numbers that the C kernel finds in ``step.attr``."""
+        return ()
+
+    def n_unit(self, wrt: int) -> int:
+        """Return into how many units the gradient of an unbatched input divides; 0: none."""
+        return 0
+
+    @property
+    def label(self) -> str:
+        """The name that messages use: the given one, else the operation's."""
+        return self.name or self.op or type(self).__name__.lower()
+
+    @property
+    def batched(self) -> bool:
+        return bool(self.shape) and self.shape[0] is BATCH
+
+    def is_differentiable(self, i: int) -> bool:
+        flags = self.differentiable
+        return bool(flags) and flags[min(i, len(flags) - 1)] and self.inputs[i].dtype == "real"
+
+    def __repr__(self) -> str:
+        operands = ", ".join(i.label for i in self.inputs)
+        return f"<{type(self).__name__} {self.label!r} ({operands}) shape={self.shape}>"
+
+    def __add__(self, other: Any) -> Node:
+        return _binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return _binary("add", other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return _binary("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return _binary("mul", other, self)
+
+    # NumPy arrays on the left must leave the operator to the node.
+    __array_ufunc__ = None
+
+
+class Input(Node):
+    """A value that is fed from outside.
+
+    ``shape`` may start with `BATCH`; ``()`` is a scalar.  ``dtype`` is "real" (the dtype of
+    the graph) or "int32" (labels, indices).
+    """
+
+    def __init__(self, name: str, shape: Shape = (), dtype: str = "real") -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"Input: need a name; got {name!r}")
+        if dtype not in ("real", "int32"):
+            raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {dtype!r}")
+        self._given = check_shape(name, shape)
+        super().__init__(name=name)
+        self.dtype = dtype
+
+    def infer_shape(self) -> None:
+        self.shape = self._given
+
+
+class Parameter(Node):
+    """A trained value.  ``value`` gives the shape and the starting numbers."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"Parameter: need a name; got {name!r}")
+        self.value = as_array(value, f"Parameter {name!r}")
+        super().__init__(name=name)
+
+    def infer_shape(self) -> None:
+        self.shape = self.value.shape
+
+
+class Constant(Node):
+    """A fixed value, such as the 2 in ``2 * x``."""
+
+    def __init__(self, value: Any, name: str = "") -> None:
+        self.value = as_array(value, "Constant")
+        super().__init__(name=name)
+
+    def infer_shape(self) -> None:
+        self.shape = self.value.shape
+
+
+def as_array(value: Any, who: str) -> np.ndarray:
+    """Return ``value`` as a C-contiguous float64 array of at most 6 axes, none empty; a copy."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DtypeError(f"{who}: need numbers; got {value!r}") from error
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{who}: need real numbers; got dtype {array.dtype}")
+    if array.ndim > 6 or array.size == 0:
+        raise ShapeError(f"{who}: need at most 6 axes, none empty; got shape {array.shape}")
+    return np.array(array, np.float64, order="C")
+
+
+def as_node(value: Any) -> Node:
+    """Return ``value`` if it is a node, else a `Constant` that holds it."""
+    return value if isinstance(value, Node) else Constant(value)
+
+
+def check_shape(who: str, shape: Any) -> Shape:
+    """Return ``shape`` as a tuple; raise `ShapeError` unless BATCH stands first or nowhere."""
+    shape = tuple(shape)
+    if len(shape) > 6:
+        raise ShapeError(f"{who}: need at most 6 axes; got shape {shape}")
+    for axis, n in enumerate(shape):
+        if n is BATCH and axis == 0:
+            continue
+        if n is BATCH or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ShapeError(f"{who}: need positive lengths, BATCH only on axis 0; got shape {shape}")
+    return tuple(n if n is BATCH else int(n) for n in shape)
+
+
+def _binary(op: str, a: Any, b: Any) -> Node:
+    return Node.registry[op]((as_node(a), as_node(b)))

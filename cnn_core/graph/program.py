@@ -1,0 +1,198 @@
+"""Program: a graph compiled for one dtype, one maximal batch and one purpose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core._ext.plan import Plan
+from cnn_core.errors import GraphError, ShapeError
+from cnn_core.graph.lowering import Buffer, Lowering, Step
+from cnn_core.graph.memory import plan_memory
+from cnn_core.graph.node import Input, Node, Parameter
+from cnn_core.graph.order import topological_order, unique_names
+from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
+from cnn_core.graph.shapes import row_size, with_rows
+
+
+def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
+    """Return the parameters that ``outputs`` depend on, in topological order."""
+    return [n for n in topological_order(outputs) if isinstance(n, Parameter)]
+
+
+class Program:
+    """The steps, the memory and the plan of a compiled graph.
+
+    ``seeds`` are nodes whose gradient is given (1 for a scalar), ``targets`` those whose
+    gradient is wanted.  ``keep_all`` keeps every value and gradient and fuses nothing;
+    ``training`` keeps nodes such as dropout.  ``guard`` bytes after every buffer are for tests.
+
+    The forward steps are ``[0, n_forward)``, the backward steps ``[n_forward, n_steps)``.
+    A program serves one caller at a time; take ``lock`` around feed, run and read.
+    """
+
+    def __init__(
+        self,
+        outputs: list[Node],
+        store: ParamStore,
+        *,
+        max_batch: int = 1,
+        seeds: Collection[Node] = (),
+        targets: Collection[Node] = (),
+        keep_all: bool = False,
+        training: bool = False,
+        guard: int = 0,
+    ) -> None:
+        self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
+        self.dtype = store.dtype
+        self.nodes = topological_order(self.outputs)
+        self.names = unique_names(self.nodes)
+        self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
+        self.lowered = Lowering(
+            self.nodes, self.names, self.outputs, seeds=list(seeds), targets=set(targets),
+            keep_all=keep_all, training=training,
+        ).run()  # fmt: skip
+        self.lock = threading.RLock()
+        self.n_rows = self.max_batch
+        self._place(guard)
+        self._build_plan()
+        for seed in seeds:
+            if seed in self.lowered.grad:
+                self.grad(seed)[...] = 1
+
+    # -- memory ---------------------------------------------------------------------------
+
+    def _place(self, guard: int) -> None:
+        """Give every buffer an address."""
+        low = self.lowered
+        steps = [*low.forward, *low.backward]
+        found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
+        found.update(dict.fromkeys(b for step in steps for b in step.operands))
+        self.buffers: list[Buffer] = list(found)
+        arena = [b for b in self.buffers if b.home == "arena"]
+        offsets, size = plan_memory(steps, arena, str(self.dtype), self.max_batch, guard)
+        self.arena = aligned_zeros(size, np.uint8)
+        self.constants = self._place_constants(offsets)
+        self._offsets = offsets
+
+    def _place_constants(self, offsets: dict[Buffer, int]) -> np.ndarray:
+        """Put all constants into one array, each on a line of its own."""
+        buffers = [b for b in self.buffers if b.home == "constant"]
+        at = 0
+        for b in buffers:
+            offsets[b] = at
+            at += -(-row_size(b.shape) * self.dtype.itemsize // LINE) * LINE
+        memory = aligned_zeros(at, np.uint8)
+        for b in buffers:
+            value = np.asarray(b.source.value, self.dtype)  # type: ignore[union-attr]
+            memory[offsets[b] : offsets[b] + value.nbytes] = value.reshape(-1).view(np.uint8)
+        return memory
+
+    def _home(self, buffer: Buffer) -> tuple[np.ndarray, int]:
+        """Return the array that holds a buffer, and the byte where it starts there."""
+        if buffer.home == "arena":
+            return self.arena, self._offsets[buffer]
+        if buffer.home == "constant":
+            return self.constants, self._offsets[buffer]
+        flat = self.store.value if buffer.home == "param" else self.store.grad
+        begin = self.store.spans[buffer.source.name][0]  # type: ignore[union-attr]
+        return flat, begin * self.dtype.itemsize
+
+    def _dtype_name(self, buffer: Buffer) -> str:
+        return str(self.dtype) if buffer.dtype == "real" else buffer.dtype
+
+    def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
+        """Return a buffer as an array of ``n_rows`` (default: the current) batch rows."""
+        shape = with_rows(buffer.shape, self.n_rows if n_rows is None else n_rows)
+        dtype = np.dtype(self._dtype_name(buffer))
+        array, start = self._home(buffer)
+        n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return array.view(np.uint8)[start : start + n].view(dtype).reshape(shape)
+
+    # -- the plan -------------------------------------------------------------------------
+
+    def _build_plan(self) -> None:
+        base = {id(a): a.ctypes.data for a in (self.arena, self.constants, self.store.value,
+                                               self.store.grad)}  # fmt: skip
+        tensors = []
+        for b in self.buffers:
+            array, start = self._home(b)
+            shape = with_rows(b.shape, self.max_batch)
+            tensors.append((base[id(array)] + start, self._dtype_name(b), b.batched, shape))
+        self.tensor = {b: i for i, b in enumerate(self.buffers)}
+        low = self.lowered
+        steps = [*low.forward, *low.backward]
+        self.n_forward, self.n_steps = len(low.forward), len(steps)
+        self.step_index = {step: i for i, step in enumerate(steps)}
+        keep = (self.arena, self.constants, self.store)
+        self.plan = Plan(tensors, [self._plan_step(s) for s in steps], keep)
+
+    def _plan_step(self, s: Step) -> tuple:
+        operands = tuple([self.tensor[b] for b in s.operands])
+        real = int(self.dtype == np.float64)
+        return (s.op, s.which, real, operands, s.attrs, s.split, s.n_unit, s.accumulate,
+                s.activation, s.label)  # fmt: skip
+
+    # -- data in and out ------------------------------------------------------------------
+
+    def input_tensor(self, name: str) -> int:
+        """Return the number of an input's tensor in the plan."""
+        return self.tensor[self.lowered.value[self.inputs[name]]]
+
+    def feed(self, arrays: Mapping[str, Any]) -> None:
+        """Copy arrays into the inputs; all are checked before the first is copied."""
+        checked, n_rows = {}, None
+        for name, array in arrays.items():
+            if name not in self.inputs:
+                known = ", ".join(self.inputs) or "none"
+                raise GraphError(f"input {name!r}: need one of the inputs ({known})")
+            node = self.inputs[name]
+            array = np.asarray(array)
+            rows = array.shape[0] if node.batched and array.ndim else 1
+            if array.shape != with_rows(node.shape, rows) or rows == 0:
+                raise ShapeError(f"input {name!r}: need shape {node.shape}; got {array.shape}")
+            if node.batched:
+                if n_rows not in (None, rows) or rows > self.max_batch:
+                    limit = self.max_batch if n_rows is None else n_rows
+                    raise ShapeError(f"input {name!r}: need {limit} rows; got {rows}")
+                n_rows = rows
+            checked[node] = array
+        if n_rows is not None:
+            self.n_rows = n_rows
+        for node, array in checked.items():
+            self.view(self.lowered.value[node])[...] = array
+
+    def value(self, node: Node) -> np.ndarray:
+        """Return a node's value, a view that the next run overwrites."""
+        return self.view(self.lowered.value[node])
+
+    def grad(self, node: Node) -> np.ndarray:
+        """Return the gradient at a node, a view that the next run overwrites."""
+        return self.view(self.lowered.grad[node])
+
+    def run_forward(self, **options: Any) -> None:
+        self.plan.run(0, self.n_forward, self.n_rows, **options)
+
+    def run_backward(self, **options: Any) -> None:
+        self.plan.run(self.n_forward, self.n_steps, self.n_rows, **options)
+
+    def run_node(self, node: Node, *, backward: bool = False, **options: Any) -> None:
+        """Run one node's own steps: its value, or what it adds to its inputs' gradients."""
+        for step in self.lowered.node_steps[node][int(backward)]:
+            at = self.step_index[step]
+            self.plan.run(at, at + 1, self.n_rows, **options)
+
+    def guards(self) -> list[tuple[str, np.ndarray]]:
+        """Return (key, bytes that no kernel may write) for each buffer of the arena.
+
+        These are the guard lines, the rest of a buffer's last line, and unused batch rows.
+        """
+        found = []
+        starts = sorted((start, b) for b, start in self._offsets.items() if b.home == "arena")
+        ends = [start for start, _ in starts[1:]] + [len(self.arena)]
+        for (start, b), end in zip(starts, ends, strict=True):
+            found.append((b.key, self.arena[start + self.view(b).nbytes : end]))
+        return found

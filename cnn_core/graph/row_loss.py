@@ -1,0 +1,73 @@
+"""The base of losses: one value per row of predictions and targets."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnn_core.errors import DtypeError, ShapeError
+from cnn_core.graph.node import BATCH, Node
+
+
+class RowLoss(Node):
+    """y_r = f(p_r, t_r), shape (B,), from the elements of a row of predictions and of targets.
+
+    A mean over the batch is a node of its own, so that the rows of a loss divide among threads.
+    """
+
+    differentiable = (True, True)
+    grad_reads = "x"
+
+    has_fused_loss: ClassVar[bool] = True
+    """The C operation has a `fused_loss`: value and gradient in one pass."""
+
+    def infer_shape(self) -> None:
+        need_same_rows(self)
+        self.shape = (BATCH,)
+
+
+def need_same_rows(node: Node) -> None:
+    """Raise unless the first two inputs are real and batched with the same row shape.
+
+    (B,) goes with (B, 1): both have one number to a row.  Nothing else is broadcast.
+    """
+    p, t = node.inputs[:2]
+    need_real(node, 0)
+    need_real(node, 1)
+    rows = [x.shape[1:] if x.shape[1:] != (1,) else () for x in (p, t)]
+    if not p.batched or not t.batched or rows[0] != rows[1]:
+        raise ShapeError(
+            f"{node.label}: need predictions and targets of one shape (B, ...), where (B,) goes "
+            f"with (B, 1); got {p.label} {p.shape} and {t.label} {t.shape}"
+        )
+
+
+def need_labels(node: Node) -> None:
+    """Raise unless the first input is real (B, C) and the second holds int32 labels (B,)."""
+    z, t = node.inputs[:2]
+    need_real(node, 0)
+    if t.dtype != "int32":
+        raise DtypeError(f"{node.label}: need int32 labels; got {t.label} with dtype {t.dtype}")
+    if not z.batched or len(z.shape) != 2 or t.shape != (BATCH,):
+        raise ShapeError(
+            f"{node.label}: need scores (B, C) and labels (B,); got {z.label} {z.shape} and "
+            f"{t.label} {t.shape}"
+        )
+
+
+def need_real(node: Node, i: int) -> None:
+    """Raise `DtypeError` unless input ``i`` has the real dtype of the program."""
+    x = node.inputs[i]
+    if x.dtype != "real":
+        raise DtypeError(f"{node.label}: need real numbers; got {x.label} with dtype {x.dtype}")
+
+
+def need_row_weights(node: Node, i: int) -> None:
+    """Raise unless input ``i``, if there is one, holds one real number per row, shape (B,)."""
+    if len(node.inputs) <= i:
+        return
+    need_real(node, i)
+    w = node.inputs[i]
+    if w.shape != (BATCH,):
+        raise ShapeError(
+            f"{node.label}: need one weight per row, shape (B,); got {w.label} {w.shape}"
+        )

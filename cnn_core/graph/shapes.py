@@ -1,0 +1,46 @@
+"""Shape rules that several operations share."""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnn_core.errors import ShapeError
+from cnn_core.graph.node import BATCH, Node, Shape
+
+
+def row_size(shape: Shape) -> int:
+    """Return the elements of one row: all axes but a leading BATCH."""
+    return prod(n for n in shape if n is not BATCH)
+
+
+def with_rows(shape: Shape, n_rows: int) -> tuple[int, ...]:
+    """Return ``shape`` with BATCH replaced by ``n_rows``."""
+    return tuple(n_rows if n is BATCH else n for n in shape)
+
+
+def need_batch(node: Node, i: int, n_dim: int | None = None) -> None:
+    """Raise `ShapeError` unless input ``i`` starts with BATCH (and has ``n_dim`` axes)."""
+    x = node.inputs[i]
+    if not x.batched or (n_dim is not None and len(x.shape) != n_dim):
+        axes = "(B, ...)" if n_dim is None else "(" + ", ".join("BCDEFG"[:n_dim]) + ")"
+        raise ShapeError(f"{node.label}: need input {i} of shape {axes}; got {x.label} with {x.shape}")
+
+
+def broadcast(node: Node) -> Shape:
+    """Return the shape of the inputs broadcast together by NumPy's rule.
+
+    BATCH fits BATCH and 1; it never fits another length, which would differ from batch to batch.
+    """
+    shape: list = []
+    n_dim = max(len(x.shape) for x in node.inputs)
+    for axis in range(-n_dim, 0):
+        lengths = [x.shape[axis] for x in node.inputs if len(x.shape) >= -axis]
+        wide = [n for n in lengths if n is BATCH or n != 1]
+        if any(n is not wide[0] and n != wide[0] for n in wide[1:]):
+            got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs)
+            raise ShapeError(f"{node.label}: need shapes that broadcast together; got {got}")
+        shape.append(wide[0] if wide else 1)
+    if BATCH in shape[1:]:
+        got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs)
+        raise ShapeError(f"{node.label}: need the batch axis first in the result; got {got}")
+    return tuple(shape)

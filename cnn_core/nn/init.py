@@ -1,0 +1,199 @@
+"""Initialisers: how weights start.
+
+An initialiser is a function ``init(shape, rng) -> float64 array``.  Weights are (I, O), so
+fan_in = I and fan_out = O.  They are drawn in float64 and rounded by whoever stores them: a
+float32 and a float64 net of one seed start alike.
+
+The normal forms are not truncated (as in PyTorch; Keras cuts at two standard deviations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite, sqrt
+from typing import Any
+
+import numpy as np
+
+from cnn_core.errors import DataError, OptionError, ShapeError
+
+Initialiser = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return U(-a, a) with a = sqrt(6 / (I + O)), float64 (I, O).
+
+    Keeps the variance of values and gradients alike through linear and tanh layers.  Source:
+    Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    networks", equation 16.
+    """
+    n_in, n_out = _fans("glorot_uniform", shape)
+    return _uniform(shape, rng, 2 / (n_in + n_out))
+
+
+def glorot_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return N(0, s^2) with s = sqrt(2 / (I + O)), float64 (I, O).
+
+    Source: Glorot and Bengio 2010, equation 12.
+    """
+    n_in, n_out = _fans("glorot_normal", shape)
+    return _normal(shape, rng, 2 / (n_in + n_out))
+
+
+def he_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return U(-a, a) with a = sqrt(6 / I), float64 (I, O).
+
+    Keeps the variance of values through relu layers, which lose half of it.  Source: He,
+    Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10, as a uniform
+    distribution of that variance.
+    """
+    n_in, _ = _fans("he_uniform", shape)
+    return _uniform(shape, rng, 2 / n_in)
+
+
+def he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return N(0, s^2) with s = sqrt(2 / I), float64 (I, O).
+
+    Source: He, Zhang, Ren and Sun 2015, equation 10.
+    """
+    n_in, _ = _fans("he_normal", shape)
+    return _normal(shape, rng, 2 / n_in)
+
+
+def lecun_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return U(-a, a) with a = sqrt(3 / I), float64 (I, O).
+
+    Source: LeCun, Bottou, Orr and Mueller 1998, "Efficient BackProp", equation 16, as a
+    uniform distribution of that variance.
+    """
+    n_in, _ = _fans("lecun_uniform", shape)
+    return _uniform(shape, rng, 1 / n_in)
+
+
+def lecun_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return N(0, s^2) with s = sqrt(1 / I), float64 (I, O).
+
+    Source: LeCun, Bottou, Orr and Mueller 1998, equation 16; the start that selu is made for
+    (Klambauer, Unterthiner, Mayr and Hochreiter 2017).
+    """
+    n_in, _ = _fans("lecun_normal", shape)
+    return _normal(shape, rng, 1 / n_in)
+
+
+def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return zeros, float64, any shape.  For biases: weights that are all equal stay equal."""
+    return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class constant:
+    """An initialiser that returns ``value`` everywhere, float64, any shape.
+
+    Raises `OptionError` unless ``value`` is a finite number.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> constant(0.1)((3,), np.random.default_rng(0))
+    array([0.1, 0.1, 0.1])
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, (int, float, np.number)) or not isfinite(self.value):
+            raise OptionError(f"constant: need a finite number; got {self.value!r}")
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.full(shape, self.value, np.float64)
+
+
+_KNOWN: dict[str, Initialiser] = {
+    f.__name__: f
+    for f in (
+        glorot_uniform,
+        glorot_normal,
+        he_uniform,
+        he_normal,
+        lecun_uniform,
+        lecun_normal,
+        zeros,
+    )
+}
+_DEFAULTS: dict[str, Initialiser] = {
+    **dict.fromkeys(("linear", "sigmoid", "tanh", "softmax"), glorot_uniform),
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "softplus"), he_uniform),
+    "selu": lecun_normal,
+}
+
+
+def get(init: str | Initialiser) -> Initialiser:
+    """Return the initialiser of that name; a callable comes back as it is.
+
+    Raises `OptionError` for anything else; the message lists the known names.
+    """
+    if callable(init):
+        return init
+    if isinstance(init, str) and init in _KNOWN:
+        return _KNOWN[init]
+    raise OptionError(
+        f"initialiser: need one of {', '.join(_KNOWN)}, constant(c) or a function (shape, rng); "
+        f"got {init!r}"
+    )
+
+
+def default_for(activation: str) -> Initialiser:
+    """Return the initialiser for weights whose layer ends in ``activation``.
+
+    ========================================  ===================================================
+    linear sigmoid tanh softmax               glorot_uniform, the default of Keras
+    relu leaky_relu elu gelu silu softplus    he_uniform, as PyTorch's kaiming_uniform_ for relu
+    selu                                      lecun_normal, as Keras and the paper ask for
+    ========================================  ===================================================
+
+    Raises `OptionError` for an unknown name; the message lists the known ones.
+    """
+    if activation in _DEFAULTS:
+        return _DEFAULTS[activation]
+    raise OptionError(f"activation: need one of {', '.join(_DEFAULTS)}; got {activation!r}")
+
+
+def draw(
+    init: str | Initialiser, shape: tuple[int, ...], rng: np.random.Generator, *, who: str
+) -> np.ndarray:
+    """Return ``init(shape, rng)`` as float64, checked: a user's function may return anything.
+
+    Raises `ShapeError` for another shape and `DataError` for what is no finite number, naming
+    ``who``, the parameter.
+    """
+    function = get(init)
+    values = np.asarray(function(tuple(shape), rng))
+    label = getattr(function, "__name__", repr(function))
+    if values.shape != tuple(shape):
+        raise ShapeError(f"{who}: need {tuple(shape)} from {label}; got shape {values.shape}")
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise DataError(f"{who}: need finite numbers from {label}; got {_oddity(values)}")
+    return np.ascontiguousarray(values, np.float64)
+
+
+def _oddity(values: np.ndarray) -> str:
+    if values.dtype.kind not in "fiu":
+        return f"dtype {values.dtype}"
+    at = np.argwhere(~np.isfinite(values))[0]
+    return f"{values[tuple(at)]} at {tuple(at.tolist())}"
+
+
+def _fans(who: str, shape: Any) -> tuple[int, int]:
+    if len(shape) != 2 or min(shape) < 1:
+        raise ShapeError(f"{who}: need a weight shape (I, O), both at least 1; got {tuple(shape)}")
+    return shape
+
+
+def _uniform(shape: tuple[int, ...], rng: np.random.Generator, variance: float) -> np.ndarray:
+    limit = sqrt(3 * variance)  # U(-a, a) has the variance a^2 / 3
+    return rng.uniform(-limit, limit, shape)
+
+
+def _normal(shape: tuple[int, ...], rng: np.random.Generator, variance: float) -> np.ndarray:
+    return rng.normal(0.0, sqrt(variance), shape)

@@ -1,0 +1,37 @@
+"""dense: y = x w + b."""
+
+from __future__ import annotations
+
+from cnn_core.errors import ShapeError
+from cnn_core.graph.node import Node, as_node
+
+
+class Dense(Node):
+    """y = x w + b.  x (..., I), w (I, O), b (O,), y (..., O).  Kernel: src_c/ops/dense.c."""
+
+    op = "dense"
+    grad_reads = "x"
+
+    def infer_shape(self) -> None:
+        x, w = self.inputs[:2]
+        if len(w.shape) != 2 or w.batched or not x.shape or x.shape[-1] != w.shape[0]:
+            raise ShapeError(
+                f"{self.label}: need x (..., I) and w (I, O); got {x.label} {x.shape} and "
+                f"{w.label} {w.shape}"
+            )
+        if len(self.inputs) > 2 and self.inputs[2].shape != (w.shape[1],):
+            b = self.inputs[2]
+            raise ShapeError(f"{self.label}: need b ({w.shape[1]},); got {b.label} {b.shape}")
+        self.shape = (*x.shape[:-1], w.shape[1])
+
+    def n_unit(self, wrt: int) -> int:
+        return self.inputs[1].shape[0] if wrt == 1 else 0
+
+
+def dense(x: Node, w: Node, b: Node | None = None, *, name: str = "") -> Node:
+    """Return ``x w + b``: x (..., I), w (I, O), b (O,) or None, result (..., O).
+
+    Raises `ShapeError` where the three do not fit together.
+    """
+    inputs = (x, w) if b is None else (x, w, b)
+    return Dense(tuple(as_node(i) for i in inputs), name=name)

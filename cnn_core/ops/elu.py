@@ -1,0 +1,34 @@
+"""elu: y = x for x > 0, else alpha (exp(x) - 1)."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Elu(Unary):
+    """y = x for x > 0, else alpha (exp(x) - 1), any shape.  Kernel: src_c/ops/elu.c."""
+
+    op = "elu"
+    grad_reads = "y"  # an alpha >= 0 keeps the sign of x
+    alpha: float = 1.0
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        if not 0 <= self.alpha < float("inf"):
+            raise OptionError(f"{self.label}: need a finite alpha >= 0; got {self.alpha!r}")
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.alpha),)
+
+
+def elu(x: Node, alpha: float = 1.0, *, name: str = "") -> Node:
+    """Return x where x > 0, else alpha (exp(x) - 1); same shape and dtype as ``x``.
+
+    The subgradient at 0 is ``alpha``.  NaN propagates; elu(-inf) = -alpha.  An alpha that is
+    negative or not finite raises `OptionError`.
+
+    Source: Clevert, Unterthiner, Hochreiter 2016.
+    """
+    return Elu((as_node(x),), name=name, alpha=alpha)

@@ -1,0 +1,50 @@
+"""huber: y_r = mean_j h(p_rj - t_rj), h(d) = d^2 / 2 near 0, else linear."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+from cnn_core.graph.row_loss import RowLoss
+from cnn_core.ops.row_mean import reduced
+
+
+class Huber(RowLoss):
+    """y_r = mean_j h(p_rj - t_rj), h(d) = d^2 / 2 near 0, else linear.  p and t (B, ...), y (B,).
+
+    Kernel: src_c/ops/huber.c.
+    """
+
+    op = "huber"
+    delta: float = 1.0
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "delta", self.delta, above=0)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.delta),)
+
+
+def huber(
+    p: Node,
+    t: Node,
+    delta: float = 1.0,
+    *,
+    weight: Node | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the Huber loss of predictions ``p`` against targets ``t``.
+
+    Row r costs mean_j h(p_rj - t_rj) with h(d) = d^2 / 2 where |d| <= delta, else
+    delta (|d| - delta / 2).  Source: Huber 1964.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+
+    NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
+    `DtypeError` for integers, `OptionError`.
+    """
+    rows = reduction != "mean"
+    loss = Huber((as_node(p), as_node(t)), name=name if rows else "", delta=delta)
+    return reduced(loss, weight, reduction, name)

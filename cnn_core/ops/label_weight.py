@@ -1,0 +1,46 @@
+"""label_weight: y_r = 0 where the label t_r is the ignored one, else w_r."""
+
+from __future__ import annotations
+
+from cnn_core.errors import DtypeError, ShapeError
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.options import integer
+from cnn_core.graph.row_loss import need_row_weights
+
+
+class LabelWeight(Node):
+    """y_r = 0 where t_r is ``ignore_index``, else w_r.  t (B,) int32, w (B,) or absent, y (B,).
+
+    Kernel: src_c/ops/label_weight.c.
+    """
+
+    op = "label_weight"
+    differentiable = (False, True)
+    grad_reads = "x"
+    ignore_index: int = -100
+
+    def infer_shape(self) -> None:
+        t = self.inputs[0]
+        integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+        if t.dtype != "int32":
+            raise DtypeError(f"{self.label}: need int32 labels; got {t.label} with dtype {t.dtype}")
+        if t.shape != (BATCH,):
+            raise ShapeError(f"{self.label}: need labels (B,); got {t.label} {t.shape}")
+        need_row_weights(self, 1)
+        self.shape = (BATCH,)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (int(self.ignore_index),)
+
+
+def label_weight(
+    labels: Node, weight: Node | None = None, *, ignore_index: int, name: str = ""
+) -> Node:
+    """Return row weights that leave out ignored labels: 0 where t_r is ``ignore_index``, else w_r.
+
+    ``labels`` (B,) int32; ``weight`` (B,) gives w, without it 1; result (B,).
+
+    Raises `ShapeError`, `DtypeError`, or `OptionError` for an index that is not an integer.
+    """
+    inputs = (labels,) if weight is None else (labels, weight)
+    return LabelWeight(tuple(as_node(x) for x in inputs), name=name, ignore_index=ignore_index)

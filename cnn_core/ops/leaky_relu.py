@@ -1,0 +1,34 @@
+"""leaky_relu: y = x for x > 0, else negative_slope x."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class LeakyRelu(Unary):
+    """y = x for x > 0, else negative_slope x, any shape.  Kernel: src_c/ops/leaky_relu.c."""
+
+    op = "leaky_relu"
+    grad_reads = "y"  # a slope >= 0 keeps the sign of x
+    negative_slope: float = 0.01
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        if not 0 <= self.negative_slope < float("inf"):
+            raise OptionError(
+                f"{self.label}: need a finite negative_slope >= 0; got {self.negative_slope!r}"
+            )
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.negative_slope),)
+
+
+def leaky_relu(x: Node, negative_slope: float = 0.01, *, name: str = "") -> Node:
+    """Return x where x > 0, else negative_slope x; same shape and dtype as ``x``.
+
+    The subgradient at 0 is ``negative_slope``.  NaN propagates.  A slope that is negative or
+    not finite raises `OptionError`.
+    """
+    return LeakyRelu((as_node(x),), name=name, negative_slope=negative_slope)

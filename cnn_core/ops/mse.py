@@ -1,0 +1,39 @@
+"""mse: y_r = mean_j (p_rj - t_rj)^2."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.row_loss import RowLoss
+from cnn_core.ops.row_mean import reduced
+
+
+class Mse(RowLoss):
+    """y_r = mean_j (p_rj - t_rj)^2.  p and t (B, ...), y (B,).
+
+    Kernel: src_c/ops/mse.c.
+    """
+
+    op = "mse"
+
+
+def mse(
+    p: Node,
+    t: Node,
+    *,
+    weight: Node | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the mean squared error of predictions ``p`` against targets ``t``.
+
+    Row r costs mean_j (p_rj - t_rj)^2.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+
+    NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
+    `DtypeError` for integers.
+    """
+    rows = reduction != "mean"
+    loss = Mse((as_node(p), as_node(t)), name=name if rows else "")
+    return reduced(loss, weight, reduction, name)

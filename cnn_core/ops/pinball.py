@@ -1,0 +1,50 @@
+"""pinball: y_r = mean_j max(q (t_rj - p_rj), (q - 1) (t_rj - p_rj))."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+from cnn_core.graph.row_loss import RowLoss
+from cnn_core.ops.row_mean import reduced
+
+
+class Pinball(RowLoss):
+    """y_r = mean_j max(q (t_rj - p_rj), (q - 1) (t_rj - p_rj)).  p and t (B, ...), y (B,).
+
+    Kernel: src_c/ops/pinball.c.
+    """
+
+    op = "pinball"
+    q: float = 0.5
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "q", self.q, above=0, below=1)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.q),)
+
+
+def pinball(
+    p: Node,
+    t: Node,
+    q: float,
+    *,
+    weight: Node | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the pinball loss, whose minimum is the quantile ``q`` of the targets, 0 < q < 1.
+
+    Row r costs mean_j max(q d_rj, (q - 1) d_rj) with d = t - p; the subgradient at 0 is 0.
+    Source: Koenker, Bassett 1978.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+
+    NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
+    `DtypeError` for integers, `OptionError`.
+    """
+    rows = reduction != "mean"
+    loss = Pinball((as_node(p), as_node(t)), name=name if rows else "", q=q)
+    return reduced(loss, weight, reduction, name)

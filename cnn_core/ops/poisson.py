@@ -1,0 +1,40 @@
+"""poisson: y_r = mean_j (exp(z_rj) - t_rj z_rj)."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.row_loss import RowLoss
+from cnn_core.ops.row_mean import reduced
+
+
+class Poisson(RowLoss):
+    """y_r = mean_j (exp(z_rj) - t_rj z_rj).  z and t (B, ...), y (B,).
+
+    Kernel: src_c/ops/poisson.c.
+    """
+
+    op = "poisson"
+
+
+def poisson(
+    z: Node,
+    t: Node,
+    *,
+    weight: Node | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the Poisson loss of the logarithms of rates ``z`` against counts ``t``.
+
+    Row r costs mean_j (exp(z_rj) - t_rj z_rj): the negative log-likelihood of t under the rate
+    exp(z), without the term log(t!), which does not depend on z.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+
+    NaN propagates; a large z overflows to inf.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
+    `DtypeError` for integers.
+    """
+    rows = reduction != "mean"
+    loss = Poisson((as_node(z), as_node(t)), name=name if rows else "")
+    return reduced(loss, weight, reduction, name)

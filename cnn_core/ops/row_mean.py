@@ -1,0 +1,57 @@
+"""row_mean: y = sum_r w_r l_r / sum_r w_r."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.row_loss import need_real, need_row_weights
+
+
+class RowMean(Node):
+    """y = sum_r w_r l_r / sum_r w_r.  l (B,), w (B,) or absent, y ().
+
+    Keeps ``total`` = (sum w l, sum w) in float64.  Kernel: src_c/ops/row_mean.c.
+    """
+
+    op = "row_mean"
+    grad_reads = "x"
+    rowwise = False
+
+    def infer_shape(self) -> None:
+        need_real(self, 0)
+        if self.inputs[0].shape != (BATCH,):
+            row = self.inputs[0]
+            raise ShapeError(
+                f"{self.label}: need one value per row, shape (B,); got {row.label} {row.shape}"
+            )
+        need_row_weights(self, 1)
+        self.shape = ()
+        self.saved = {"total": (2,)}
+        self.saved_dtype = "float64"
+
+
+def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
+    """Return the mean over the batch, sum_r w_r l_r / sum_r w_r: ``rows`` (B,), result ().
+
+    ``weight`` (B,) gives w; without it every row counts 1.  Where the weights add up to 0 the
+    mean is 0, and so are its gradients.  The sums are added up in float64, in an order that
+    depends on the number of rows alone.  NaN propagates, also from a row of weight 0.
+
+    Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
+    """
+    inputs = (rows,) if weight is None else (rows, weight)
+    return RowMean(tuple(as_node(x) for x in inputs), name=name)
+
+
+def reduced(loss: Node, weight: Node | None, reduction: str, name: str) -> Node:
+    """Return the weighted mean of a loss per row, or the loss itself, as ``reduction`` says."""
+    if reduction == "mean":
+        return row_mean(loss, weight, name=name)
+    if reduction != "none":
+        raise OptionError(f"{loss.label}: need reduction 'mean' or 'none'; got {reduction!r}")
+    if weight is not None:
+        raise OptionError(
+            f"{loss.label}: need reduction='mean' for row weights; got 'none', for which the "
+            f"losses can be multiplied by the weights"
+        )
+    return loss

@@ -1,0 +1,21 @@
+"""silu: y = x sigmoid(x)."""
+
+from __future__ import annotations
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Silu(Unary):
+    """y = x sigmoid(x), any shape.  Kernel: src_c/ops/silu.c."""
+
+    op = "silu"
+    grad_reads = "x"
+
+
+def silu(x: Node, *, name: str = "") -> Node:
+    """Return x sigmoid(x), elementwise, also known as swish; same shape and dtype as ``x``.
+
+    NaN propagates; silu(-inf) = 0.  Source: Elfwing, Uchibe, Doya 2018.
+    """
+    return Silu((as_node(x),), name=name)

@@ -1,0 +1,81 @@
+"""softmax_cross_entropy: y_r = sum_c t_rc (log(sum_k exp(z_rk)) - z_rc)."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.options import integer, number
+from cnn_core.graph.row_loss import RowLoss, need_labels, need_real
+from cnn_core.ops.label_weight import label_weight
+from cnn_core.ops.row_mean import reduced
+
+_NO_LABEL = -(2**63)  # no int32 equals it
+
+
+class SoftmaxCrossEntropy(RowLoss):
+    """y_r = sum_c t_rc (log(sum_k exp(z_rk)) - z_rc).  z (B, C), t (B,) int32 or (B, C), y (B,).
+
+    Kernel: src_c/ops/softmax_cross_entropy.c.
+    """
+
+    op = "softmax_cross_entropy"
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
+
+    def infer_shape(self) -> None:
+        z, t = self.inputs
+        number(self.label, "label_smoothing", self.label_smoothing, least=0, most=1)
+        if t.dtype == "int32":
+            need_labels(self)
+            if self.ignore_index is not None:
+                integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+        else:
+            need_real(self, 0)
+            need_real(self, 1)
+            if not z.batched or len(z.shape) != 2 or t.shape != z.shape:
+                raise ShapeError(
+                    f"{self.label}: need scores (B, C) and targets (B, C), or int32 labels (B,); "
+                    f"got {z.label} {z.shape} and {t.label} {t.shape}"
+                )
+            if self.ignore_index is not None:
+                raise OptionError(
+                    f"{self.label}: need int32 labels for ignore_index; got target rows {t.label}"
+                )
+        self.shape = (BATCH,)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        ignored = _NO_LABEL if self.ignore_index is None else int(self.ignore_index)
+        return (float(self.label_smoothing), ignored)
+
+
+def softmax_cross_entropy(
+    z: Node,
+    t: Node,
+    *,
+    weight: Node | None = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the cross-entropy of softmax(z) against t: z (B, C), t (B,) int32 or (B, C).
+
+    Row r costs sum_c t'_rc (log(sum_k exp(z_rk)) - z_rc) with t' = (1 - s) t + s / C, where s is
+    ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1.  A row whose label is ``ignore_index`` counts 0; where nothing counts, the mean and its
+    gradient are 0.  ``reduction="none"`` gives the rows, shape (B,), 0 where ignored.
+
+    A label outside [0, C) raises `LabelError` when the graph runs.  NaN, +inf or only -inf in a
+    row of z make that row NaN.  Raises `ShapeError`, `DtypeError` and `OptionError` at once.
+    """
+    z, t = as_node(z), as_node(t)
+    rows = reduction != "mean"
+    loss = SoftmaxCrossEntropy(
+        (z, t), name=name if rows else "", label_smoothing=label_smoothing,
+        ignore_index=ignore_index,
+    )  # fmt: skip
+    if ignore_index is not None and not rows:
+        weight = label_weight(t, weight, ignore_index=ignore_index)
+    return reduced(loss, weight, reduction, name)

@@ -1,0 +1,47 @@
+"""Adadelta: steps in the unit of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnn_core.optim import checks
+from cnn_core.optim.base import Optimizer
+from cnn_core.optim.schedules import Rate
+
+
+class Adadelta(Optimizer):
+    """p = p - lr d, d = sqrt(mean of d^2 + eps) / sqrt(mean of g^2 + eps) g (torch.optim.Adadelta).
+
+    The means forget by ``rho`` in [0, 1); g = gradient + weight_decay p, an L2 penalty.
+    State: two numbers per parameter.  Source: Zeiler 2012.
+
+    >>> Adadelta().hyper()
+    (0.9, 1e-06)
+    """
+
+    kernel = "adadelta"
+    rho: float
+    eps: float
+
+    def __init__(
+        self,
+        lr: Rate = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        *,
+        weight_decay: float = 0.0,
+        no_decay: Iterable[str] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        own = {
+            "rho": checks.fraction("Adadelta: rho", rho),
+            "eps": checks.epsilon("Adadelta: eps", eps),
+        }
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+
+    def hyper(self) -> tuple[float, ...]:
+        return (self.rho, self.eps)
+
+    def named_slots(self) -> dict[str, float]:
+        return {"square_mean": 0.0, "step_mean": 0.0}

@@ -1,0 +1,90 @@
+"""Adam and AdamW: a running mean of the gradient over its running root mean square."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnn_core.optim import checks
+from cnn_core.optim.base import Optimizer
+from cnn_core.optim.schedules import Rate
+
+
+class Adam(Optimizer):
+    """p = p - lr m^ / (sqrt(v^) + eps) (torch.optim.Adam).
+
+    m^ and v^ are the running means of g and g^2, forgetting by ``beta1`` and ``beta2`` in
+    [0, 1), divided by 1 - beta^t; g = gradient + weight_decay p.  ``weight_decay`` is an L2
+    penalty, which m^ / sqrt(v^) rescales like any gradient; `AdamW` has the decoupled form.
+    ``amsgrad`` takes the largest mean of g^2 so far.
+    State: two numbers per parameter, three with ``amsgrad``.
+    Source: Kingma, Ba 2015; amsgrad: Reddi, Kale, Kumar 2018.
+
+    >>> Adam().hyper()
+    (0.9, 0.999, 1e-08, 0.0)
+    """
+
+    kernel = "adam"
+    beta1: float
+    beta2: float
+    eps: float
+    amsgrad: bool
+
+    def __init__(
+        self,
+        lr: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        amsgrad: bool = False,
+        *,
+        weight_decay: float = 0.0,
+        no_decay: Iterable[str] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        name = type(self).__name__
+        own = {
+            "beta1": checks.fraction(f"{name}: beta1", beta1),
+            "beta2": checks.fraction(f"{name}: beta2", beta2),
+            "eps": checks.epsilon(f"{name}: eps", eps),
+            "amsgrad": checks.flag(f"{name}: amsgrad", amsgrad),
+        }
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+
+    def hyper(self) -> tuple[float, ...]:
+        return (self.beta1, self.beta2, self.eps, float(self.amsgrad))
+
+    def named_slots(self) -> dict[str, float]:
+        slots = {"mean": 0.0, "square_mean": 0.0}
+        return slots | {"largest_square_mean": 0.0} if self.amsgrad else slots
+
+
+class AdamW(Adam):
+    """p = (1 - lr weight_decay) p - lr m^ / (sqrt(v^) + eps) (torch.optim.AdamW).
+
+    `Adam` with decoupled weight decay: it shrinks p apart from the gradient and reaches
+    neither m^ nor v^.  Source: Loshchilov, Hutter 2019.
+
+    >>> AdamW().weight_decay
+    0.01
+    """
+
+    kernel = "adamw"
+
+    def __init__(
+        self,
+        lr: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        amsgrad: bool = False,
+        *,
+        weight_decay: float = 1e-2,
+        no_decay: Iterable[str] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(
+            lr, beta1, beta2, eps, amsgrad, weight_decay=weight_decay, no_decay=no_decay,
+            clip_norm=clip_norm, clip_value=clip_value,
+        )  # fmt: skip

@@ -1,0 +1,246 @@
+"""Optimizer: options, state in flat buffers, and the step count.  The arithmetic is in C."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from cnn_core._ext.optim import apply_update
+from cnn_core.errors import OptionError, StateError
+from cnn_core.optim import checks, schedules
+from cnn_core.optim.schedules import Rate
+
+N_SCALARS = 4
+"""CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
+
+
+class Store(Protocol):
+    """What an optimizer needs of a parameter store (`cnn_core.graph.params.ParamStore`)."""
+
+    value: np.ndarray
+    grad: np.ndarray
+    spans: dict[str, tuple[int, int]]
+
+    def like(self) -> np.ndarray:
+        """Return a new aligned flat buffer of zeros, as long as ``value``."""
+
+
+class Optimizer(ABC):
+    """Base of the optimizers.  A subclass names its C kernel, its options and its slots.
+
+    ``lr`` is a positive number or a schedule (see `cnn_core.optim.schedules`) and may be
+    replaced at any time; all other options are fixed.  ``weight_decay`` reaches every parameter
+    but those that ``no_decay`` names, exactly or by a pattern such as ``"*.b"``.  Before an
+    update, gradients are limited to [-clip_value, clip_value], then scaled so that their norm
+    over all parameters is at most ``clip_norm`` (torch.nn.utils.clip_grad_norm_).
+
+    Bad options raise `OptionError`.
+    """
+
+    kernel: ClassVar[str] = ""
+    """Stem of the C file, and the name that `get` knows."""
+
+    lr: Rate
+    weight_decay: float
+    no_decay: tuple[str, ...]
+    clip_norm: float | None
+    clip_value: float | None
+
+    slots: list[np.ndarray]
+    scalars: np.ndarray
+    ranges: np.ndarray
+    step_count: int
+
+    def __init__(
+        self,
+        lr: Rate,
+        own: Mapping[str, float | bool],
+        weight_decay: float,
+        no_decay: Iterable[str],
+        clip_norm: float | None,
+        clip_value: float | None,
+    ) -> None:
+        name = type(self).__name__
+        options = {
+            "lr": schedules.rate(f"{name}: lr", lr),
+            **own,
+            "weight_decay": checks.number(f"{name}: weight_decay", weight_decay),
+            "no_decay": checks.names(f"{name}: no_decay", no_decay),
+            "clip_norm": checks.limit(f"{name}: clip_norm", clip_norm),
+            "clip_value": checks.limit(f"{name}: clip_value", clip_value),
+        }
+        for option, value in options.items():
+            object.__setattr__(self, option, value)
+        self._option_names = tuple(options)
+        self.reset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "lr":
+            value = schedules.rate(f"{type(self).__name__}: lr", value)
+        elif name in self.__dict__.get("_option_names", ()):
+            raise OptionError(
+                f"{type(self).__name__}: {name}: need a new optimizer for other options "
+                f"(only lr may change); got {value!r}"
+            )
+        object.__setattr__(self, name, value)
+
+    @abstractmethod
+    def hyper(self) -> tuple[float, ...]:
+        """Return the options in the order that the C file documents."""
+
+    @abstractmethod
+    def named_slots(self) -> dict[str, float]:
+        """Return name and starting value of each state buffer that these options call for."""
+
+    def slot_starts(self) -> tuple[float, ...]:
+        """Return the starting value of each state buffer that these options call for."""
+        return tuple(self.named_slots().values())
+
+    def lr_at(self, step: int) -> float:
+        """Return the learning rate of ``step``, counted from 0.
+
+        Raises `OptionError` if the schedule gives anything but a finite number >= 0.
+        """
+        return schedules.rate_at(type(self).__name__, self.lr, step)
+
+    def options(self) -> dict[str, Any]:
+        """Return all options by name, in the order of the constructor."""
+        return {name: getattr(self, name) for name in self._option_names}
+
+    def bind(self, store: Store) -> None:
+        """Allocate the state for ``store``; binding to the same store again keeps the state.
+
+        Raises `StateError` if bound to another store, `OptionError` if an entry of ``no_decay``
+        matches no parameter.
+        """
+        if self._store is store:
+            return
+        if self._store is not None:
+            raise StateError(
+                f"{type(self).__name__}: need the parameters that it was bound to first; got "
+                f"others (call reset() to start afresh, or make one optimizer per network)"
+            )
+        ranges = self._ranges_of(store.spans)
+        slots = [store.like() for _ in self.slot_starts()]
+        for slot, start in zip(slots, self.slot_starts(), strict=True):
+            if start != 0:
+                slot.fill(start)
+        self.ranges, self.slots, self._store = ranges, slots, store
+
+    def reset(self) -> None:
+        """Forget the parameters, the state and the step count; keep the options."""
+        self._store: Store | None = None
+        self.slots = []
+        self.scalars = np.zeros(N_SCALARS)
+        self.ranges = np.zeros((0, 3))
+        self.step_count = 0
+
+    def apply(self, store: Store) -> None:
+        """Update ``store.value`` once from ``store.grad``, in place, and count the step.
+
+        Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.
+        """
+        self.bind(store)
+        apply_update(
+            self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
+            self.lr_at(self.step_count), self.step_count + 1, self.ranges,
+            self.clip_norm or 0.0, self.clip_value or 0.0,
+        )  # fmt: skip
+        self.step_count += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of all that a continued training needs, and the options for the record."""
+        store = self._bound("state_dict")
+        slots = zip(self.named_slots(), self.slots, strict=True)
+        return {
+            "kernel": self.kernel,
+            "options": self.options(),
+            "step_count": self.step_count,
+            "scalars": self.scalars.copy(),
+            "slots": {name: slot.copy() for name, slot in slots},
+            "spans": dict(store.spans),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Overwrite the state with that of `state_dict`; the options stay as they are.
+
+        Raises `StateError`, and changes nothing, unless kernel, state buffers and layout of the
+        parameters are the same.
+        """
+        store = self._bound("load_state_dict")
+        who = f"{type(self).__name__}.load_state_dict"
+        _check_keys(who, state)
+        names = list(self.named_slots())
+        spans = {name: tuple(span) for name, span in state["spans"].items()}
+        if state["kernel"] != self.kernel:
+            raise StateError(f"{who}: need the state of {self.kernel!r}; got {state['kernel']!r}")
+        if set(state["slots"]) != set(names):
+            raise StateError(f"{who}: need the buffers {names}; got {list(state['slots'])}")
+        if spans != store.spans:
+            raise StateError(f"{who}: need parameters at {store.spans}; got {spans}")
+        pairs = {"scalars": (self.scalars, state["scalars"])}
+        for name, slot in zip(names, self.slots, strict=True):
+            pairs[name] = (slot, state["slots"][name])
+        for name, (target, array) in pairs.items():
+            _check_array(f"{who}: {name}", target, array)
+        for target, array in pairs.values():
+            np.copyto(target, array)
+        self.step_count = int(state["step_count"])
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
+        return f"{type(self).__name__}({inside})"
+
+    def _bound(self, method: str) -> Store:
+        if self._store is None:
+            raise StateError(
+                f"{type(self).__name__}.{method}: need bind(store) first; got an unbound optimizer"
+            )
+        return self._store
+
+    def _ranges_of(self, spans: Mapping[str, tuple[int, int]]) -> np.ndarray:
+        """Return rows of begin, end, weight decay; neighbours of equal decay become one."""
+        who = f"{type(self).__name__}: no_decay"
+        spared = {name for pattern in self.no_decay for name in _matching(who, pattern, spans)}
+        ranges: list[list[float]] = []
+        for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
+            decay = 0.0 if name in spared else self.weight_decay
+            if ranges and ranges[-1][1] == begin and ranges[-1][2] == decay:
+                ranges[-1][1] = end
+            else:
+                ranges.append([begin, end, decay])
+        return np.array(ranges, np.float64).reshape(-1, 3)
+
+
+def _matching(who: str, pattern: str, names: Iterable[str]) -> list[str]:
+    found = [name for name in names if name == pattern or fnmatchcase(name, pattern)]
+    if not found:
+        known = ", ".join(names)
+        raise OptionError(f"{who}: need a name or pattern among {known}; got {pattern!r}")
+    return found
+
+
+def _check_keys(who: str, state: Any) -> None:
+    """Raise `StateError` unless ``state`` has the entries of a `state_dict`."""
+    kinds = {"kernel": str, "step_count": (int, np.integer), "scalars": np.ndarray,
+             "slots": Mapping, "spans": Mapping}  # fmt: skip
+    if not isinstance(state, Mapping):
+        raise StateError(f"{who}: need a state_dict; got {type(state).__name__}")
+    for key, kind in kinds.items():
+        if not isinstance(state.get(key), kind):
+            raise StateError(f"{who}: need {key!r} as in a state_dict; got {state.get(key)!r}")
+    if state["step_count"] < 0:
+        raise StateError(f"{who}: need step_count >= 0; got {state['step_count']}")
+
+
+def _check_array(who: str, target: np.ndarray, array: Any) -> None:
+    found = np.asarray(array)
+    if found.dtype != target.dtype or found.shape != target.shape:
+        raise StateError(
+            f"{who}: need {target.dtype} of shape {target.shape}; "
+            f"got {found.dtype} of shape {found.shape}"
+        )

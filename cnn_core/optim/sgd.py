@@ -1,0 +1,50 @@
+"""SGD: gradient descent with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnn_core.errors import OptionError
+from cnn_core.optim import checks
+from cnn_core.optim.base import Optimizer
+from cnn_core.optim.schedules import Rate
+
+
+class SGD(Optimizer):
+    """p = p - lr v, v = momentum v + g, g = gradient + weight_decay p (torch.optim.SGD).
+
+    ``nesterov`` steps by g + momentum v instead of v.  ``weight_decay`` is an L2 penalty.
+    State: one number per parameter, none without momentum.
+
+    >>> SGD(lr=0.1, momentum=0.9, nesterov=True).slot_starts()
+    (0.0,)
+    """
+
+    kernel = "sgd"
+    momentum: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        lr: Rate = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        weight_decay: float = 0.0,
+        no_decay: Iterable[str] = (),
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        own = {
+            "momentum": checks.number("SGD: momentum", momentum, 0, 1),
+            "nesterov": checks.flag("SGD: nesterov", nesterov),
+        }
+        if own["nesterov"] and own["momentum"] == 0:
+            raise OptionError("SGD: nesterov: need momentum > 0 with nesterov=True; got momentum=0")
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+
+    def hyper(self) -> tuple[float, ...]:
+        return (self.momentum, float(self.nesterov))
+
+    def named_slots(self) -> dict[str, float]:
+        return {"velocity": 0.0} if self.momentum > 0 else {}

@@ -1,0 +1,214 @@
+"""History: the figures of each epoch, as numbers, as a table and as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any
+
+from cnn_core.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_VAL = "val_"
+_TABLE_EPOCHS = 10
+_PANELS_PER_LINE = 3
+_TRAIN, _VALIDATION = "#1f5fa8", "#d1662b"
+
+
+class History(Mapping[str, list[float]]):
+    """What training reported: ``history["val_loss"]`` is a list with one entry per epoch.
+
+    A mapping from names to lists, in the order in which the names came.  A name that an epoch
+    did not report has NaN there, so that all lists are `epochs` long.
+
+    Example
+    -------
+    >>> history = History()
+    >>> history.append({"loss": 0.5, "val_loss": 0.75}, seconds=0.1)
+    >>> history["loss"], history.epochs
+    ([0.5], 1)
+    >>> history
+    History: 1 epoch, 0.1 s
+    epoch    loss  val_loss  seconds
+        1  0.5000    0.7500      0.1
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+        self.seconds: list[float] = []
+        """Wall-clock time of each epoch, validation included."""
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs so far."""
+        return len(self.seconds)
+
+    def append(self, values: Mapping[str, float], seconds: float) -> None:
+        """Add one epoch: ``values`` by name, and the seconds it took."""
+        for name, value in values.items():
+            self._values.setdefault(name, [nan] * self.epochs).append(float(value))
+        self.seconds.append(float(seconds))
+        for series in self._values.values():
+            if len(series) < self.epochs:
+                series.append(nan)
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return a copy as plain lists, with the times as ``"seconds"``."""
+        return {
+            **{name: list(series) for name, series in self._values.items()},
+            "seconds": list(self.seconds),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Sequence[float]]) -> History:
+        """Return the history that `to_dict` gave.
+
+        Raises `DataError` unless there is ``"seconds"`` and all lists are equally long.
+        """
+        lengths = {name: len(series) for name, series in values.items()}
+        if "seconds" not in values or len(set(lengths.values())) > 1:
+            raise DataError(f"History: need 'seconds' and lists of one length; got {lengths}")
+        history = cls()
+        history._values = {k: [float(v) for v in s] for k, s in values.items() if k != "seconds"}
+        history.seconds = [float(v) for v in values["seconds"]]
+        return history
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._values:
+            known = ", ".join(self._values) or "nothing, as no epoch has ended"
+            raise KeyError(f"History: need a reported name: {known}; got {name!r}")
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __repr__(self) -> str:
+        plural = "" if self.epochs == 1 else "s"
+        head = f"History: {self.epochs} epoch{plural}, {sum(self.seconds):.1f} s"
+        return "\n".join([head, *self._table()]) if self.epochs else head
+
+    def _table(self) -> list[str]:
+        first = max(0, self.epochs - _TABLE_EPOCHS)
+        rows = [["epoch", *self._values, "seconds"]]
+        for i in range(first, self.epochs):
+            figures = [format_value(series[i]) for series in self._values.values()]
+            rows.append([str(i + 1), *figures, f"{self.seconds[i]:.1f}"])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(f"{v:>{w}}" for v, w in zip(r, widths, strict=True)) for r in rows]
+        return lines if first == 0 else [lines[0], "...".rjust(widths[0]), *lines[1:]]
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        ax: Axes | Sequence[Axes] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Figure:
+        """Draw loss and metrics over the epochs, training and validation in one panel each.
+
+        Parameters
+        ----------
+        path
+            Save the picture there; the ending (.png, .svg, .pdf) gives the format.
+        ax
+            Draw into these matplotlib axes, one per panel, instead of a new figure.
+        names
+            The panels, such as ``["loss"]``; default: everything that was reported.
+
+        Returns
+        -------
+        The matplotlib figure.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        OptionError
+            No epoch has ended, a name is unknown, or there are not as many axes as panels.
+        """
+        panels = self._panels(names)
+        try:
+            from matplotlib.ticker import MaxNLocator
+        except ImportError as error:
+            raise ImportError(
+                'History.plot: need matplotlib; install it with: pip install "cnn-core[examples]"'
+            ) from error
+        axes = _new_axes(len(panels), shown=path is None) if ax is None else _given_axes(ax)
+        if len(axes) != len(panels):
+            need = f"{len(panels)} axes, one for each of {', '.join(panels)}"
+            raise OptionError(f"History.plot: need {need}; got {len(axes)}")
+        for axis, name in zip(axes, panels, strict=True):
+            self._draw(axis, name)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure = axes[0].figure
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+    def _panels(self, names: Sequence[str] | None) -> list[str]:
+        known = list(dict.fromkeys(name.removeprefix(_VAL) for name in self._values))
+        if not known:
+            raise OptionError("History.plot: need at least one epoch; got none")
+        wanted = known if names is None else [names] if isinstance(names, str) else list(names)
+        unknown = [name for name in wanted if name not in known]
+        if unknown or not wanted:
+            raise OptionError(f"History.plot: need names among {', '.join(known)}; got {wanted}")
+        return wanted
+
+    def _draw(self, axis: Axes, name: str) -> None:
+        epochs = range(1, self.epochs + 1)
+        marker = "o" if self.epochs <= 30 else ""  # a single epoch is a point, not a line
+        for key, label, colour, style in (
+            (name, "training", _TRAIN, "-"),
+            (_VAL + name, "validation", _VALIDATION, "--"),
+        ):
+            if key in self._values:
+                axis.plot(
+                    epochs,
+                    self._values[key],
+                    style,
+                    color=colour,
+                    label=label,
+                    marker=marker,
+                    markersize=3.5,
+                    linewidth=1.8,
+                )
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(name.replace("_", " "))
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False)
+
+
+def format_value(value: float) -> str:
+    """Return ``value`` with four digits: 0.1234, 1.234e-05, 12.3457, nan."""
+    fixed = value == 0 or 1e-3 <= abs(value) < 1e4 or not isfinite(value)
+    return f"{value:.4f}" if fixed else f"{value:.3e}"
+
+
+def _given_axes(ax: Any) -> list[Axes]:
+    return list(getattr(ax, "flat", ax)) if hasattr(ax, "__len__") else [ax]
+
+
+def _new_axes(n: int, *, shown: bool) -> list[Axes]:
+    columns = min(n, _PANELS_PER_LINE)
+    lines = -(-n // columns)
+    size = (4.6 * columns, 3.4 * lines)
+    if shown:
+        from matplotlib import pyplot
+
+        figure = pyplot.figure(figsize=size, layout="constrained")
+    else:  # a figure for a file needs no window system and is not kept by pyplot
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size, layout="constrained")
+    return [figure.add_subplot(lines, columns, i + 1) for i in range(n)]

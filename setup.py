@@ -1,0 +1,117 @@
+"""Build: the C core once per instruction set, and the Cython modules over it.
+
+The folders are the registry: every file in src_c/ops and src_c/optim is found here, and the
+lists that C needs are written to the build folder.  pyproject.toml holds the metadata.
+
+Environment: CNN_CORE_SANITIZE=address,undefined builds for the sanitizers.
+"""
+
+import os
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+SANITIZE = os.environ.get("CNN_CORE_SANITIZE")
+X86 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+MSVC = sys.platform == "win32"
+
+# One object file per source and instruction set.  No flag here changes the meaning of
+# floating-point code elsewhere in the process, and none depends on the building machine.
+ISA_FLAGS = {"baseline": []}
+if X86 and MSVC:
+    ISA_FLAGS |= {"avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
+elif X86:
+    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
+    ISA_FLAGS["avx512"] = [*ISA_FLAGS["avx2"], "-mavx512f", "-mavx512dq", "-mavx512bw",
+                           "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
+if MSVC:
+    C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
+else:
+    C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
+               "-fno-trapping-math", "-fvisibility=hidden", "-Wall", "-Wextra"]  # fmt: skip
+    CYTHON_FLAGS, LINK_FLAGS = ["-O2", "-g0", "-fvisibility=hidden"], []
+    if SANITIZE:
+        extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
+        C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
+        LINK_FLAGS = [f"-fsanitize={SANITIZE}"]
+    elif sys.platform != "darwin":
+        LINK_FLAGS = ["-Wl,--strip-all"]
+
+
+def write_if_changed(path: Path, names: list[str]) -> None:
+    text = "".join(f"X({name})\n" for name in names)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+class BuildExt(build_ext):
+    """Compiles the C core into objects first, in parallel, and links them into `core`."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.cython_directives, self.cython_c_in_temp = DIRECTIVES, True
+
+    def build_extensions(self) -> None:
+        objects = self.compile_core()
+        for extension in self.extensions:
+            if extension.name.endswith(".core"):
+                extension.extra_objects = objects
+        super().build_extensions()
+
+    def compile_core(self) -> list[str]:
+        temp = Path(self.build_temp) / (f"core-{SANITIZE}" if SANITIZE else "core")
+        temp.mkdir(parents=True, exist_ok=True)
+        write_if_changed(temp / "cnn_isa_index.inc", list(ISA_FLAGS))
+        for folder, index in (("ops", "cnn_op_index.inc"), ("optim", "cnn_optim_index.inc")):
+            names = sorted(p.stem for p in (ROOT / "src_c" / folder).glob("*.c"))
+            write_if_changed(temp / index, names)
+
+        # What is chosen once per process is compiled once; all else once per instruction set.
+        sources = sorted((ROOT / "src_c").glob("*/*.c"))
+        once = [p for p in sources if p.name in ("dispatch.c", "pool.c")]
+        jobs = [(p, "baseline") for p in once]
+        jobs += [(p, isa) for isa in ISA_FLAGS for p in sources if p not in once]
+        headers = [*ROOT.glob("src_c/*/*.h"), *temp.glob("*.inc"), Path(__file__)]
+        newest = max(p.stat().st_mtime for p in headers)
+
+        def compile_one(job: tuple[Path, str]) -> str:
+            source, isa = job
+            out = temp / isa
+            name = source.relative_to(ROOT).with_suffix(self.compiler.obj_extension)
+            target = out / name
+            if target.exists() and target.stat().st_mtime > max(newest, source.stat().st_mtime):
+                return str(target)
+            (built,) = self.compiler.compile(
+                [str(source.relative_to(ROOT))], output_dir=str(out),
+                include_dirs=["src_c", "src_c/include", str(temp)],
+                macros=[("CNN_ISA", isa), ("_POSIX_C_SOURCE", "200809L")],
+                extra_preargs=[*C_FLAGS, *ISA_FLAGS[isa]],
+            )  # fmt: skip
+            return built
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, jobs))
+
+
+DIRECTIVES = {
+    "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
+    "initializedcheck": False, "embedsignature": True,
+}  # fmt: skip
+EXTENSIONS = [
+    Extension(
+        f"cnn_core._ext.{path.stem}",
+        [str(path.relative_to(ROOT))],
+        include_dirs=["src_c", "src_c/include"],
+        extra_compile_args=CYTHON_FLAGS,
+        extra_link_args=LINK_FLAGS,
+        depends=[str(p.relative_to(ROOT)) for p in ROOT.glob("src_c/*/*.[ch]")],
+    )
+    for path in sorted((ROOT / "cnn_core" / "_ext").glob("*.pyx"))
+]
+
+setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildExt})

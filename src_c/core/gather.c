@@ -1,0 +1,55 @@
+/* gather - copies picked rows of a source array into an input, converting as it goes. */
+#include "core.h"
+#include <string.h>
+
+/* One row of n elements, from any element type, to real. */
+#define CONVERT(name, from, real)                                                            \
+    static void name(int64_t n, const from *restrict x, real scale, real shift,              \
+                     real *restrict y)                                                       \
+    {                                                                                        \
+        for (int64_t i = 0; i < n; i++)                                                      \
+            y[i] = (real)x[i] * scale + shift;                                               \
+    }
+CONVERT(f32_to_f32, float, float)
+CONVERT(f64_to_f32, double, float)
+CONVERT(u8_to_f32, uint8_t, float)
+CONVERT(f32_to_f64, float, double)
+CONVERT(f64_to_f64, double, double)
+CONVERT(u8_to_f64, uint8_t, double)
+
+static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1};
+
+static void convert_row(const cnn_source *s, int64_t n, const void *x, void *y)
+{
+    const int    from = s->dtype;
+    const float  scale = (float)s->scale, shift = (float)s->shift;
+    if (s->target->dtype == CNN_F32) {
+        if (from == CNN_F32) f32_to_f32(n, x, scale, shift, y);
+        if (from == CNN_F64) f64_to_f32(n, x, scale, shift, y);
+        if (from == CNN_U8) u8_to_f32(n, x, scale, shift, y);
+    } else {
+        if (from == CNN_F32) f32_to_f64(n, x, s->scale, s->shift, y);
+        if (from == CNN_F64) f64_to_f64(n, x, s->scale, s->shift, y);
+        if (from == CNN_U8) u8_to_f64(n, x, s->scale, s->shift, y);
+    }
+}
+
+void cnn_gather(const cnn_source *s, const int64_t *index, int64_t first, int64_t n)
+{
+    const cnn_tensor *t = s->target;
+    const int64_t from_row = t->size * item_size[s->dtype], to_row = t->size * item_size[t->dtype];
+    const int plain = s->dtype == (int32_t)t->dtype && s->scale == 1 && s->shift == 0;
+
+    if (plain && !index) {
+        memcpy(t->data, (const char *)s->data + first * from_row, (size_t)(n * to_row));
+        return;
+    }
+    for (int64_t r = 0; r < n; r++) {
+        const char *x = (const char *)s->data + (index ? index[r] : first + r) * from_row;
+        char       *y = (char *)t->data + r * to_row;
+        if (plain)
+            memcpy(y, x, (size_t)to_row);
+        else
+            convert_row(s, t->size, x, y);
+    }
+}

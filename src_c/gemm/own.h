@@ -1,0 +1,10 @@
+/* own.h - products by the kernels of this folder, in any shape. */
+#ifndef CNN_OWN_H
+#define CNN_OWN_H
+#include "cnn_gemm.h"
+
+#define cnn_own_gemm_f32 CNN_FOR_ISA(cnn_own_gemm_f32)
+#define cnn_own_gemm_f64 CNN_FOR_ISA(cnn_own_gemm_f64)
+void cnn_own_gemm_f32(const cnn_product *p, void *scratch);
+void cnn_own_gemm_f64(const cnn_product *p, void *scratch);
+#endif

@@ -1,0 +1,92 @@
+/* tile.h - a block of C that stays in registers while the whole of k passes by.
+ *
+ *   C[r, j] = (C[r, j] or 0) + bias[j] + sum over p of A(r, p) B[p, j],   then relu
+ *
+ * `rows` rows by `vecs` vectors of columns: rows x vecs accumulators.  Every element of C is
+ * one chain of multiply-adds over ascending p, whatever the tile: its bits depend on k alone,
+ * not on the other rows and columns, nor on how k is cut into blocks (C keeps a chain exactly).
+ */
+typedef struct {
+    int64_t     k;
+    const real *a;              /* A(r, p) = a[r a_row + p a_step]                         */
+    int64_t     a_row, a_step;
+    const real *b;              /* B[p, j] = b[p b_step + j]                               */
+    int64_t     b_step;
+    real       *c;
+    int64_t     c_row;
+    const real *bias;           /* NULL: none                                              */
+    int32_t     accumulate, relu;
+    int32_t     whole;          /* the last vector of columns is a whole one ...           */
+    PART        part;           /* ... else these lanes of it exist                        */
+} K(tile);
+
+typedef void (*K(tile_kernel))(const K(tile) *);
+
+/* Columns p[j LANES ...] of a row, where the last vector may be a partial one. */
+#define LOAD_COLUMNS(p, j)                                                \
+    (part && (j) == vecs - 1 ? V_LOAD_PART((p) + (j) * LANES, t->part)    \
+                             : V_LOAD((p) + (j) * LANES))
+#define EACH_ROW    CNN_UNROLL for (int r = 0; r < rows; r++)
+#define EACH_COLUMN CNN_UNROLL for (int j = 0; j < vecs; j++)
+
+/* `rows`, `vecs` and `part` (the last vector may be partial) are constants. */
+CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, const int part)
+{
+    VECTOR        sum[16][16], column[16];
+    const int64_t row = t->a_row, step = t->a_step;
+    const real   *a[4], *b = t->b;
+    real         *c = t->c;
+
+    EACH_COLUMN {
+        const VECTOR start = t->bias ? LOAD_COLUMNS(t->bias, j) : V_ZERO();
+        EACH_ROW sum[r][j] = start;
+    }
+    if (t->accumulate)
+        EACH_ROW EACH_COLUMN sum[r][j] = V_ADD(sum[r][j], LOAD_COLUMNS(c + r * t->c_row, j));
+
+    /* Four rows share a pointer: sixteen rows then still fit the address registers. */
+    CNN_UNROLL for (int r = 0; r < rows; r += 4)
+        a[r / 4] = t->a + r * row;
+    for (int64_t p = t->k; p > 0; p--) {
+        EACH_COLUMN column[j] = LOAD_COLUMNS(b, j);
+        EACH_ROW {
+            const VECTOR element = V_FILL(a[r / 4][(r % 4) * row]);
+            EACH_COLUMN sum[r][j] = V_FMA(element, column[j], sum[r][j]);
+        }
+        CNN_UNROLL for (int r = 0; r < rows; r += 4)
+            a[r / 4] += step;
+        b += t->b_step;
+    }
+
+    if (t->relu)
+        EACH_ROW EACH_COLUMN sum[r][j] = V_RELU(sum[r][j]);
+    EACH_ROW CNN_UNROLL for (int j = 0; j < vecs - part; j++)
+        V_STORE(c + r * t->c_row + j * LANES, sum[r][j]);
+    if (part && t->whole)
+        EACH_ROW V_STORE(c + r * t->c_row + (vecs - 1) * LANES, sum[r][vecs - 1]);
+    else if (part)
+        EACH_ROW V_STORE_PART(c + r * t->c_row + (vecs - 1) * LANES, t->part, sum[r][vecs - 1]);
+}
+#undef LOAD_COLUMNS
+#undef EACH_ROW
+#undef EACH_COLUMN
+
+#define DEFINE_TILE(rows, vecs)                                           \
+    static void K(tile_##rows##x##vecs)(const K(tile) *t)                 \
+    {                                                                     \
+        K(run_tile)(t, rows, vecs, PART_IS_FREE);                         \
+    }                                                                     \
+    static void K(tile_part_##rows##x##vecs)(const K(tile) *t)            \
+    {                                                                     \
+        K(run_tile)(t, rows, vecs, 1);                                    \
+    }
+#define LIST_TILE(rows, vecs)      [vecs][rows] = K(tile_##rows##x##vecs),
+#define LIST_TILE_PART(rows, vecs) [vecs][rows] = K(tile_part_##rows##x##vecs),
+
+EACH_TILE(DEFINE_TILE)
+/* [the last vector is partial][vectors of columns][rows] */
+static const K(tile_kernel) K(tiles)[2][17][17] = {{EACH_TILE(LIST_TILE)},
+                                                   {EACH_TILE(LIST_TILE_PART)}};
+#undef DEFINE_TILE
+#undef LIST_TILE
+#undef LIST_TILE_PART

@@ -1,0 +1,205 @@
+/* cnn_core.h - the whole C interface.  Plain C11 and libc: no Python, no
+ * allocation, no I/O, no exit.  Everything is reached through one cnn_api.
+ *
+ * Vocabulary
+ *   tensor   a dense, row-major block of one element type
+ *   batched  a tensor whose leading axis is the batch axis; its other axes
+ *            form one row.  Any other tensor counts as a single row
+ *   kernel   one C function of type cnn_kernel
+ *   step     one kernel bound to its operands
+ *   plan     a flat array of steps; running a plan is one loop
+ *
+ * Ownership: the caller owns every byte, and keeps it alive while a call runs.
+ * Errors: a kernel returns a status; a cnn_fault says where and what.
+ */
+#ifndef CNN_CORE_H
+#define CNN_CORE_H
+#include <stdint.h>
+
+#define CNN_MAX_DIM   6
+#define CNN_MAX_SLOT  4    /* state buffers of an optimizer, each as long as the parameters */
+#define CNN_MAX_COEF 12    /* per-step coefficients of an optimizer */
+#define CNN_LINE     64    /* bytes; every buffer starts on such a boundary */
+
+typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3 } cnn_dtype;
+
+typedef enum {
+    CNN_OK = 0,
+    CNN_ERR_TOO_LARGE,     /* a dimension is larger than the BLAS library can index  */
+    CNN_ERR_LABEL_RANGE,   /* fault: row in the batch, label                         */
+    CNN_ERR_INDEX_RANGE,   /* fault: position, index                                 */
+    CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
+    CNN_ERR_CALLBACK       /* a Python gate raised; the exception is kept for it     */
+} cnn_status;
+
+typedef struct {
+    int32_t step;          /* the failing step, counted within the plan              */
+    int64_t index;
+    double  value;
+} cnn_fault;
+
+typedef struct {
+    void   *data;
+    int64_t size;                /* elements of one row                               */
+    int64_t stride;              /* elements to the next row: size, or 0 if not batched */
+    int64_t dim[CNN_MAX_DIM];    /* shape; dim[0] of a batched tensor is the maximum  */
+    int32_t n_dim;
+    int32_t dtype;               /* cnn_dtype                                         */
+} cnn_tensor;
+
+typedef union { double f; int64_t i; } cnn_attr;
+
+typedef struct cnn_call cnn_call;
+typedef cnn_status (*cnn_kernel)(const cnn_call *);
+
+/* How a step may be divided among threads. */
+typedef enum {
+    CNN_WHOLE = 0,         /* not at all: one call with [0, 1)                        */
+    CNN_ROWS,              /* by batch rows: any [begin, end) within [0, n_row)       */
+    CNN_UNITS              /* by the units that the operation defines: [0, n_unit)    */
+} cnn_split;
+
+typedef struct {
+    cnn_kernel               kernel;
+    const cnn_tensor *const *operand;   /* order: see cnn_op                          */
+    const cnn_attr          *attr;
+    const void              *user;      /* a fused activation, or a Python gate       */
+    int64_t                  n_unit;
+    int32_t                  n_operand;
+    int32_t                  split;       /* cnn_split                                */
+    int32_t                  accumulate;  /* gradient steps: add to the operand       */
+    int32_t                  wrt;         /* gradient steps: which input              */
+} cnn_step;
+
+typedef struct {
+    void (*gemm_f32)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                     const float *a, int lda, const float *b, int ldb,
+                     float beta, float *c, int ldc);
+    void (*gemm_f64)(int order, int trans_a, int trans_b, int m, int n, int k, double alpha,
+                     const double *a, int lda, const double *b, int ldb,
+                     double beta, double *c, int ldc);
+} cnn_blas;
+
+struct cnn_call {
+    const cnn_step *step;
+    int64_t         begin, end;   /* rows or units of this call                       */
+    int64_t         n_row;        /* rows of the whole batch                          */
+    uint64_t        seed;         /* random numbers depend on seed, counter, element  */
+    int64_t         counter;      /* the training step                                */
+    void           *scratch;      /* cnn_api.scratch_bytes, private to the thread     */
+    cnn_fault      *fault;
+};
+
+/* One operation: one file in src_c/ops.  Operands, in order:
+ *   forward       inputs, saved, y
+ *   grad[i]       inputs, saved, y, dy, dx_i      gradient of input i, see step.accumulate
+ *   fused_loss    inputs, saved, y, coef, dx_0    y and, in the same pass, the gradient of
+ *                                                 sum_r coef_r y_r (batched coef and y)
+ *   map           y[i] = f(x[i]) for n elements; x may equal y
+ * An operation with more inputs than gradient kernels uses its last one for the rest and
+ * finds the input's number in step.wrt.
+ */
+#define CNN_MAX_GRAD 4
+typedef struct {
+    const char *name;
+    cnn_kernel  forward[CNN_N_REAL];
+    cnn_kernel  grad[CNN_MAX_GRAD][CNN_N_REAL];
+    cnn_kernel  fused_loss[CNN_N_REAL];
+    void      (*map[CNN_N_REAL])(int64_t n, const void *x, void *y, const cnn_attr *attr);
+} cnn_op;
+
+/* One optimizer: one file in src_c/optim.  `prepare` runs once per step, in double;
+ * `update` then makes one pass over any part of the flat buffers.  */
+typedef struct {
+    int64_t       n;
+    void         *param;
+    const void   *grad;
+    void         *slot[CNN_MAX_SLOT];
+    const double *coef;           /* what `prepare` made of the options               */
+    double        grad_scale;     /* clipping by global norm: g * grad_scale is used  */
+    double        weight_decay;   /* for this part; 0 where decay is off              */
+} cnn_update;
+
+/* A part of the flat buffers with one weight decay.  Bounds are multiples of CNN_LINE bytes. */
+typedef struct { int64_t begin, end; double weight_decay; } cnn_range;
+
+typedef struct {
+    const char *name;
+    int32_t     n_slot;
+    /* hyper: the options in the order that the file documents; step counts from 1;
+     * state: CNN_MAX_SLOT scalars that live from step to step, all 0 at the start. */
+    void (*prepare)(const double *hyper, double lr, int64_t step, double *state, double *coef);
+    void (*update[CNN_N_REAL])(const cnn_update *);
+} cnn_optim;
+
+/* The source of one batched input: rows of an array, picked by number and converted. */
+typedef struct {
+    const void       *data;
+    int32_t           dtype;      /* cnn_dtype of the source                          */
+    double            scale, shift;  /* value * scale + shift, for real targets       */
+    const cnn_tensor *target;
+} cnn_source;
+
+typedef struct {                  /* a run of steps of a plan                         */
+    const cnn_step *step;
+    int32_t         first, last;
+    int64_t         n_row;
+    uint64_t        seed;
+    int64_t         counter;
+    void           *scratch;
+    int32_t         check_finite; /* stop at the first step that makes a NaN or infinity */
+} cnn_run;
+
+typedef struct {                  /* an optimizer bound to flat buffers                */
+    const cnn_optim *optim;
+    int32_t          dtype;
+    int32_t          n_range;
+    const cnn_range *range;       /* what is updated, in order, without overlap       */
+    const double    *hyper;
+    double          *state;       /* CNN_MAX_SLOT scalars                             */
+    double           clip_norm, clip_value;    /* 0: off                              */
+    int64_t          n_param;     /* elements of each flat buffer                     */
+    void            *param, *grad, *slot[CNN_MAX_SLOT];
+} cnn_learner;
+
+typedef struct {                  /* a run of whole minibatch steps                   */
+    cnn_run            run;       /* counter: optimizer steps done before this chunk  */
+    const cnn_source  *source;
+    int32_t            n_source;
+    const int64_t     *index;     /* row numbers, batch after batch; NULL: in order   */
+    int64_t            first_row; /* with index NULL: where to start                  */
+    int64_t            n_total;   /* rows of the chunk                                */
+    int64_t            batch;     /* rows of every step but perhaps the last          */
+    const cnn_learner *learner;   /* NULL: forward and backward only                  */
+    const double      *lr;        /* one per step                                     */
+    const cnn_tensor  *loss;      /* scalar                                           */
+    const double      *total;     /* sum of w l and sum of w of a step; NULL: none    */
+    double             loss_sum, weight_sum;   /* added to                            */
+    double             last_loss;
+    int64_t            done;      /* steps completed                                  */
+} cnn_chunk;
+
+struct cnn_product;               /* gemm/cnn_gemm.h */
+
+typedef struct {
+    const char *simd;             /* "baseline", "avx2" or "avx512"                   */
+    const cnn_op    *(*find_op)(const char *name);          /* NULL if unknown        */
+    const cnn_optim *(*find_optim)(const char *name);       /* NULL if unknown        */
+    const char      *(*op_name)(int32_t i);                 /* NULL past the last     */
+    cnn_status (*run)(const cnn_run *run, cnn_fault *fault);
+    cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault);
+    void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
+    void    (*learn)(const cnn_learner *learner, double lr, int64_t step);
+    cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, void *scratch);
+    int64_t scratch_bytes;        /* of each thread                                   */
+} cnn_api;
+
+/* The interface for an instruction set, or the best that this CPU has for NULL.
+ * NULL if the name is unknown, not built, or not supported by the CPU. */
+const cnn_api *cnn_get_api(const char *simd);
+/* Every name that was built, best last; NULL past the end. */
+const char *cnn_simd_name(int32_t i);
+/* Called once, before the first product.  gemm_mode: 0 whichever is faster for the shape,
+ * 1 own kernels wherever they exist, 2 BLAS. */
+void cnn_set_blas(const cnn_blas *blas, int32_t gemm_mode);
+#endif

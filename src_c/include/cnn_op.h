@@ -1,0 +1,32 @@
+/* cnn_op.h - included first by every file in src_c/ops. */
+#ifndef CNN_OP_H
+#define CNN_OP_H
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include "cnn_core.h"
+#include "cnn_typed.h"
+
+#define CNN_DEFINE_OP(op, ...) \
+    const cnn_op CNN_FOR_ISA(cnn_op_##op) = {.name = #op, __VA_ARGS__}
+
+#define OPERAND(c, i) ((c)->step->operand[i])
+#define ATTR_F(c, k)  ((c)->step->attr[k].f)
+#define ATTR_I(c, k)  ((c)->step->attr[k].i)
+
+/* The first element of operand i that belongs to this call's rows. */
+#define ROWS(c, i) \
+    ((real *)OPERAND(c, i)->data + (c)->begin * OPERAND(c, i)->stride)
+
+/* Elements of operand i within this call's rows. */
+static inline int64_t cnn_count(const cnn_call *c, int i)
+{
+    return (c->end - c->begin) * OPERAND(c, i)->size;
+}
+
+/* Rows of operand i in the whole batch; 1 for a tensor without a batch axis. */
+static inline int64_t cnn_n_row(const cnn_call *c, int i)
+{
+    return OPERAND(c, i)->stride ? c->n_row : 1;
+}
+#endif

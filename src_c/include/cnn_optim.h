@@ -1,0 +1,31 @@
+/* cnn_optim.h - included first by every file in src_c/optim.
+ *
+ * An update is one pass over flat buffers.  It may be called for any part of them: no element
+ * depends on another, and a loop's vector body and its remainder do the same operations in the
+ * same order (nothing is contracted), so the bits do not depend on how the range is divided.
+ * Padding between parameters is 0 in value and gradient and must come out as 0; that is why
+ * every `eps` that stands in a denominator is positive.
+ * Slots that the options do not call for are NULL and are not touched.
+ */
+#ifndef CNN_OPTIM_H
+#define CNN_OPTIM_H
+#include <math.h>
+#include "cnn_core.h"
+#include "cnn_typed.h"
+
+#define CNN_DEFINE_OPTIM(optim, ...) \
+    const cnn_optim CNN_FOR_ISA(cnn_optim_##optim) = {.name = #optim, __VA_ARGS__}
+
+/* A pass whose switches are literals at each call: one loop per switch setting, without a
+ * branch inside.  Left to itself the compiler may keep one copy and test in every round. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define CNN_PASS static inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#  define CNN_PASS static __forceinline
+#else
+#  define CNN_PASS static inline
+#endif
+
+static inline float  cnn_sqrt_f32(float x)  { return sqrtf(x); }
+static inline double cnn_sqrt_f64(double x) { return sqrt(x); }
+#endif

@@ -1,0 +1,31 @@
+/* cnn_typed.h - names for code that is compiled for float and for double, and for
+ * each instruction set. */
+#ifndef CNN_TYPED_H
+#define CNN_TYPED_H
+
+#define CNN_CAT_(a, b) a##_##b
+#define CNN_CAT(a, b)  CNN_CAT_(a, b)
+#define K(name)        CNN_CAT(name, CNN_SUFFIX)         /* relu -> relu_f32           */
+#define CNN_TYPED(f)   {f##_f32, f##_f64}
+
+/* The build sets CNN_ISA to the instruction set that this object file is for. */
+#ifndef CNN_ISA
+#define CNN_ISA baseline
+#endif
+#define CNN_JOIN_(a, b) a##_##b   /* CNN_CAT once more: a macro is not expanded within itself */
+#define CNN_JOIN(a, b)  CNN_JOIN_(a, b)
+#define CNN_FOR_ISA(name) CNN_JOIN(name, CNN_ISA)        /* cnn_op_relu -> cnn_op_relu_avx2 */
+
+/* Before a loop whose iterations do not depend on each other although its pointers may be
+ * equal (never partly overlapping): the compiler need not guard its vector code. */
+#if defined(__clang__)
+#  define CNN_IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#  define CNN_IVDEP _Pragma("GCC ivdep")
+#elif defined(_MSC_VER)
+#  define CNN_IVDEP __pragma(loop(ivdep))
+#else
+#  define CNN_IVDEP
+#endif
+
+#endif

@@ -1,0 +1,91 @@
+/* dense - y = x w + b, and an elementwise activation of it where one is fused.
+ *
+ *   x  [..., I]   w  [I, O]   b  [O] (may be absent)   y  [..., O]
+ *   Every leading axis of x counts as rows: M of them.
+ *   forward  operands: x, w, b, y            attr: 1 if the fused activation is relu
+ *   gradient operands: x, w, b, y, dy, d(input)
+ *   gradients: dx = dy w^T,  dw = x^T dy,  db = column sums of dy
+ *   units of dw: rows of w.
+ *   step.user: the cnn_op of a fused activation, applied to each block of rows; or NULL.
+ */
+#include "cnn_op.h"
+#include "gemm/cnn_gemm.h"
+
+#ifdef real
+
+/* Rows of x in this call, when each batch row of x holds x->size / I of them. */
+static int64_t K(n_rows)(const cnn_call *c, int64_t n_batch_rows)
+{
+    return n_batch_rows * (OPERAND(c, 0)->size / OPERAND(c, 1)->dim[0]);
+}
+
+static cnn_status K(dense_forward)(const cnn_call *c)
+{
+    const cnn_tensor *w = OPERAND(c, 1);
+    const int     bias = has_bias(c, 1);
+    const int64_t n_in = w->dim[0], n_out = w->dim[1];
+    real         *y = ROWS(c, 2 + bias);
+    const cnn_op *activation = c->step->user;
+    const int     relu = activation && ATTR_I(c, 0);
+
+    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin), .n = n_out, .k = n_in,
+                           .a = ROWS(c, 0), .lda = n_in, .b = w->data, .ldb = n_out,
+                           .c = y, .ldc = n_out, .bias = bias ? OPERAND(c, 2)->data : NULL,
+                           .relu = relu};
+    const cnn_status status = K(cnn_gemm)(&p, c->scratch);
+    if (status == CNN_OK && activation && !relu)
+        activation->map[sizeof(real) == 8](p.m * n_out, y, y, c->step->attr + 1);
+    return status;
+}
+
+static cnn_status K(dense_grad_x)(const cnn_call *c)
+{
+    const cnn_tensor *w = OPERAND(c, 1);
+    const int     bias = has_bias(c, 3);
+    const int64_t n_in = w->dim[0], n_out = w->dim[1];
+    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin), .n = n_in, .k = n_out,
+                           .a = ROWS(c, 3 + bias), .lda = n_out,
+                           .b = w->data, .ldb = n_out, .trans_b = 1,
+                           .c = ROWS(c, 4 + bias), .ldc = n_in,
+                           .accumulate = c->step->accumulate};
+    return K(cnn_gemm)(&p, c->scratch);
+}
+
+static cnn_status K(dense_grad_w)(const cnn_call *c)
+{
+    const cnn_tensor *x = OPERAND(c, 0), *w = OPERAND(c, 1);
+    const int     bias = has_bias(c, 3);
+    const int64_t n_in = w->dim[0], n_out = w->dim[1];
+    const cnn_product p = {.m = c->end - c->begin, .n = n_out, .k = K(n_rows)(c, cnn_n_row(c, 0)),
+                           .a = (const real *)x->data + c->begin, .lda = n_in, .trans_a = 1,
+                           .b = OPERAND(c, 3 + bias)->data, .ldb = n_out,
+                           .c = (real *)OPERAND(c, 4 + bias)->data + c->begin * n_out,
+                           .ldc = n_out, .accumulate = c->step->accumulate};
+    return K(cnn_gemm)(&p, c->scratch);
+}
+
+static cnn_status K(dense_grad_b)(const cnn_call *c)
+{
+    const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, cnn_n_row(c, 0));
+    const real *restrict dy = OPERAND(c, 4)->data;
+    real *restrict db = OPERAND(c, 5)->data;
+
+    if (!c->step->accumulate)
+        memset(db, 0, (size_t)n_out * sizeof(real));
+    for (int64_t r = 0; r < n_row; r++)
+        for (int64_t j = 0; j < n_out; j++)
+            db[j] += dy[r * n_out + j];
+    return CNN_OK;
+}
+
+#else
+static int has_bias(const cnn_call *c, int n_other)
+{
+    return c->step->n_operand > n_other + 2;
+}
+
+#define CNN_SELF "ops/dense.c"
+#include "cnn_instantiate.h"
+CNN_DEFINE_OP(dense, .forward = CNN_TYPED(dense_forward),
+              .grad = {CNN_TYPED(dense_grad_x), CNN_TYPED(dense_grad_w), CNN_TYPED(dense_grad_b)});
+#endif

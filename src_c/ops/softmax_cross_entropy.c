@@ -1,0 +1,233 @@
+/* softmax_cross_entropy - y_r = sum_c t'_rc (log(sum_k exp(z_rk)) - z_rc), one loss per row.
+ *
+ *   t' = (1 - s) t + s / C, where t is the given row, or 1 at the label and 0 elsewhere
+ *
+ *   attributes: s, the label to ignore (INT64_MIN: none)
+ *   forward    operands: z (B, C), t (B,) int32 or (B, C), y (B,)
+ *   gradient   operands: z, t, y, dy (B,), dz or dt (B, C)
+ *   fused_loss operands: z, t, y, coef (B,), dz
+ *   gradient:  dz_rc = dy_r (T_r softmax(z)_rc - t'_rc) with T_r = sum_c t'_rc, 1 for labels
+ *              dt_rc = dy_r (1 - s) (log(sum_k exp(z_rk)) - z_rc)
+ *   An ignored row has y = 0 and dz = 0.  Any other label outside [0, C) is an error, found
+ *   before anything is written.
+ *   NaN:       as in softmax; -inf at a class whose t' is 0 adds nothing to the loss.
+ */
+#include "cnn_op.h"
+
+#ifdef real
+#include "cnn_reduce.h"
+#include "cnn_softmax.h"
+
+typedef struct {
+    int64_t        n_class;
+    const real    *z, *row;             /* of this call's rows; row or label is NULL       */
+    const int32_t *label;
+    int64_t        ignored;             /* outside int32 where no label is ignored         */
+    real           keep, floor;         /* 1 - s, s / C                                    */
+    const real    *coef;                /* dy or coef                                      */
+    real          *y, *dz;              /* NULL: not wanted                                */
+    int            add;
+} K(sce_task);
+
+/* The targets t' of n rows from row r on, and their sums. */
+static void K(sce_targets)(const K(sce_task) *k, int64_t r, int64_t n, K(cnn_lane) *restrict t,
+                           real *restrict total)
+{
+    if (k->label) {
+        real label[CNN_LANES];
+        for (int64_t l = 0; l < CNN_LANES; l++) {
+            label[l] = (real)k->label[r + (l < n ? l : n - 1)];
+            total[l] = 1;
+        }
+        for (int64_t i = 0; i < k->n_class; i++)
+            for (int l = 0; l < CNN_LANES; l++)
+                t[i][l] = (label[l] == (real)i ? k->keep : 0) + k->floor;
+        return;
+    }
+    K(cnn_load_lanes)(n, k->n_class, k->row + r * k->n_class, t);
+    for (int l = 0; l < CNN_LANES; l++)
+        total[l] = 0;
+    for (int64_t i = 0; i < k->n_class; i++)
+        for (int l = 0; l < CNN_LANES; l++) {
+            t[i][l] = k->keep * t[i][l] + k->floor;
+            total[l] += t[i][l];
+        }
+}
+
+static inline int K(sce_ignores)(const K(sce_task) *k, int64_t r)
+{
+    return k->label && k->label[r] == k->ignored;
+}
+
+/* Rows [r, r + n), at most CNN_LANES, of few classes. */
+static void K(sce_lanes)(const K(sce_task) *k, int64_t r, int64_t n)
+{
+    const int64_t n_class = k->n_class;
+    K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
+    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES];
+
+    K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
+    K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
+    K(sce_targets)(k, r, n, t, total);
+    if (k->y) {
+        real loss[CNN_LANES] = {0};
+        for (int64_t i = 0; i < n_class; i++)
+            for (int l = 0; l < CNN_LANES; l++)
+                loss[l] += t[i][l] == 0 ? 0 : t[i][l] * (log_sum[l] - u[i][l]);
+        for (int64_t l = 0; l < n; l++)
+            k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];
+    }
+    if (!k->dz)
+        return;
+    real coef[CNN_LANES];
+    for (int64_t l = 0; l < CNN_LANES; l++) {
+        coef[l] = k->coef[r + (l < n ? l : n - 1)];
+        total[l] /= sum[l];
+    }
+    for (int64_t i = 0; i < n_class; i++)
+        for (int l = 0; l < CNN_LANES; l++)
+            e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
+    if (k->label)
+        for (int64_t l = 0; l < n; l++)
+            if (k->label[r + l] == k->ignored)
+                for (int64_t i = 0; i < n_class; i++)
+                    e[i][l] = 0;
+    K(cnn_store_lanes)(n, n_class, (const K(cnn_lane) *)e, k->dz + r * n_class, k->add);
+}
+
+/* sum_c t'_c (log_sum - (z_c - max)) and sum_c t'_c of one row of many classes. */
+static double K(sce_row_loss)(const K(sce_task) *k, int64_t r, real max, real log_sum, real *total)
+{
+    const real *z = k->z + r * k->n_class, *t = k->row ? k->row + r * k->n_class : NULL;
+    double      loss = 0, sum = 0;
+    real        target[256], term[256];
+
+    *total = 1;
+    if (k->label) {
+        loss = (double)k->keep * (log_sum - (z[k->label[r]] - max));
+        if (k->floor == 0)
+            return loss;
+    }
+    for (int64_t i = 0; i < k->n_class; i += 256) {
+        const int64_t n = k->n_class - i < 256 ? k->n_class - i : 256;
+        for (int64_t j = 0; j < n; j++) {
+            target[j] = (t ? k->keep * t[i + j] : 0) + k->floor;
+            term[j] = target[j] == 0 ? 0 : target[j] * (log_sum - (z[i + j] - max));
+        }
+        loss += K(cnn_sum)(n, term);
+        sum += K(cnn_sum)(n, target);
+    }
+    if (t)
+        *total = (real)sum;
+    return loss;
+}
+
+/* One row of many classes. */
+static void K(sce_row)(const K(sce_task) *k, int64_t r)
+{
+    const real *z = k->z + r * k->n_class, *t = k->row ? k->row + r * k->n_class : NULL;
+    real       *dz = k->dz ? k->dz + r * k->n_class : NULL;
+    const int   ignored = K(sce_ignores)(k, r);
+    real        max, sum, log_sum, total = 1;
+
+    if (!ignored) {
+        K(cnn_group_exp)(k->n_class, z, &max, &sum, &log_sum);
+        const double loss = K(sce_row_loss)(k, r, max, log_sum, &total);
+        if (k->y)
+            k->y[r] = (real)loss;
+    } else if (k->y)
+        k->y[r] = 0;
+    if (!dz)
+        return;
+    if (ignored) {
+        for (int64_t i = 0; !k->add && i < k->n_class; i++)
+            dz[i] = 0;
+        return;
+    }
+    const real coef = k->coef[r], scale = total / sum;
+    CNN_IVDEP
+    for (int64_t i = 0; i < k->n_class; i++) {
+        const real target = (t ? k->keep * t[i] : 0) + k->floor;
+        dz[i] = (k->add ? dz[i] : 0) + coef * (K(cnn_exp)(z[i] - max) * scale - target);
+    }
+    if (k->label)
+        dz[k->label[r]] -= coef * k->keep;
+}
+
+static int K(sce_accepts)(const K(sce_task) *k, int64_t r)
+{
+    const int64_t label = k->label[r];
+    return (label >= 0 && label < k->n_class) || label == k->ignored;
+}
+
+static cnn_status K(sce_check_labels)(const cnn_call *c, const K(sce_task) *k, int64_t n)
+{
+    int64_t good = 0;
+    for (int64_t r = 0; r < n; r++)
+        good += K(sce_accepts)(k, r);
+    for (int64_t r = 0; good < n; r++)
+        if (!K(sce_accepts)(k, r)) {
+            c->fault->index = c->begin + r;
+            c->fault->value = k->label[r];
+            return CNN_ERR_LABEL_RANGE;
+        }
+    return CNN_OK;
+}
+
+/* All kernels but the gradient of t: the operands stand in the same places. */
+static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
+{
+    const int64_t n_class = OPERAND(c, 0)->size, n = c->end - c->begin;
+    const int     labels = OPERAND(c, 1)->dtype == CNN_I32;
+    const K(sce_task) k = {
+        .n_class = n_class,
+        .z = ROWS(c, 0),
+        .row = labels ? NULL : ROWS(c, 1),
+        .label = labels ? (const int32_t *)OPERAND(c, 1)->data + c->begin : NULL,
+        .ignored = ATTR_I(c, 1),
+        .keep = (real)(1 - ATTR_F(c, 0)),
+        .floor = (real)(ATTR_F(c, 0) / (double)n_class),
+        .y = with_y ? ROWS(c, 2) : NULL,
+        .coef = with_dz ? ROWS(c, 3) : NULL,
+        .dz = with_dz ? ROWS(c, 4) : NULL,
+        .add = c->step->accumulate,
+    };
+    const cnn_status status = labels ? K(sce_check_labels)(c, &k, n) : CNN_OK;
+
+    if (status == CNN_OK && n_class <= CNN_LANE_CLASSES)
+        for (int64_t r = 0; r < n; r += CNN_LANES)
+            K(sce_lanes)(&k, r, n - r < CNN_LANES ? n - r : CNN_LANES);
+    else if (status == CNN_OK)
+        for (int64_t r = 0; r < n; r++)
+            K(sce_row)(&k, r);
+    return status;
+}
+
+static cnn_status K(sce_forward)(const cnn_call *c)    { return K(sce_run)(c, 1, 0); }
+static cnn_status K(sce_grad_z)(const cnn_call *c)     { return K(sce_run)(c, 0, 1); }
+static cnn_status K(sce_fused_loss)(const cnn_call *c) { return K(sce_run)(c, 1, 1); }
+
+static cnn_status K(sce_grad_t)(const cnn_call *c)
+{
+    const int64_t n_class = OPERAND(c, 0)->size;
+    const real   *z = ROWS(c, 0), *dy = ROWS(c, 3), keep = (real)(1 - ATTR_F(c, 0));
+    real         *dt = ROWS(c, 4);
+    const int     add = c->step->accumulate;
+
+    for (int64_t r = 0; r < c->end - c->begin; r++, z += n_class, dt += n_class) {
+        real max, sum, log_sum;
+        K(cnn_group_exp)(n_class, z, &max, &sum, &log_sum);
+        CNN_IVDEP
+        for (int64_t i = 0; i < n_class; i++)
+            dt[i] = (add ? dt[i] : 0) + dy[r] * keep * (log_sum - (z[i] - max));
+    }
+    return CNN_OK;
+}
+
+#else
+#define CNN_SELF "ops/softmax_cross_entropy.c"
+#include "cnn_instantiate.h"
+CNN_DEFINE_OP(softmax_cross_entropy, .forward = CNN_TYPED(sce_forward),
+              .grad = {CNN_TYPED(sce_grad_z), CNN_TYPED(sce_grad_t)},
+              .fused_loss = CNN_TYPED(sce_fused_loss));
+#endif
