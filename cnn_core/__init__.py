@@ -1,0 +1,85 @@
+"""cnn_core: train and run small and medium neural networks on CPUs, fast.
+
+A network and its training::
+
+    import cnn_core as cnn
+
+    net = cnn.Sequential([cnn.Dense(64, activation="relu"), cnn.Dense(10)], inputs=784)
+    trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=cnn.Adam(lr=1e-3))
+    history = trainer.fit(x, y, batch_size=128, epochs=5)
+    net.predict(x)
+
+A computational graph::
+
+    x, y, z = cnn.Input("x"), cnn.Input("y"), cnn.Input("z")
+    graph = cnn.Graph((x + y) * z)
+    graph.forward(x=-2.0, y=5.0, z=-4.0)
+    graph.backward()
+"""
+
+from __future__ import annotations
+
+from cnn_core import data, errors, kernels, ops, optim
+from cnn_core.config import show_config
+from cnn_core.graph.graph import Graph
+from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
+from cnn_core.graph.params import ParamStore
+from cnn_core.nn import init
+from cnn_core.nn.layers import Activation, Dense, Dropout
+from cnn_core.nn.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    Hinge,
+    Huber,
+    Pinball,
+    Poisson,
+    SoftmaxCrossEntropy,
+)
+from cnn_core.nn.sequential import Sequential
+from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSProp
+from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BATCH",
+    "MAE",
+    "MSE",
+    "SGD",
+    "Activation",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
+    "Callback",
+    "Constant",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "Graph",
+    "Hinge",
+    "History",
+    "Huber",
+    "Input",
+    "Metric",
+    "NAdam",
+    "Node",
+    "ParamStore",
+    "Parameter",
+    "Pinball",
+    "Poisson",
+    "RMSProp",
+    "Sequential",
+    "SoftmaxCrossEntropy",
+    "TopK",
+    "Trainer",
+    "data",
+    "errors",
+    "init",
+    "kernels",
+    "ops",
+    "optim",
+    "show_config",
+]

@@ -47,7 +47,7 @@ def train(x, y, epochs, seed, show):
     history = trainer.fit(
         x_train,
         y_train,
-        batch_size=16,
+        batch_size=32,
         epochs=epochs,
         validation_data=(x_test, y_test) if show else None,
         progress=show,
@@ -57,7 +57,7 @@ def train(x, y, epochs, seed, show):
 
 def main():
     parser = argparse.ArgumentParser(description="Train a small network on handwritten digits.")
-    parser.add_argument("--epochs", type=int, default=40, help="passes over the data (default: 40)")
+    parser.add_argument("--epochs", type=int, default=60, help="passes over the data (default: 60)")
     parser.add_argument("--seeds", type=int, default=1, help="number of runs (default: 1)")
     options = parser.parse_args()
     if options.seeds < 1:

@@ -7,6 +7,7 @@ train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte.
 """
 
 import argparse
+import math
 import time
 
 import cnn_core as cnn
@@ -21,7 +22,7 @@ def parse_options():
     parser.add_argument("folder", help="where the four IDX files are, plain or gzipped")
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training images")
     parser.add_argument("--batch-size", type=int, default=128, help="images per training step")
-    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of Adam")
+    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of Adam at the start")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same result")
     parser.add_argument("--threads", type=int, help="CPU threads; None: the package decides")
     return parser.parse_args()
@@ -48,10 +49,13 @@ def main():
         seed=options.seed,
     )
     net.summary()
+
+    # The learning rate falls along half a cosine wave, to zero at the last step.
+    steps = options.epochs * math.ceil(len(data.x_train) / options.batch_size)
     trainer = cnn.Trainer(
         net,
         loss=cnn.SoftmaxCrossEntropy(),
-        optimizer=cnn.Adam(lr=options.lr),
+        optimizer=cnn.Adam(lr=cnn.optim.CosineDecay(options.lr, steps)),
         metrics=["accuracy"],
         seed=options.seed,
     )

@@ -63,6 +63,11 @@ _choose_simd()
 _GEMM_MODE = GEMM_MODES.index(_choice("CNN_CORE_GEMM", GEMM_MODES, "auto"))
 
 
+def gemm_mode():
+    """Return which implementation serves matrix products: auto, own or blas."""
+    return GEMM_MODES[_GEMM_MODE]
+
+
 def blas_path():
     """Return the path of the BLAS library, that of the package scipy-openblas32."""
     spec = find_spec("scipy_openblas32")

@@ -26,11 +26,12 @@ cdef class Learner:
 
     ``hyper`` are its options in the order of its C file, ``scalars`` 4 float64 that live from
     step to step, ``ranges`` an (n, 3) array of begin, end, weight decay.  ``clip_norm`` and
-    ``clip_value`` are 0 when off.  The arrays stay in use as long as the learner.
+    ``clip_value`` are 0 when off, ``step`` counts the updates made before.  The arrays stay in
+    use as long as the learner.
     """
 
     def __cinit__(self, str kernel, value, grad, slots, scalars, hyper, ranges,
-                  double clip_norm=0.0, double clip_value=0.0):
+                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0):
         cdef int64_t n = value.shape[0]
         cdef int i
         self.c.optim = api().find_optim(kernel.encode())
@@ -51,6 +52,7 @@ cdef class Learner:
         self.c.hyper = self.hyper
         self._set_ranges(kernel, np.asarray(ranges, np.float64).reshape(-1, 3), n)
         self.c.clip_norm, self.c.clip_value, self.c.n_param = clip_norm, clip_value, n
+        self.step = step
 
     cdef _set_ranges(self, str kernel, ranges, int64_t n):
         cdef int i
@@ -69,14 +71,15 @@ cdef class Learner:
     def __dealloc__(self):
         free(self.ranges)
 
-    def learn(self, double lr, int64_t step):
-        """Clip and update once.  ``step`` counts from 1."""
+    def learn(self, double lr):
+        """Clip the gradients, update the parameters and count the step."""
         with nogil:
-            api().learn(&self.c, lr, step)
+            api().learn(&self.c, lr, self.step + 1)
+            self.step += 1
 
 
 def apply_update(kernel, value, grad, slots, scalars, hyper, lr, step, ranges,
                  clip_norm=0.0, clip_value=0.0):
-    """Make one update of ``value`` from ``grad``: see `Learner` for the arguments."""
-    Learner(kernel, value, grad, slots, scalars, hyper, ranges, clip_norm or 0.0,
-            clip_value or 0.0).learn(lr, step)
+    """Make update number ``step``, from 1, of ``value``: see `Learner` for the arguments."""
+    Learner(kernel, value, grad, slots, scalars, hyper, ranges, clip_norm, clip_value,
+            step - 1).learn(lr)

@@ -162,6 +162,19 @@ cdef class Plan:
         self._tensor[tensor].data = <void *> address
         self._leave()
 
+    def replace_kernel(self, int32_t step, uintptr_t address):
+        """Let a step call the C function at ``address``; return the former one.
+
+        For tests, which plant wrong kernels and must see them found.
+        """
+        if not 0 <= step < self._n_step:
+            raise IndexError(f"need a step in [0, {self._n_step}); got {step}")
+        former = <uintptr_t> self._step[step].kernel
+        self._enter()
+        self._step[step].kernel = <capi.cnn_kernel> address
+        self._leave()
+        return former
+
     def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,
             bint check_finite=False):
         """Run the steps ``first <= s < last`` over ``n_row`` rows."""
@@ -206,11 +219,12 @@ cdef class Plan:
 
     def train(self, int32_t n_step, list sources, const int64_t[::1] index, int64_t first_row,
               int64_t n_total, int64_t batch, int32_t loss, int32_t total, Learner learner,
-              const double[::1] lr, uint64_t seed, int64_t counter, bint check_finite=False):
+              const double[::1] lr, uint64_t seed, bint check_finite=False):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
-        none).  Returns (steps done, sum of w l, sum of w, last loss, error or None); the steps
+        none).  ``learner`` updates the parameters and counts the steps; without it they are
+        only evaluated.  Returns (sum of w l, sum of w, last loss, error or None); the steps
         before an error are done, the one that failed has changed no parameter.
         """
         cdef capi.cnn_chunk chunk
@@ -222,20 +236,20 @@ cdef class Plan:
         error = None
         self._enter()
         chunk.run.step, chunk.run.last, chunk.run.scratch = self._step, n_step, self._scratch
-        chunk.run.seed, chunk.run.counter = seed, counter
-        chunk.run.check_finite = check_finite
+        chunk.run.seed, chunk.run.check_finite = seed, check_finite
         chunk.source, chunk.n_source = table, len(sources)
         if index is not None:
             chunk.index = &index[0]
         chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
-        chunk.lr = &lr[0]
         chunk.loss = &self._tensor[loss]
         if total >= 0:
             chunk.total = <const double *> self._tensor[total].data
         if learner is not None:
-            chunk.learner = &learner.c
+            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0], learner.step
         with nogil:
             status = api().train(&chunk, &fault)
+        if learner is not None:
+            learner.step += chunk.done
         self._leave()
         free(table)
         if status != capi.CNN_OK:
@@ -243,4 +257,4 @@ cdef class Plan:
                 self._raise(status, &fault)
             except CnnCoreError as raised:
                 error = raised
-        return chunk.done, chunk.loss_sum, chunk.weight_sum, chunk.last_loss, error
+        return chunk.loss_sum, chunk.weight_sum, chunk.last_loss, error

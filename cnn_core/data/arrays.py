@@ -95,7 +95,14 @@ def to_kept_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     The result is C-contiguous and aligned; an array that is all of this comes back as it is.
     """
     native = array.dtype.newbyteorder("=")
-    return np.require(array, native if native in _KEPT else dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    return in_c_order(array, native if native in _KEPT else dtype)
+
+
+def in_c_order(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return ``array`` if it is C-contiguous, aligned and of ``dtype``, else a copy that is."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.array(array, dtype, order="C")
 
 
 def check_lengths(who: str, **lengths: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.data.arrays import as_numbers, check_finite
+from cnn_core.data.arrays import as_numbers, check_finite, in_c_order
 from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
 
 
@@ -66,7 +66,7 @@ def as_labels(
             )
     if column.min() < 0 or column.max() >= n_classes:
         _check_range(column, n_classes, who, name, ignore_index)
-    return np.ascontiguousarray(column, np.int32)
+    return in_c_order(column, np.dtype(np.int32))
 
 
 def _as_column(array: np.ndarray, n_classes: int, who: str, name: str) -> np.ndarray:
@@ -183,4 +183,4 @@ def as_weights(
 def _as_real(array: np.ndarray, dtype: Any) -> np.ndarray:
     native = array.dtype.newbyteorder("=")
     kept = native in (np.dtype(np.float32), np.dtype(np.float64))
-    return np.require(array, native if kept else np.dtype(dtype), ["C_CONTIGUOUS", "ALIGNED"])
+    return in_c_order(array, native if kept else np.dtype(dtype))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnn_core.errors import GraphError
-from cnn_core.graph.node import Constant, Input, Node, Parameter, Shape
+from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, Shape
 
 WHOLE, ROWS, UNITS = 0, 1, 2  # cnn_split of cnn_core.h
 FORWARD, FUSED_LOSS = -1, -2  # values of Step.which; else the number of an input
@@ -175,19 +175,21 @@ class Lowering:
 
     def _forward_step(self, node: Node, value: Buffer, attrs: tuple) -> Step:
         saved = [
-            Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is node.shape[0],
+            Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is BATCH,
                    node.saved_dtype, keep=self.keep_all or node.saved_dtype != "real")
             for key, shape in node.saved.items()
         ]  # fmt: skip
         self.out.saved[node] = saved
         inputs = [self.out.value[self.operand(x)] for x in node.inputs]
         split = ROWS if node.batched and node.rowwise else WHOLE
-        return Step(node.op, FORWARD, [*inputs, *saved, value], attrs, split, self.names[node])
+        operands = [*inputs, *saved, value]
+        late = node.dtype == "float64"  # a metric
+        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], late=late)
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
         """Emit coef = w / sum(w), then the loss and its gradient in one pass."""
         x = self.operand(loss.inputs[0])
-        coef = Buffer(f"{self.names[mean]}.coef", (loss.shape[0],), True)
+        coef = Buffer(f"{self.names[mean]}.coef", (BATCH,), True)
         weights = [self.out.value[self.operand(w)] for w in mean.inputs[1:]]
         self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE, self.names[mean]), 0)
         step = self._forward_step(loss, self.out.value[loss], loss.attrs())

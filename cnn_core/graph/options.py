@@ -36,6 +36,7 @@ def number(
 
 def integer(who: str, option: str, value: Any, *, least: int) -> int:
     """Return ``value`` as an int of at least ``least``, or raise `OptionError`."""
-    if isinstance(value, Real) and not isinstance(value, bool) and value == int(value) >= least:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if is_number and float(value).is_integer() and value >= least:
         return int(value)
     raise OptionError(f"{who}: need an integer {option} >= {least}; got {value!r}")

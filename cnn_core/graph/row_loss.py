@@ -54,6 +54,13 @@ def need_labels(node: Node) -> None:
         )
 
 
+def need_two_classes(node: Node) -> None:
+    """Raise `ShapeError` unless the first input (B, C) has C >= 2."""
+    z = node.inputs[0]
+    if z.shape[1] < 2:
+        raise ShapeError(f"{node.label}: need at least 2 classes; got {z.label} {z.shape}")
+
+
 def need_real(node: Node, i: int) -> None:
     """Raise `DtypeError` unless input ``i`` has the real dtype of the program."""
     x = node.inputs[i]

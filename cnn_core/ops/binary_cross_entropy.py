@@ -24,15 +24,16 @@ def binary_cross_entropy(
     reduction: str = "mean",
     name: str = "",
 ) -> Node:
-    """Return the cross-entropy of sigmoid(z) against targets ``t`` in [0, 1], from the logits ``z``.
+    """Return the cross-entropy of sigmoid(z) against targets ``t`` in [0, 1].
 
     Row r costs mean_j (log(1 + exp(z_rj)) - t_rj z_rj); each column is a question of its own.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
 
-    NaN propagates; an infinite logit may give NaN.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
-    `DtypeError` for integers.
+    NaN propagates; an infinite logit may give NaN.
+    Raises `ShapeError` unless both have one shape (B, ...), where
+    (B,) goes with (B, 1), `DtypeError` for integers.
     """
     rows = reduction != "mean"
     loss = BinaryCrossEntropy((as_node(z), as_node(t)), name=name if rows else "")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cnn_core.errors import OptionError
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
 
 
 class Elu(Unary):
@@ -16,8 +16,7 @@ class Elu(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        if not 0 <= self.alpha < float("inf"):
-            raise OptionError(f"{self.label}: need a finite alpha >= 0; got {self.alpha!r}")
+        number(self.label, "alpha", self.alpha, least=0)
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.alpha),)

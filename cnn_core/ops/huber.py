@@ -42,8 +42,9 @@ def huber(
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
 
-    NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
-    `DtypeError` for integers, `OptionError`.
+    NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
+    (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
+    another delta.
     """
     rows = reduction != "mean"
     loss = Huber((as_node(p), as_node(t)), name=name if rows else "", delta=delta)

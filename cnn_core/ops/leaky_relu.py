@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cnn_core.errors import OptionError
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
 
 
 class LeakyRelu(Unary):
@@ -16,10 +16,7 @@ class LeakyRelu(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        if not 0 <= self.negative_slope < float("inf"):
-            raise OptionError(
-                f"{self.label}: need a finite negative_slope >= 0; got {self.negative_slope!r}"
-            )
+        number(self.label, "negative_slope", self.negative_slope, least=0)
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.negative_slope),)

@@ -32,8 +32,9 @@ def poisson(
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
 
-    NaN propagates; a large z overflows to inf.  Raises `ShapeError` unless both have one shape (B, ...), where (B,) goes with (B, 1),
-    `DtypeError` for integers.
+    NaN propagates; exp(z) may overflow to inf.
+    Raises `ShapeError` unless both have one shape (B, ...), where
+    (B,) goes with (B, 1), `DtypeError` for integers.
     """
     rows = reduction != "mean"
     loss = Poisson((as_node(z), as_node(t)), name=name if rows else "")

@@ -41,6 +41,8 @@ class History(Mapping[str, list[float]]):
         self._values: dict[str, list[float]] = {}
         self.seconds: list[float] = []
         """Wall-clock time of each epoch, validation included."""
+        self.interrupted = False
+        """Ctrl-C ended the training, within the epoch after the last one here."""
 
     @property
     def epochs(self) -> int:
@@ -94,7 +96,8 @@ class History(Mapping[str, list[float]]):
 
     def __repr__(self) -> str:
         plural = "" if self.epochs == 1 else "s"
-        head = f"History: {self.epochs} epoch{plural}, {sum(self.seconds):.1f} s"
+        end = ", interrupted" if self.interrupted else ""
+        head = f"History: {self.epochs} epoch{plural}, {sum(self.seconds):.1f} s{end}"
         return "\n".join([head, *self._table()]) if self.epochs else head
 
     def _table(self) -> list[str]:
@@ -211,4 +214,5 @@ def _new_axes(n: int, *, shown: bool) -> list[Axes]:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=size, layout="constrained")
+    figure.get_layout_engine().set(wspace=0.06, hspace=0.06)
     return [figure.add_subplot(lines, columns, i + 1) for i in range(n)]

@@ -102,8 +102,7 @@ class _Bars(Progress):
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.refresh()
-            self._bar.close()
+            self._bar.close()  # draws the line a last time
             self._bar = None
 
     def _text(self, values: Mapping[str, float]) -> str:

@@ -1,8 +1,9 @@
 /* cnn_optim.h - included first by every file in src_c/optim.
  *
  * An update is one pass over flat buffers.  It may be called for any part of them: no element
- * depends on another, and a loop's vector body and its remainder do the same operations in the
- * same order (nothing is contracted), so the bits do not depend on how the range is divided.
+ * depends on another, and every loop does the same operations in the same order whatever the
+ * vector length (nothing is contracted), so the bits depend neither on how the range is divided
+ * nor on the instruction set.
  * Padding between parameters is 0 in value and gradient and must come out as 0; that is why
  * every `eps` that stands in a denominator is positive.
  * Slots that the options do not call for are NULL and are not touched.

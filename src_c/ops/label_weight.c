@@ -9,8 +9,7 @@
 #include "cnn_op.h"
 
 #ifdef real
-
-#define LABELS(c, i) ((const int32_t *)OPERAND(c, i)->data + (c)->begin)
+#include "cnn_labels.h"
 
 static cnn_status K(label_weight_forward)(const cnn_call *c)
 {

@@ -9,6 +9,7 @@
 #include "cnn_op.h"
 
 #ifdef real
+#include "cnn_reduce.h"
 #include "cnn_softmax.h"
 
 static void K(softmax_lanes)(int64_t n, int64_t n_class, const real *x, real *y)
@@ -57,9 +58,7 @@ static cnn_status K(softmax_grad)(const cnn_call *c)
     const int     add = c->step->accumulate;
 
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
-        real dot = 0;
-        for (int64_t i = 0; i < n_class; i++)
-            dot += y[i] * dy[i];
+        const real dot = (real)K(cnn_dot)(n_class, y, dy);
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
             dx[i] = (add ? dx[i] : 0) + y[i] * (dy[i] - dot);

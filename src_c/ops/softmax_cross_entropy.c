@@ -2,7 +2,7 @@
  *
  *   t' = (1 - s) t + s / C, where t is the given row, or 1 at the label and 0 elsewhere
  *
- *   attributes: s, the label to ignore (INT64_MIN: none)
+ *   attributes: s, the label to ignore (CNN_NO_LABEL: none)
  *   forward    operands: z (B, C), t (B,) int32 or (B, C), y (B,)
  *   gradient   operands: z, t, y, dy (B,), dz or dt (B, C)
  *   fused_loss operands: z, t, y, coef (B,), dz
@@ -15,6 +15,7 @@
 #include "cnn_op.h"
 
 #ifdef real
+#include "cnn_labels.h"
 #include "cnn_reduce.h"
 #include "cnn_softmax.h"
 
@@ -154,26 +155,6 @@ static void K(sce_row)(const K(sce_task) *k, int64_t r)
         dz[k->label[r]] -= coef * k->keep;
 }
 
-static int K(sce_accepts)(const K(sce_task) *k, int64_t r)
-{
-    const int64_t label = k->label[r];
-    return (label >= 0 && label < k->n_class) || label == k->ignored;
-}
-
-static cnn_status K(sce_check_labels)(const cnn_call *c, const K(sce_task) *k, int64_t n)
-{
-    int64_t good = 0;
-    for (int64_t r = 0; r < n; r++)
-        good += K(sce_accepts)(k, r);
-    for (int64_t r = 0; good < n; r++)
-        if (!K(sce_accepts)(k, r)) {
-            c->fault->index = c->begin + r;
-            c->fault->value = k->label[r];
-            return CNN_ERR_LABEL_RANGE;
-        }
-    return CNN_OK;
-}
-
 /* All kernels but the gradient of t: the operands stand in the same places. */
 static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
 {
@@ -183,7 +164,7 @@ static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
         .n_class = n_class,
         .z = ROWS(c, 0),
         .row = labels ? NULL : ROWS(c, 1),
-        .label = labels ? (const int32_t *)OPERAND(c, 1)->data + c->begin : NULL,
+        .label = labels ? LABELS(c, 1) : NULL,
         .ignored = ATTR_I(c, 1),
         .keep = (real)(1 - ATTR_F(c, 0)),
         .floor = (real)(ATTR_F(c, 0) / (double)n_class),
@@ -192,7 +173,8 @@ static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
         .dz = with_dz ? ROWS(c, 4) : NULL,
         .add = c->step->accumulate,
     };
-    const cnn_status status = labels ? K(sce_check_labels)(c, &k, n) : CNN_OK;
+    const cnn_status status =
+        labels ? cnn_check_labels(c, n, k.label, n_class, k.ignored) : CNN_OK;
 
     if (status == CNN_OK && n_class <= CNN_LANE_CLASSES)
         for (int64_t r = 0; r < n; r += CNN_LANES)

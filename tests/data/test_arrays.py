@@ -98,7 +98,7 @@ def test_extended_precision_is_refused_with_the_way_out():
 
 def test_masked_array_is_refused():
     x = np.ma.masked_array(np.ones((2, 2)), [[0, 1], [0, 0]])
-    with pytest.raises(DtypeError, match="need x without a mask; .*fill it first"):
+    with pytest.raises(DtypeError, match=r"need x without a mask; .*fill it first"):
         as_features(x, (2,), who="fit")
 
 
@@ -116,7 +116,11 @@ def test_array_like_that_refuses_is_reported():
     [
         ((4,), (4,), r"need x of shape \(N, 4\); got \(4,\): for a single row pass x\[None\]"),
         ((5, 3), (4,), r"need x of shape \(N, 4\); got \(5, 3\)$"),
-        ((5, 2, 2), (4,), r"got \(5, 2, 2\): reshape with x\.reshape\(-1, 4\)"),
+        (
+            (5, 2, 2),
+            (4,),
+            r"need x of shape \(N, 4\); got \(5, 2, 2\): reshape with x\.reshape\(-1, 4\)",
+        ),
         ((5,), (1,), r"need x of shape \(N, 1\); got \(5,\): reshape with x\.reshape\(-1, 1\)"),
         ((5, 4), (2, 2), r"need x of shape \(N, 2, 2\); got \(5, 4\): reshape"),
         ((), (4,), r"need x of shape \(N, 4\); got \(\)$"),
@@ -150,7 +154,7 @@ def test_first_value_that_is_not_finite_is_named(dtype, value, row):
 
 
 def test_finite_check_names_places_in_other_shapes():
-    with pytest.raises(DataError, match="got nan at row 2$"):
+    with pytest.raises(DataError, match=r"got nan at row 2$"):
         check_finite(np.array([0, 1, np.nan]), "y")
     x = np.zeros((2, 3, 4))
     x[1, 2, 0] = np.inf

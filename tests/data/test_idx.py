@@ -97,15 +97,15 @@ def test_gzip_of_a_truncated_file_names_the_decompressed_byte(tmp_path, to_idx):
 
 def test_damage_to_any_byte_of_a_gzip_file_is_an_error_or_harmless(tmp_path, to_idx):
     data, path = gzip.compress(to_idx(SMALL), mtime=0), tmp_path / "bad.gz"
-    n_errors = 0
+    messages = []
     for i in range(len(data)):
         path.write_bytes(data[:i] + bytes([data[i] ^ 0x55]) + data[i + 1 :])
         try:
-            assert same_bits(load_idx(path), SMALL)  # such as a changed time stamp
+            assert same_bits(load_idx(path), SMALL)  # such as after a change of the time stamp
         except DataError as error:
-            n_errors += 1
-            assert str(path) in str(error)
-    assert n_errors > len(data) // 2
+            messages.append(str(error))
+    assert len(messages) > len(data) // 2
+    assert all(message.startswith(f"{path}: ") for message in messages)
 
 
 def test_damaged_gzip_names_the_byte_beyond_the_first_chunk(tmp_path, to_idx):
@@ -129,7 +129,7 @@ def test_trailing_bytes_are_refused(tmp_path, to_idx, packed):
 def test_trailing_bytes_after_gzip_are_refused(tmp_path, to_idx):
     data, path = gzip.compress(to_idx(SMALL)), tmp_path / "long"
     path.write_bytes(data + b"junk")
-    with pytest.raises(DataError, match=rf"byte {len(data)}: .*damaged"):
+    with pytest.raises(DataError, match=rf"byte {len(data) + 1}: .*damaged"):  # "ju": no header
         load_idx(path)
 
 
@@ -151,14 +151,13 @@ def test_wrong_magic_is_named(tmp_path, head, message, packed):
         load_idx(path)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("mmap", [False, True])
+@pytest.mark.parametrize(("packed", "mmap"), [(False, False), (False, True), (True, False)])
 def test_huge_lengths_allocate_nothing(tmp_path, packed, mmap):
-    if packed and mmap:
-        pytest.skip("gzip files are not mapped")
     data, path = b"\0\0\x0e\x03" + b"\xff" * 12 + b"data", tmp_path / "file"
     path.write_bytes(gzip.compress(data) if packed else data)
-    with pytest.raises(DataError, match=r"byte 20: need 633825299671830077\d+ bytes of data"):
+    with pytest.raises(
+        DataError, match=r"byte 20: need 633825299671392843082401579000 bytes of data"
+    ):
         load_idx(path, mmap=mmap)
 
 

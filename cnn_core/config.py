@@ -1,0 +1,28 @@
+"""What this installation of cnn_core runs on."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import numpy as np
+
+from cnn_core._ext import core
+
+
+def show_config() -> None:
+    """Print versions, the instruction set in use and the BLAS library: for bug reports."""
+    from importlib.metadata import version
+
+    rows = {
+        "cnn_core": version("cnn-core"),
+        "Python": f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}",
+        "NumPy": np.__version__,
+        "instruction set": f"{core.simd()} (of {', '.join(core.simd_names())}; CNN_CORE_SIMD)",
+        "matrix products": f"{core.gemm_mode()} (CNN_CORE_GEMM)",
+        "BLAS": f"scipy-openblas32 {version('scipy-openblas32')}, {core.blas_path()}",
+        "operations": ", ".join(core.operation_names()),
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")

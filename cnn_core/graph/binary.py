@@ -1,0 +1,41 @@
+"""The base of operations on two operands that are broadcast together."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import BATCH, Node
+from cnn_core.graph.row_loss import need_real
+from cnn_core.graph.shapes import broadcast
+
+
+class Binary(Node):
+    """y = f(a, b) by NumPy's broadcasting rule, at most 6 axes; BATCH fits BATCH and 1."""
+
+    def infer_shape(self) -> None:
+        need_real(self, 0)
+        need_real(self, 1)
+        self.shape = broadcast(self)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        """Return how a row of the value is walked: the number of axes, then of each axis,
+        outermost first, its length and the strides of a and b, 0 where they are repeated.
+
+        Axes of length 1 are left out and axes that can be walked as one are merged.
+        """
+        axes: list[list[int]] = []  # innermost first
+        step = [1, 1]
+        for axis in range(1, len(self.shape) + 1):
+            n = self.shape[-axis]
+            if n is BATCH:
+                break
+            lengths = [x.shape[-axis] if len(x.shape) >= axis else 1 for x in self.inputs]
+            strides = [0 if k == 1 else s for k, s in zip(lengths, step, strict=True)]
+            step = [s * k for k, s in zip(lengths, step, strict=True)]
+            if n == 1:
+                continue
+            inner = axes[-1] if axes else None
+            if inner and strides == [inner[0] * inner[1], inner[0] * inner[2]]:
+                inner[0] *= n
+            else:
+                axes.append([n, *strides])
+        return (len(axes), *(number for axis in reversed(axes) for number in axis))
+

@@ -1,0 +1,118 @@
+"""Layers: each adds nodes and parameters to the graph of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from cnn_core import ops
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Node, Parameter
+from cnn_core.nn import activations, init
+
+
+class Layer:
+    """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one."""
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and (not isinstance(name, str) or not name):
+            raise OptionError(f"{self.kind}: need a name of at least one letter; got {name!r}")
+        self.name = name
+
+    @property
+    def kind(self) -> str:
+        """The stem of automatic names: the class in lower case."""
+        return type(self).__name__.lower()
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        """Return the node that this layer makes of ``x``; parameters are drawn from ``rng``."""
+        raise NotImplementedError(f"{type(self).__name__} defines no build")
+
+
+class Dense(Layer):
+    """y = activation(x w + b).  x (B, I), w (I, units), b (units,), y (B, units).
+
+    ``init`` draws w (default: what suits the activation: He for the relu family, LeCun for
+    selu, Glorot otherwise), ``bias_init`` draws b (default: zeros).  Both are names or functions
+    ``f(shape, rng)``, see `cnn_core.nn.init`.  The parameters are ``<name>.w`` and ``<name>.b``.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[[Node], Node] = "linear",
+        *,
+        use_bias: bool = True,
+        init: str | Callable[..., np.ndarray] | None = None,
+        bias_init: str | Callable[..., np.ndarray] = "zeros",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
+            raise OptionError(f"Dense: need units, a whole number of at least 1; got {units!r}")
+        self.units, self.use_bias = int(units), bool(use_bias)
+        self.activation, self._function = activation, activations.get(activation, "Dense")
+        self._init = _initialiser(init, activation)
+        self._bias_init = _initialiser(bias_init, activation)
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        if len(x.shape) < 2:
+            raise ShapeError(f"{name}: need an input (B, I); got {x.label} with shape {x.shape}")
+        w = Parameter(f"{name}.w", self._init((x.shape[-1], self.units), rng))
+        b = Parameter(f"{name}.b", self._bias_init((self.units,), rng)) if self.use_bias else None
+        return self._function(ops.dense(x, w, b, name=name))
+
+    def __repr__(self) -> str:
+        return f"Dense({self.units}, activation={self.activation!r})"
+
+
+class Activation(Layer):
+    """y = f(x), elementwise (softmax: over the last axis).  ``activation`` is a name or function."""
+
+    def __init__(
+        self, activation: str | Callable[[Node], Node], *, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.activation, self._function = activation, activations.get(activation, "Activation")
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        return self._function(x)
+
+    def __repr__(self) -> str:
+        return f"Activation({self.activation!r})"
+
+
+class Dropout(Layer):
+    """In training, zero each element with probability ``rate`` and scale the rest by 1/(1-rate).
+
+    Prediction leaves values as they are.  The mask depends on the trainer's seed, the step and
+    the element only.
+    """
+
+    def __init__(self, rate: float, *, name: str | None = None) -> None:
+        super().__init__(name)
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+            raise OptionError(f"Dropout: need a rate in [0, 1); got {rate!r}")
+        if not 0 <= rate < 1:
+            raise OptionError(f"Dropout: need a rate in [0, 1); got {rate!r}")
+        self.rate = float(rate)
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        return ops.dropout(x, self.rate, name=name)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+
+def _initialiser(which: Any, activation: Any) -> Callable[..., np.ndarray]:
+    if which is None:
+        which = init.default_for(activation if isinstance(activation, str) else "linear")
+    return init.get(which)
+
+
+def output_width(shape: tuple) -> int:
+    """Return the elements of one row of a node's value."""
+    return prod(n for n in shape if n is not BATCH)

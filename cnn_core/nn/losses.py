@@ -1,0 +1,185 @@
+"""Losses: what `Trainer` makes small.
+
+Each is the mean over the rows of a batch, weighted where sample weights are given: sum_r w_r l_r
+/ sum_r w_r.  A loss knows which targets it takes and the node that computes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnn_core import ops
+from cnn_core.data.arrays import as_numbers
+from cnn_core.data.targets import as_labels, as_targets
+from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Input, Node
+
+
+class Loss:
+    """The base of all losses.  ``target_name`` is how messages call the targets."""
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
+        return Input("y", output.shape)
+
+    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
+        """Return ``y`` checked and in the layout of ``target``; raise what is wrong with it."""
+        return as_targets(y, target.shape[1:], dtype=dtype, who=type(self).__name__)
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        """Return the scalar node of the mean loss."""
+        raise NotImplementedError(f"{type(self).__name__} defines no build")
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        return f"{type(self).__name__}({options})"
+
+
+class SoftmaxCrossEntropy(Loss):
+    """l_r = -sum_c t_rc log(softmax(z_r)_c) of the logits z (B, C).
+
+    Targets are class labels (B,) from 0 to C - 1, or rows (B, C) of probabilities.  With
+    ``label_smoothing`` s the target is (1 - s) t + s / C.  Rows labelled ``ignore_index`` count
+    nothing.  The network ends in logits: a softmax layer before this loss would be one too many.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
+        if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+            raise OptionError(
+                f"SoftmaxCrossEntropy: need label_smoothing in [0, 1]; got {label_smoothing!r}"
+            )
+        self.label_smoothing, self.ignore_index = float(label_smoothing), ignore_index
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        if len(output.shape) != 2 or output.shape[1] < 2:
+            raise ShapeError(
+                f"SoftmaxCrossEntropy: need an output (B, C) of at least 2 classes; got "
+                f"{output.shape}; for one output use BinaryCrossEntropy"
+            )
+        array = as_numbers(y, who="SoftmaxCrossEntropy", name="y")
+        if array.ndim == 2 and array.shape[1] == output.shape[1]:
+            return Input("y", output.shape)
+        return Input("y", (BATCH,), dtype="int32")
+
+    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
+        who = "SoftmaxCrossEntropy"
+        if target.dtype == "int32":
+            return as_labels(y, output.shape[1], who=who, ignore_index=self.ignore_index)
+        rows = as_targets(y, target.shape[1:], dtype=dtype, who=who)
+        _check_interval(rows, who, "probabilities")
+        return rows
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.softmax_cross_entropy(
+            output, target, weight=weight, label_smoothing=self.label_smoothing,
+            ignore_index=self.ignore_index if target.dtype == "int32" else None, name="loss",
+        )  # fmt: skip
+
+
+class BinaryCrossEntropy(Loss):
+    """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1]."""
+
+    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
+        rows = super().targets(target, output, y, dtype)
+        _check_interval(rows, "BinaryCrossEntropy", "targets")
+        return rows
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.binary_cross_entropy(output, target, weight=weight, name="loss")
+
+
+class MSE(Loss):
+    """l = (p - t)^2, averaged over a row's outputs."""
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.mse(output, target, weight=weight, name="loss")
+
+
+class MAE(Loss):
+    """l = |p - t|, averaged over a row's outputs.  The subgradient at 0 is 0."""
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.mae(output, target, weight=weight, name="loss")
+
+
+class Huber(Loss):
+    """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t (Huber 1964)."""
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = _positive(delta, "Huber", "delta")
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.huber(output, target, weight=weight, delta=self.delta, name="loss")
+
+
+class Hinge(Loss):
+    """l = max(0, 1 - t z), averaged over a row's outputs, with targets -1 and +1.
+
+    Class labels 0 and 1 with one output count as -1 and +1.  With labels and C >= 2 outputs,
+    l = max(0, 1 + max_{c != t} z_c - z_t) (Crammer and Singer 2001).
+    """
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        if len(output.shape) == 2 and output.shape[1] > 1:
+            array = as_numbers(y, who="Hinge", name="y")
+            if array.ndim == 1 or array.shape[1:] == (1,):
+                return Input("y", (BATCH,), dtype="int32")
+        return Input("y", output.shape)
+
+    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
+        if target.dtype == "int32":
+            return as_labels(y, output.shape[1], who="Hinge")
+        rows = super().targets(target, output, y, dtype)
+        if np.isin(rows, (0, 1)).all():
+            rows = 2 * rows - 1
+        wrong = np.abs(rows) != 1
+        if wrong.any():
+            row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
+            raise DataError(f"Hinge: need targets -1 and 1, or 0 and 1; got {rows[row]} in row {row}")
+        return rows
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.hinge(output, target, weight=weight, name="loss")
+
+
+class Pinball(Loss):
+    """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978)."""
+
+    def __init__(self, q: float) -> None:
+        if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 < q < 1:
+            raise OptionError(f"Pinball: need q between 0 and 1; got {q!r}")
+        self.q = float(q)
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.pinball(output, target, q=self.q, weight=weight, name="loss")
+
+
+class Poisson(Loss):
+    """l = e^z - t z of the logarithm z of the rate; counts t >= 0."""
+
+    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
+        rows = super().targets(target, output, y, dtype)
+        if rows.min() < 0:
+            row = int(np.argmax((rows < 0).any(axis=tuple(range(1, rows.ndim)))))
+            raise DataError(f"Poisson: need counts >= 0; got {rows[row].min()} in row {row} of y")
+        return rows
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return ops.poisson(output, target, weight=weight, name="loss")
+
+
+def _check_interval(rows: np.ndarray, who: str, what: str) -> None:
+    wrong = (rows < 0) | (rows > 1)
+    if wrong.any():
+        row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
+        value = rows[row][wrong[row]].flat[0]
+        raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of y")
+
+
+def _positive(value: Any, who: str, name: str) -> float:
+    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not ok or not np.isfinite(value) or value <= 0:
+        raise OptionError(f"{who}: need {name}, a positive number; got {value!r}")
+    return float(value)

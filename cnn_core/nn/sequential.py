@@ -1,0 +1,173 @@
+"""Sequential: layers one after the other, their parameters, and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from cnn_core.data.arrays import as_features
+from cnn_core.errors import DtypeError, OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Input, Node, check_shape
+from cnn_core.graph.params import ParamStore, real_dtype
+from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.shapes import row_size
+from cnn_core.nn.layers import Layer
+
+PREDICT_ROWS = 256
+"""Rows that one run of the inference program takes; memory does not grow with the batch."""
+
+
+class Sequential:
+    """A network: ``layers`` applied in order to rows of ``inputs`` elements.
+
+    ``inputs`` is the length of a row, or its shape.  ``dtype`` is float32 or float64.  ``seed``
+    starts the draw of the weights: the same seed gives the same weights.  The network sees
+    ``x * input_scale + input_shift``: with uint8 pixels, ``input_scale=1/255`` makes them 0 to 1
+    as they are read, without a converted copy of the data.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        inputs: int | tuple[int, ...],
+        *,
+        dtype: Any = "float32",
+        seed: int = 0,
+        input_scale: float = 1.0,
+        input_shift: float = 0.0,
+    ) -> None:
+        self.layers = list(layers)
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise OptionError(f"Sequential: need layers; got {layer!r}")
+        if not self.layers:
+            raise OptionError("Sequential: need at least one layer; got none")
+        self.dtype = real_dtype(dtype, "Sequential")
+        self.input_scale = _finite(input_scale, "input_scale")
+        self.input_shift = _finite(input_shift, "input_shift")
+        row = (inputs,) if isinstance(inputs, (int, np.integer)) else tuple(inputs)
+        self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *row)))
+        self.layer_names = _layer_names(self.layers)
+        self._outputs = self._build(np.random.default_rng(seed))
+        self.output: Node = self._outputs[-1]
+        self.store = ParamStore(parameters_of([self.output]), self.dtype)
+        self._program: Program | None = None
+
+    def _build(self, rng: np.random.Generator) -> list[Node]:
+        x: Node = self.input
+        nodes = []
+        for layer, name in zip(self.layers, self.layer_names, strict=True):
+            x = layer.build(x, name, rng)
+            nodes.append(x)
+        return nodes
+
+    # -- parameters -----------------------------------------------------------------------
+
+    @property
+    def params(self) -> ParamStore:
+        """The parameters: a mapping from names such as ``dense_0.w`` to views of shape (I, O)."""
+        return self.store
+
+    def set_params(self, values: Mapping[str, Any]) -> None:
+        """Overwrite the named parameters.  Nothing changes unless all names and shapes fit."""
+        self.store.assign(values)
+
+    @property
+    def n_params(self) -> int:
+        """The number of trained values."""
+        return sum(view.size for view in self.store.values())
+
+    # -- prediction -----------------------------------------------------------------------
+
+    def predict(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the outputs for the rows ``x``: (B, I) gives (B, O), one row (I,) gives (O,).
+
+        ``x`` is an array of float32, float64 or uint8 (other real dtypes are converted).
+        ``out``, of the network's dtype, C-contiguous and of the result's shape, is overwritten
+        and returned.  Safe to call from several threads.
+        """
+        row_shape = self.input.shape[1:]
+        x = np.asarray(x)
+        single = x.shape == row_shape
+        rows, _ = as_features(x[None] if single else x, row_shape, who="predict", dtype=self.dtype)
+        shape = (len(rows), *self.output.shape[1:])
+        result = self._check_out(out, shape[1:] if single else shape)
+        with self._inference().lock:
+            self._predict_blocks(self._inference(), rows, result.reshape(shape))
+        return result
+
+    def __call__(self, x: Any) -> np.ndarray:
+        return self.predict(x)
+
+    def _check_out(self, out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+        if out is None:
+            return np.empty(shape, self.dtype)
+        if not isinstance(out, np.ndarray) or out.dtype != self.dtype:
+            got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
+            raise DtypeError(f"predict: need out, an array of {self.dtype}; got {got}")
+        if out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
+            raise ShapeError(
+                f"predict: need out writable, C-contiguous, of shape {shape}; got {out.shape}, "
+                f"strides {out.strides}"
+            )
+        return out
+
+    def _inference(self) -> Program:
+        if self._program is None:
+            self._program = Program([self.output], self.store, max_batch=PREDICT_ROWS)
+        return self._program
+
+    def _predict_blocks(self, program: Program, rows: np.ndarray, result: np.ndarray) -> None:
+        source = (program.input_tensor("x"), rows.ctypes.data, str(rows.dtype),
+                  self.input_scale, self.input_shift)  # fmt: skip
+        for at in range(0, len(rows), program.max_batch):
+            n = min(program.max_batch, len(rows) - at)
+            program.n_rows = n
+            program.plan.gather([source], at, n)
+            program.run_forward()
+            result[at : at + n] = program.value(self.output)
+
+    # -- description ----------------------------------------------------------------------
+
+    def summary(self) -> None:
+        """Print one line per layer: name, output shape, number of parameters."""
+        rows = [("layer", "output", "parameters"), ("x", str(self.input.shape), "")]
+        for layer, name, node in zip(self.layers, self.layer_names, self._outputs, strict=True):
+            count = sum(v.size for key, v in self.store.items() if key.startswith(f"{name}."))
+            kind = getattr(layer, "activation", "")
+            label = f"{name} ({kind})" if isinstance(kind, str) and kind else name
+            rows.append((label, str(node.shape), f"{count:,}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        for i, row in enumerate(rows):
+            print(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}")
+            if i == 0:
+                print("-" * (sum(widths) + 4))
+        size = self.n_params * self.dtype.itemsize / 1024
+        print(f"{self.n_params:,} parameters, {self.dtype}, {size:,.1f} KiB")
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Sequential([{layers}], inputs={row_size(self.input.shape)}, dtype={str(self.dtype)!r})"
+
+
+def _finite(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not isfinite(value):
+        raise OptionError(f"Sequential: need {name}, a finite number; got {value!r}")
+    return float(value)
+
+
+def _layer_names(layers: list[Layer]) -> list[str]:
+    """Return each layer's own name, or its kind and number: dense_0, dense_1, dropout_0 ..."""
+    names: list[str] = []
+    counts: dict[str, int] = {}
+    for layer in layers:
+        number = counts.get(layer.kind, 0)
+        counts[layer.kind] = number + 1
+        names.append(layer.name or f"{layer.kind}_{number}")
+    twice = {n for n in names if names.count(n) > 1}
+    if twice:
+        raise OptionError(f"Sequential: need different layer names; got {', '.join(sorted(twice))} twice")
+    return names

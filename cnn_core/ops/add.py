@@ -1,0 +1,27 @@
+"""add: y = a + b."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Binary
+from cnn_core.graph.node import Node, as_node
+
+
+class Add(Binary):
+    """y = a + b, broadcast together.  Kernel: src_c/ops/add.c."""
+
+    op = "add"
+    grad_reads = ""
+
+
+def add(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return a + b, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  Of the two operands, the gradient of each operand is dy,
+    added up (in float64) over the axes along which the operand was repeated.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return Add((as_node(a), as_node(b)), name=name)

@@ -1,0 +1,48 @@
+"""dropout: y = x / (1 - rate) where kept, else 0."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import integer, number
+
+
+class Dropout(Unary):
+    """y = x / (1 - rate) where kept, else 0, any shape.  Kernel: src_c/ops/dropout.c.
+
+    ``key`` picks the stream of random numbers; without one it follows from the name.
+    """
+
+    op = "dropout"
+    grad_reads = ""
+    is_map = False  # the mask depends on where an element stands
+    training_only = True
+    rate: float = 0.5
+    key: int | None = None
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "rate", self.rate, least=0, below=1)
+        if self.key is not None:
+            integer(self.label, "key", self.key, least=0)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        key = crc32(self.label.encode()) if self.key is None else int(self.key)
+        return (float(self.rate), key)
+
+
+def dropout(x: Node, rate: float = 0.5, *, key: int | None = None, name: str = "") -> Node:
+    """Return x with each element 0 with probability ``rate``, else divided by 1 - rate.
+
+    Same shape and dtype as ``x``.  The mask follows from the seed and the step of the run, from
+    ``key`` (default: from the name) and from the element's place in the batch: same seed and
+    step, same mask, however the batch is split.  Two nodes of one key and step draw the same
+    numbers.  Programs for inference leave the node out.  NaN propagates where kept.
+
+    A rate outside [0, 1) raises `OptionError`.
+
+    Source: Srivastava et al. 2014; random numbers: Philox4x32-10 (Salmon et al. 2011).
+    """
+    return Dropout((as_node(x),), name=name, rate=rate, key=key)

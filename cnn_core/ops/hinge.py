@@ -1,0 +1,49 @@
+"""hinge: y_r = mean_j max(0, 1 - t_rj z_rj), or the multi-class margin loss of labels."""
+
+from __future__ import annotations
+
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.row_loss import RowLoss, need_labels, need_same_rows, need_two_classes
+from cnn_core.ops.row_mean import reduced
+
+
+class Hinge(RowLoss):
+    """y_r = mean_j max(0, 1 - t_rj z_rj).  z and t (B, ...), or z (B, C), t (B,) int32; y (B,).
+
+    Kernel: src_c/ops/hinge.c.
+    """
+
+    op = "hinge"
+
+    def infer_shape(self) -> None:
+        if self.inputs[1].dtype == "int32":
+            need_labels(self)
+            need_two_classes(self)
+        else:
+            need_same_rows(self)
+        self.shape = (BATCH,)
+
+
+def hinge(
+    z: Node,
+    t: Node,
+    *,
+    weight: Node | None = None,
+    reduction: str = "mean",
+    name: str = "",
+) -> Node:
+    """Return the margin loss of scores ``z`` against targets ``t``.
+
+    Real targets -1 or +1 with the shape of z: row r costs mean_j max(0, 1 - t_rj z_rj).
+    Labels (B,) int32 with z (B, C), C >= 2: row r costs max(0, 1 + max_{c != t_r} z_rc -
+    z_r,t_r); source: Crammer, Singer 2001.  The subgradient at the kink is 0.
+
+    ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
+    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+
+    NaN propagates.  A label outside [0, C) raises `LabelError` when the graph runs.  Raises
+    `ShapeError` where z and t do not fit, with (B,) and (B, 1) taken as the same shape.
+    """
+    rows = reduction != "mean"
+    loss = Hinge((as_node(z), as_node(t)), name=name if rows else "")
+    return reduced(loss, weight, reduction, name)

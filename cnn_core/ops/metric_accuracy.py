@@ -1,0 +1,72 @@
+"""metric_accuracy: y += (sum_r w_r right_r, sum_r w_r)."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.metric import Metric
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.row_loss import need_real, need_same_rows
+from cnn_core.ops.metric_top_k import metric_top_k
+
+
+class MetricAccuracy(Metric):
+    """right_r: the scores of row r fall where its targets do.  z, t (B, ...), y (2,) float64.
+
+    Kernel: src_c/ops/metric_accuracy.c.
+    """
+
+    op = "metric_accuracy"
+    argmax: bool = False
+
+    def check(self) -> None:
+        z, t = self.inputs[:2]
+        if t.dtype != "int32":
+            need_same_rows(self)
+            return
+        need_real(self, 0)
+        if z.shape not in ((BATCH,), (BATCH, 1)) or t.shape != (BATCH,):
+            raise ShapeError(
+                f"{self.label}: need scores (B,) or (B, 1) and labels (B,); got {z.label} "
+                f"{z.shape} and {t.label} {t.shape}"
+            )
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (int(self.argmax),)
+
+
+def metric_accuracy(
+    z: Node,
+    t: Node,
+    *,
+    weight: Node | None = None,
+    ignore_index: int | None = None,
+    columns: bool = False,
+    name: str = "",
+) -> Node:
+    """Return the running sums of the share of rows that the scores ``z`` get right.
+
+    ``t`` int32 (B,) with z (B, C), C >= 2: the largest score is that of the label.
+    ``t`` real (B, C): z and t have their largest element at the same place; with
+    ``columns=True`` every column is a yes-or-no question of its own, right where
+    (z > 0) == (t > 1/2), and a row counts by the share of its columns that are right.
+    One score to a row, z (B,) or (B, 1): always yes or no; t real, with -1 or 0 for no and 1 for
+    yes, or int32 0 and 1.  The largest of equal scores is the first; NaN is never right.
+
+    ``weight`` (B,) or 1; y (2,) float64 grows by (sum w right, sum w) with every run, and
+    `finish` makes the share of it.  A label that is ``ignore_index`` counts nothing; any other
+    label out of range raises `LabelError` when the graph runs.
+
+    Raises `ShapeError` where the shapes do not fit, `OptionError` for ``ignore_index`` without
+    labels of 2 or more classes.
+    """
+    z, t = as_node(z), as_node(t)
+    one_score = z.shape in ((BATCH,), (BATCH, 1))
+    if t.dtype == "int32" and not one_score:
+        return metric_top_k(z, t, 1, weight=weight, ignore_index=ignore_index, name=name)
+    if ignore_index is not None:
+        raise OptionError(
+            f"{name or 'metric_accuracy'}: need int32 labels and scores (B, C) for ignore_index; "
+            f"got {t.label} {t.shape} and {z.label} {z.shape}"
+        )
+    inputs = (z, t) if weight is None else (z, t, as_node(weight))
+    return MetricAccuracy(inputs, name=name, argmax=not columns and not one_score)

@@ -1,0 +1,39 @@
+"""metric_mean: y += (sum_r w_r x_r, sum_r w_r)."""
+
+from __future__ import annotations
+
+from cnn_core.errors import ShapeError
+from cnn_core.graph.metric import Metric
+from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.row_loss import need_real
+
+
+class MetricMean(Metric):
+    """y += (sum_r w_r x_r, sum_r w_r).  x (B,), w (B,) or absent, y (2,) float64.
+
+    Kernel: src_c/ops/metric_mean.c.
+    """
+
+    op = "metric_mean"
+    n_operands = 1
+
+    def check(self) -> None:
+        (x, *_) = self.inputs
+        need_real(self, 0)
+        if x.shape != (BATCH,):
+            raise ShapeError(
+                f"{self.label}: need one value per row, shape (B,); got {x.label} {x.shape}"
+            )
+
+
+def metric_mean(x: Node, weight: Node | None = None, *, name: str = "") -> Node:
+    """Return the running sums of the mean of ``x`` over all rows of all batches.
+
+    ``x`` (B,) and ``weight`` (B,), or 1; y (2,) float64 grows by (sum w x, sum w) with every run,
+    and `finish` makes the mean of it.  Over the rows of a loss it gives log loss, mean absolute
+    and mean squared error: ``metric_mean(mae(p, t, reduction="none"), weight)``.
+
+    Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
+    """
+    inputs = (x,) if weight is None else (x, weight)
+    return MetricMean(tuple(as_node(i) for i in inputs), name=name)

@@ -1,0 +1,55 @@
+"""metric_top_k: y += (sum_r w_r hit_r, sum_r w_r)."""
+
+from __future__ import annotations
+
+from cnn_core.errors import OptionError
+from cnn_core.graph.metric import Metric
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import integer
+from cnn_core.graph.row_loss import need_labels
+
+_NO_LABEL = -(2**63)  # no int32 equals it
+
+
+class MetricTopK(Metric):
+    """hit_r: the label's score is among the k largest.  z (B, C), t (B,) int32, y (2,) float64.
+
+    Kernel: src_c/ops/metric_top_k.c.
+    """
+
+    op = "metric_top_k"
+    k: int = 1
+    ignore_index: int | None = None
+
+    def check(self) -> None:
+        need_labels(self)
+        n_class = self.inputs[0].shape[1]
+        if integer(self.label, "k", self.k, least=1) > n_class:
+            raise OptionError(f"{self.label}: need k <= {n_class}, the classes; got {self.k}")
+        if self.ignore_index is not None:
+            integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (int(self.k), _NO_LABEL if self.ignore_index is None else int(self.ignore_index))
+
+
+def metric_top_k(
+    z: Node,
+    t: Node,
+    k: int,
+    *,
+    weight: Node | None = None,
+    ignore_index: int | None = None,
+    name: str = "",
+) -> Node:
+    """Return the running sums of the share of rows whose label has one of the k largest scores.
+
+    ``z`` (B, C), ``t`` (B,) int32, ``weight`` (B,) or 1; y (2,) float64 grows by
+    (sum w hit, sum w) with every run, and `finish` makes the share of it.  Of equal scores the
+    first class counts as larger; a row of NaN has no hit.  A label that is ``ignore_index``
+    counts nothing; any other outside [0, C) raises `LabelError` when the graph runs.
+
+    Raises `ShapeError`, `DtypeError`, or `OptionError` unless 1 <= k <= C.
+    """
+    inputs = (z, t) if weight is None else (z, t, weight)
+    return MetricTopK(tuple(as_node(i) for i in inputs), name=name, k=k, ignore_index=ignore_index)

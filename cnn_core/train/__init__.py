@@ -1,0 +1,10 @@
+"""Training: the loop, metrics, history, callbacks."""
+
+from __future__ import annotations
+
+from cnn_core.train.callbacks import Callback, EarlyStopping
+from cnn_core.train.history import History
+from cnn_core.train.metrics import Metric, TopK
+from cnn_core.train.trainer import Trainer
+
+__all__ = ["Callback", "EarlyStopping", "History", "Metric", "TopK", "Trainer"]

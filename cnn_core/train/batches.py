@@ -1,0 +1,113 @@
+"""Batches: checked data, and the program that turns rows of it into a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_core._ext.optim import Learner
+from cnn_core.data.arrays import as_features, check_finite, check_lengths
+from cnn_core.data.targets import as_weights
+from cnn_core.errors import OptionError
+from cnn_core.graph.node import BATCH, Input
+from cnn_core.graph.program import Program, parameters_of
+from cnn_core.nn.losses import Loss
+from cnn_core.nn.sequential import Sequential
+from cnn_core.train.metrics import Metric
+
+
+class Data(NamedTuple):
+    """Features, targets and weights of the same rows, checked and ready for the C core."""
+
+    x: np.ndarray
+    y: np.ndarray
+    w: np.ndarray | None
+    target: Input
+
+    @property
+    def key(self) -> tuple:
+        """What a program for this data depends on."""
+        return self.target.dtype, self.target.shape, self.w is not None
+
+
+def check_data(
+    net: Sequential, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool
+) -> Data:
+    """Return ``x``, ``y`` and the weights ``w`` as `Data`; raise what is wrong with them."""
+    features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
+    if y is None:
+        raise OptionError(f"{who}: need targets y; got None")
+    target = loss.target_input(net.output, y)
+    targets = loss.targets(target, net.output, y, net.dtype)
+    check_lengths(who, x=len(features), y=len(targets))
+    weights = None if w is None else as_weights(w, len(features), who=who, dtype=net.dtype)
+    if finite:
+        check_finite(features, "x", who=who)
+    return Data(features, targets, weights, target)
+
+
+class LossProgram:
+    """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows."""
+
+    def __init__(
+        self, net: Sequential, loss: Loss, metrics: Sequence[Metric], data: Data,
+        max_batch: int, *, training: bool,
+    ) -> None:  # fmt: skip
+        target = data.target
+        weight = Input("w", (BATCH,)) if data.w is not None else None
+        self.net, self.metrics = net, list(metrics)
+        self.loss = loss.build(net.output, target, weight)
+        ignore = getattr(loss, "ignore_index", None) if target.dtype == "int32" else None
+        self._sums: list[Any] = [m.build(net.output, target, weight, ignore) for m in self.metrics]
+        self.program = Program(
+            [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
+            seeds=[self.loss] if training else (), targets=parameters_of([self.loss]),
+        )  # fmt: skip
+        low = self.program.lowered
+        self._loss_tensor = self.program.tensor[low.value[self.loss]]
+        self._total_tensor = self.program.tensor[low.saved[self.loss][0]]
+        self.reset()
+
+    def sources(self, data: Data) -> list[tuple]:
+        """Return where the C core finds each input's rows; the arrays must stay alive."""
+        net, number = self.net, self.program.input_tensor
+        found = [(number("x"), data.x.ctypes.data, str(data.x.dtype), net.input_scale, net.input_shift)]
+        found.append((number("y"), data.y.ctypes.data, str(data.y.dtype), 1.0, 0.0))
+        if data.w is not None:
+            found.append((number("w"), data.w.ctypes.data, str(data.w.dtype), 1.0, 0.0))
+        return found
+
+    def reset(self) -> None:
+        """Start the sums of loss and metrics afresh."""
+        self.loss_sum = self.weight_sum = 0.0
+        for node in self._sums:
+            self.program.value(node)[...] = 0
+
+    def run(
+        self, sources: list[tuple], index: np.ndarray | None, first: int, n: int, batch: int, *,
+        learner: Learner | None = None, lr: np.ndarray | None = None, seed: int = 0,
+    ) -> float:  # fmt: skip
+        """Make the steps for ``n`` rows, ``batch`` at a time; return the loss of the last one.
+
+        The rows are ``index[:n]``, or from ``first`` on in order.  With a ``learner`` each step
+        updates the parameters, at the rates ``lr``.
+        """
+        loss_sum, weight_sum, last, error = self.program.plan.train(
+            self.program.n_steps, sources, index, first, n, batch, self._loss_tensor,
+            self._total_tensor, learner, lr, seed,
+        )  # fmt: skip
+        self.loss_sum += loss_sum
+        self.weight_sum += weight_sum
+        if error is not None:
+            raise error
+        return last
+
+    def results(self) -> dict[str, float]:
+        """Return the mean loss and the metrics since `reset`."""
+        mean = self.loss_sum / self.weight_sum if self.weight_sum else float("nan")
+        values = {"loss": mean}
+        for metric, node in zip(self.metrics, self._sums, strict=True):
+            values[metric.name] = metric.finish(node.finish(self.program.value(node)))
+        return values

@@ -1,0 +1,138 @@
+"""Metrics: what training and evaluation report beside the loss.
+
+Each is an operation that adds up sums over batches in C, and a formula that makes a number of
+the sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from cnn_core import ops
+from cnn_core.errors import OptionError
+from cnn_core.graph.node import Node
+
+
+class Metric:
+    """The base of all metrics.  ``name`` is its key in histories and results."""
+
+    name = ""
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.
+
+        The node's ``finish(sums)`` makes a number of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no build")
+
+    def finish(self, value: float) -> float:
+        """Return the metric of what the node made of its sums: by default just that."""
+        return value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Accuracy(Metric):
+    """The share of rows whose largest output is at the label; of one output: whose sign fits."""
+
+    name = "accuracy"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        return ops.metric_accuracy(output, target, weight=weight, ignore_index=ignore)
+
+
+class TopK(Metric):
+    """The share of rows whose label is among the ``k`` largest outputs."""
+
+    def __init__(self, k: int = 5) -> None:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise OptionError(f"TopK: need k, a whole number of at least 1; got {k!r}")
+        self.k, self.name = int(k), f"top_{k}"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        return ops.metric_top_k(output, target, self.k, weight=weight, ignore_index=ignore)
+
+    def __repr__(self) -> str:
+        return f"TopK({self.k})"
+
+
+class LogLoss(Metric):
+    """The mean of -log p of the target, p from the softmax or, of one output, the sigmoid."""
+
+    name = "log_loss"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        if output.shape[1:] in ((), (1,)):
+            rows = ops.binary_cross_entropy(output, target, reduction="none")
+            return ops.metric_mean(rows, weight)
+        rows = ops.softmax_cross_entropy(output, target, ignore_index=ignore, reduction="none")
+        if ignore is not None:
+            weight = ops.label_weight(target, weight, ignore_index=ignore)
+        return ops.metric_mean(rows, weight)
+
+
+class MeanAbsoluteError(Metric):
+    """The mean of |p - t| over all elements."""
+
+    name = "mae"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        return ops.metric_mean(ops.mae(output, target, reduction="none"), weight)
+
+
+class MeanSquaredError(Metric):
+    """The mean of (p - t)^2 over all elements."""
+
+    name = "mse"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        return ops.metric_mean(ops.mse(output, target, reduction="none"), weight)
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """The root of the mean of (p - t)^2 over all elements."""
+
+    name = "rmse"
+
+    def finish(self, mean: float) -> float:
+        return sqrt(mean)
+
+
+class R2(Metric):
+    """1 - sum (p - t)^2 / sum (t - mean t)^2, the mean over outputs (scikit-learn's r2_score)."""
+
+    name = "r2"
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        return ops.metric_r2(output, target, weight=weight)
+
+
+METRICS: dict[str, type[Metric]] = {
+    m.name: m for m in (Accuracy, LogLoss, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2)
+}
+
+
+def get(metrics: Iterable[str | Metric]) -> list[Metric]:
+    """Return a `Metric` for each name or metric; ``top_5`` and the like stand for `TopK`."""
+    if isinstance(metrics, (str, Metric)):
+        metrics = [metrics]
+    found = [_get(m) for m in metrics]
+    names = [m.name for m in found]
+    if len(set(names)) < len(names):
+        raise OptionError(f"metrics: need each once; got {', '.join(names)}")
+    return found
+
+
+def _get(metric: Any) -> Metric:
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdigit():
+        return TopK(int(metric[4:]))
+    if metric not in METRICS:
+        raise OptionError(f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}")
+    return METRICS[metric]()

@@ -1,0 +1,237 @@
+"""Trainer: the minibatch loop."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_core import optim
+from cnn_core._ext.optim import Learner
+from cnn_core.errors import OptionError
+from cnn_core.nn.losses import Loss
+from cnn_core.nn.sequential import Sequential
+from cnn_core.train import callbacks as callback_module
+from cnn_core.train import metrics as metric_module
+from cnn_core.train.batches import Data, LossProgram, check_data
+from cnn_core.train.history import History
+from cnn_core.train.progress import Progress, make_progress
+
+CHUNK_SECONDS = 0.05
+"""The aim for one call of the C core: long enough to cost nothing, short enough for Ctrl-C."""
+
+EVALUATE_ROWS = 512
+
+
+class Trainer:
+    """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
+
+    ``optimizer`` is an `cnn_core.optim.Optimizer` or a name such as "adam"; ``metrics`` are names
+    (accuracy, top_5, log_loss, mae, rmse, r2) or `cnn_core.train.Metric` objects.  ``seed``
+    decides the order of rows and the dropout masks: the same seed, data and machine give the
+    same parameters to the bit.  ``check_finite`` looks through the features for NaN and
+    infinity before each use, and names the first row and column.
+    """
+
+    def __init__(
+        self,
+        net: Sequential,
+        *,
+        loss: Loss,
+        optimizer: optim.Optimizer | str = "adam",
+        metrics: Iterable[Any] = (),
+        seed: int = 0,
+        check_finite: bool = False,
+    ) -> None:
+        if not isinstance(net, Sequential):
+            raise OptionError(f"Trainer: need a net, a Sequential; got {net!r}")
+        if not isinstance(loss, Loss):
+            raise OptionError(f"Trainer: need a loss such as cnn.MSE(); got {loss!r}")
+        self.net, self.loss = net, loss
+        self.optimizer = optim.get(optimizer)
+        self.metrics = metric_module.get(metrics)
+        self.seed = _whole("Trainer: seed", seed, 0)
+        self.check_finite = bool(check_finite)
+        self.epochs_done = 0
+        self.stop = False
+        self._programs: dict[tuple, LossProgram] = {}
+        self._learner: Learner | None = None
+        self._learner_scalars: np.ndarray | None = None
+
+    # -- training -------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        batch_size: int = 32,
+        epochs: int = 1,
+        shuffle: bool = True,
+        validation_data: Sequence[Any] | None = None,
+        sample_weight: Any = None,
+        callbacks: Iterable[Any] = (),
+        progress: bool | str = True,
+    ) -> History:
+        """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
+
+        ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others are
+        converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,) weighs
+        the rows.  ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
+        ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress``
+        shows a bar on a terminal ("always": anywhere).
+
+        Everything is checked before the first step.  Ctrl-C ends the training after the
+        current chunk of steps, with a warning; the parameters are those of the last whole step.
+        A second call continues: optimizer state, epoch count and row order go on.
+        """
+        batch_size = _whole("fit: batch_size", batch_size, 1)
+        epochs = _whole("fit: epochs", epochs, 0)
+        data = self._data(x, y, sample_weight, "fit")
+        validation = self._validation(validation_data)
+        hooks = callback_module.get(callbacks)
+        program = self._program(data, min(batch_size, len(data.x)), training=True)
+        learner = self._bound_learner()
+        history = History()
+        self.stop = False
+        bar = make_progress(progress, epochs, len(data.x))
+        for hook in hooks:
+            hook.on_train_begin(self)
+        try:
+            for epoch in range(1, epochs + 1):
+                self._epoch(program, learner, data, batch_size, shuffle, validation, bar, hooks,
+                            history, epoch)  # fmt: skip
+                if self.stop:
+                    break
+        except KeyboardInterrupt:
+            history.interrupted = True
+            warnings.warn(
+                f"training interrupted in epoch {history.epochs + 1}, after {learner.step} steps",
+                stacklevel=2,
+            )
+        finally:
+            self.optimizer.step_count = learner.step
+            bar.close()
+            for hook in hooks:
+                hook.on_train_end(self)
+        return history
+
+    def _epoch(
+        self, program: LossProgram, learner: Learner, data: Data, batch: int, shuffle: bool,
+        validation: Data | None, bar: Progress, hooks: list, history: History, epoch: int,
+    ) -> None:  # fmt: skip
+        start = time.perf_counter()
+        bar.start_epoch(epoch)
+        index = self._row_order(len(data.x)) if shuffle else None
+        with program.program.lock:
+            program.reset()
+            self._steps(program, learner, data, index, batch, bar)
+            values = program.results()
+        if validation is not None:
+            values |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
+        self.epochs_done += 1
+        history.append(values, time.perf_counter() - start)
+        bar.end_epoch(values)
+        for hook in hooks:
+            hook.on_epoch_end(self, epoch, values)
+
+    def _steps(
+        self, program: LossProgram, learner: Learner, data: Data, index: np.ndarray | None,
+        batch: int, bar: Progress,
+    ) -> None:  # fmt: skip
+        """Make the steps of one epoch, in chunks of about `CHUNK_SECONDS`."""
+        n, at, steps = len(data.x), 0, 1
+        sources = program.sources(data)
+        while at < n:
+            rows = min(steps * batch, n - at)
+            lr = self._rates(learner.step, -(-rows // batch))
+            begin = time.perf_counter()
+            chunk = None if index is None else index[at : at + rows]
+            program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed)
+            seconds = time.perf_counter() - begin
+            at += rows
+            bar.update(at, program.results())
+            steps = max(1, min(int(len(lr) * CHUNK_SECONDS / max(seconds, 1e-9)), 4 * len(lr)))
+
+    def _rates(self, step: int, n: int) -> np.ndarray:
+        return np.array([self.optimizer.lr_at(step + i) for i in range(n)])
+
+    def _row_order(self, n: int) -> np.ndarray:
+        """Return this epoch's order of rows: a function of seed and epoch alone."""
+        return np.random.default_rng([self.seed, self.epochs_done]).permutation(n)
+
+    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+        """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss."""
+        data = self._data(x, y, sample_weight, "step")
+        program = self._program(data, len(data.x), training=True)
+        learner = self._bound_learner()
+        with program.program.lock:
+            try:
+                return program.run(
+                    program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
+                    lr=self._rates(learner.step, 1), seed=self.seed,
+                )  # fmt: skip
+            finally:
+                self.optimizer.step_count = learner.step
+
+    # -- evaluation -----------------------------------------------------------------------
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Return the mean loss and the metrics over all rows, as ``{'loss': ..., ...}``.
+
+        Dropout is off.  Memory does not grow with the number of rows.
+        """
+        return self._evaluate(self._data(x, y, sample_weight, "evaluate"))
+
+    def _evaluate(self, data: Data) -> dict[str, float]:
+        program = self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)
+        with program.program.lock:
+            program.reset()
+            program.run(program.sources(data), None, 0, len(data.x), EVALUATE_ROWS)
+            return program.results()
+
+    # -- what both need -------------------------------------------------------------------
+
+    def _data(self, x: Any, y: Any, w: Any, who: str) -> Data:
+        return check_data(self.net, self.loss, x, y, w, who=who, finite=self.check_finite)
+
+    def _validation(self, given: Sequence[Any] | None) -> Data | None:
+        if given is None:
+            return None
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise OptionError("fit: need validation_data (x, y) or (x, y, weights); got another")
+        return self._data(given[0], given[1], given[2] if len(given) == 3 else None, "validation_data")
+
+    def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
+        """Return a program that takes ``max_batch`` rows; compile one where there is none."""
+        key = (training, *data.key)
+        found = self._programs.get(key)
+        if found is None or found.program.max_batch < max_batch:
+            found = LossProgram(
+                self.net, self.loss, self.metrics, data, max_batch, training=training
+            )
+            self._programs[key] = found
+        return found
+
+    def _bound_learner(self) -> Learner:
+        """Return the optimizer bound to the network, with the steps that it has made."""
+        o, store = self.optimizer, self.net.store
+        o.bind(store)
+        known = self._learner is not None and self._learner_scalars is o.scalars
+        if not known or self._learner.step != o.step_count:  # type: ignore[union-attr]
+            self._learner_scalars = o.scalars
+            self._learner = Learner(
+                o.kernel, store.value, store.grad, o.slots, o.scalars, o.hyper(), o.ranges,
+                o.clip_norm or 0.0, o.clip_value or 0.0, o.step_count,
+            )  # fmt: skip
+        return self._learner  # type: ignore[return-value]
+
+
+def _whole(who: str, value: Any, least: int) -> int:
+    ok = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+    if not ok or value < least:
+        raise OptionError(f"{who}: need a whole number of at least {least}; got {value!r}")
+    return int(value)

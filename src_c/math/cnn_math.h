@@ -1,0 +1,23 @@
+/* cnn_math.h - vector math: every function as name_f32 and name_f64.
+ *
+ *   bits      fma abs copysign sqrt max min round
+ *   exp       exp expm1 elu(x, alpha)
+ *   log       log log1p
+ *   sigmoid   sigmoid silu silu_grad softplus tanh
+ *   erf       erf erfc normal_pdf gelu gelu_grad
+ *   gelu_tanh gelu_tanh gelu_tanh_grad
+ *
+ * Typed files call them as K(cnn_exp)(x).  Build with -ffp-contract=off
+ * -fno-math-errno -fno-trapping-math and never with -ffast-math.
+ */
+#ifndef CNN_MATH_H
+#define CNN_MATH_H
+
+#include "cnn_bits.h"
+#include "cnn_exp.h"
+#include "cnn_log.h"
+#include "cnn_sigmoid.h"
+#include "cnn_erf.h"
+#include "cnn_gelu_tanh.h"
+
+#endif

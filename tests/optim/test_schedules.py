@@ -1,0 +1,128 @@
+"""Schedules: values, purity, bounds, and what is refused."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnn_core.errors import OptionError
+from cnn_core.optim import (
+    CosineDecay,
+    ExponentialDecay,
+    Piecewise,
+    StepDecay,
+    Warmup,
+    adadelta,
+    adagrad,
+    adam,
+    nadam,
+    rmsprop,
+    schedules,
+    sgd,
+)
+
+SCHEDULES = [
+    StepDecay(0.1, every=10, factor=0.5),
+    ExponentialDecay(0.1, every=10, factor=0.5),
+    CosineDecay(0.1, steps=50, floor=0.001),
+    Piecewise((10, 20), (0.1, 0.05, 0.0)),
+    Warmup(0.1, steps=5),
+    Warmup(CosineDecay(0.1, steps=50), steps=5),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+@given(steps=st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
+def test_rate_depends_on_the_step_alone_and_stays_within_bounds(schedule, steps):
+    forward = [schedule(step) for step in steps]
+    backward = [schedule(step) for step in reversed(steps)]
+    assert forward == backward[::-1]
+    assert all(math.isfinite(rate) and 0 <= rate <= 0.1 for rate in forward)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_schedules_pickle_compare_and_stay_as_they_are(schedule):
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+    assert eval(repr(schedule), vars(schedules)) == schedule
+    with pytest.raises(AttributeError):
+        schedule.lr = 1.0
+
+
+def test_values_at_the_joints():
+    step = SCHEDULES[0]
+    assert [step(s) for s in (0, 9, 10, 19, 20)] == [0.1, 0.1, 0.05, 0.05, 0.025]
+    exponential = SCHEDULES[1]
+    assert [exponential(s) for s in (0, 10, 20)] == [0.1, 0.05, 0.025]
+    assert exponential(5) == pytest.approx(0.1 * 0.5**0.5)
+    cosine = SCHEDULES[2]
+    assert cosine(0) == pytest.approx(0.1)
+    assert cosine(25) == pytest.approx((0.1 + 0.001) / 2)
+    assert [cosine(s) for s in (50, 51, 10**12)] == [0.001] * 3
+    piecewise = SCHEDULES[3]
+    assert [piecewise(s) for s in (0, 9, 10, 19, 20, 99)] == [0.1, 0.1, 0.05, 0.05, 0.0, 0.0]
+
+
+def test_warm_up_rises_to_the_first_rate_then_counts_afresh():
+    then = CosineDecay(0.1, steps=50)
+    schedule = Warmup(then, steps=5)
+    assert [schedule(s) for s in range(5)] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert [schedule(s) for s in range(5, 60)] == [then(s) for s in range(55)]
+
+
+def test_agrees_with_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch_schedules = torch.optim.lr_scheduler
+    pairs = [
+        (StepDecay(0.1, 7, 0.3), lambda o: torch_schedules.StepLR(o, 7, 0.3)),
+        (ExponentialDecay(0.1, 1, 0.97), lambda o: torch_schedules.ExponentialLR(o, 0.97)),
+        (CosineDecay(0.1, 40, 0.01), lambda o: torch_schedules.CosineAnnealingLR(o, 40, 0.01)),
+    ]
+    for ours, make in pairs:
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        theirs = make(optimizer)
+        for step in range(40):
+            assert ours(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+            optimizer.step()
+            theirs.step()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: StepDecay(0.0, 10), "StepDecay: lr: need a number in"),
+        (lambda: StepDecay(0.1, 0), "StepDecay: every: need an integer of at least 1; got 0"),
+        (lambda: StepDecay(0.1, 1.5), "StepDecay: every: need an integer of at least 1; got 1.5"),
+        (lambda: StepDecay(0.1, True), "StepDecay: every: need an integer"),
+        (lambda: StepDecay(0.1, 10, 1.1), r"StepDecay: factor: need a number in \(0, 1\]; got 1.1"),
+        (lambda: ExponentialDecay(0.1, 10, 0), "ExponentialDecay: factor: need"),
+        (lambda: CosineDecay(0.1, -5), "CosineDecay: steps: need an integer"),
+        (lambda: CosineDecay(0.1, 5, 0.2), r"CosineDecay: floor: need a number in \[0, 0.1\]"),
+        (lambda: Piecewise((5, 5), (1, 2, 3)), "boundaries: need an integer of at least 6; got 5"),
+        (
+            lambda: Piecewise(5, (1, 2)),
+            "Piecewise: boundaries: need a tuple of rising steps; got 5",
+        ),
+        (lambda: Piecewise((5,), 1.0), "Piecewise: rates: need a tuple of numbers; got 1.0"),
+        (lambda: Piecewise((5,), (1.0,)), "rates: need 2, one more than the boundaries; got 1"),
+        (lambda: Piecewise((5,), (1.0, -1.0)), "Piecewise: rates: need a number in"),
+        (lambda: Warmup(-0.1, 5), "Warmup: then: need a positive number"),
+        (lambda: Warmup("cosine", 5), "Warmup: then: need .* or a schedule .*; got 'cosine'"),
+        (lambda: Warmup(CosineDecay, 5), "Warmup: then: need .* or a schedule"),
+        (lambda: Warmup(0.1, None), "Warmup: steps: need an integer"),
+    ],
+)
+def test_bad_options_are_refused(make, words):
+    with pytest.raises(OptionError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("module", [schedules, sgd, adagrad, adadelta, rmsprop, adam, nadam])
+def test_examples_in_the_docstrings_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
