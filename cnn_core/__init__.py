@@ -24,6 +24,7 @@ from cnn_core.config import show_config
 from cnn_core.graph.graph import Graph
 from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
 from cnn_core.graph.params import ParamStore
+from cnn_core.graph.threads import get_num_threads, set_num_threads
 from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout
 from cnn_core.nn.losses import (
@@ -77,9 +78,11 @@ __all__ = [
     "Trainer",
     "data",
     "errors",
+    "get_num_threads",
     "init",
     "kernels",
     "ops",
     "optim",
+    "set_num_threads",
     "show_config",
 ]

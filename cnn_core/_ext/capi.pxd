@@ -92,6 +92,18 @@ cdef extern from "cnn_ext.h" nogil:
         double shift
         const cnn_tensor *target
 
+    ctypedef struct cnn_segment:
+        int32_t split
+        int32_t first
+        int32_t last
+        int32_t first_tile
+        int32_t n_tile
+
+    ctypedef struct cnn_tile:
+        int64_t begin
+        int64_t end
+        int32_t step
+
     ctypedef struct cnn_run:
         const cnn_step *step
         int32_t first
@@ -99,8 +111,13 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t n_row
         uint64_t seed
         int64_t counter
-        void *scratch
+        char *scratch
         int32_t check_finite
+        int32_t n_thread
+        int32_t n_segment
+        const cnn_segment *segment
+        const cnn_tile *tile
+        int32_t rows_first
 
     ctypedef struct cnn_learner:
         const cnn_optim *optim
@@ -115,6 +132,7 @@ cdef extern from "cnn_ext.h" nogil:
         void *param
         void *grad
         void *slot[4]
+        double *partial
 
     ctypedef struct cnn_chunk:
         cnn_run run
@@ -160,6 +178,8 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
         void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil
         void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
+        int64_t (*n_partial)(int64_t n_param) noexcept nogil
+        int32_t (*grow_pool)(int32_t n_thread) noexcept nogil
         cnn_gemm_fn gemm[2]
         int64_t scratch_bytes
 

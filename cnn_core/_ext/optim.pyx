@@ -42,6 +42,8 @@ cdef class Learner:
         self.keep = [value, grad, list(slots), scalars]
         self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
         self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
+        if len(slots) > self.c.optim.n_slot:
+            raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got {len(slots)}")
         for i, slot in enumerate(slots):
             self.c.slot[i] = <void *> _address(slot, dtype, n, f"{kernel}: slot {i}")
         self.c.state = <double *> _address(scalars, np.float64, capi.CNN_MAX_SLOT, f"{kernel}: scalars")
@@ -53,6 +55,9 @@ cdef class Learner:
         self._set_ranges(kernel, np.asarray(ranges, np.float64).reshape(-1, 3), n)
         self.c.clip_norm, self.c.clip_value, self.c.n_param = clip_norm, clip_value, n
         self.step = step
+        self.c.partial = <double *> malloc(api().n_partial(n) * sizeof(double))
+        if self.c.partial == NULL:
+            raise MemoryError(f"{kernel}: no memory for the norms of {n} gradients")
 
     cdef _set_ranges(self, str kernel, ranges, int64_t n):
         cdef int i
@@ -70,6 +75,7 @@ cdef class Learner:
 
     def __dealloc__(self):
         free(self.ranges)
+        free(self.c.partial)
 
     def learn(self, double lr):
         """Clip the gradients, update the parameters and count the step."""

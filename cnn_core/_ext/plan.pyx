@@ -44,8 +44,11 @@ cdef class Plan:
     cdef const capi.cnn_tensor **_operand
     cdef capi.cnn_attr *_attr
     cdef void *_scratch_memory
-    cdef void *_scratch
-    cdef int32_t _n_step, _n_tensor
+    cdef char *_scratch
+    cdef capi.cnn_segment *_segment
+    cdef capi.cnn_tile *_tile
+    cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
+    cdef bint _rows_first
     cdef PyThread_type_lock _lock
     cdef long _owner
     cdef object _keep
@@ -60,9 +63,7 @@ cdef class Plan:
         self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
         self._operand = <const capi.cnn_tensor **> _calloc(n_operand, sizeof(void *))
         self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
-        self._scratch_memory = _calloc(api().scratch_bytes + capi.CNN_LINE, 1)
-        self._scratch = <void *> ((<uintptr_t> self._scratch_memory + capi.CNN_LINE - 1)
-                                  & ~(<uintptr_t> capi.CNN_LINE - 1))
+        self._set_scratch(1)
         self._lock = PyThread_allocate_lock()
         if self._lock == NULL:
             raise MemoryError("no memory for a lock")
@@ -84,8 +85,61 @@ cdef class Plan:
         free(self._operand)
         free(self._attr)
         free(self._scratch_memory)
+        free(self._segment)
+        free(self._tile)
         if self._lock != NULL:
             PyThread_free_lock(self._lock)
+
+    cdef int _set_scratch(self, int32_t n_thread) except -1:
+        """Allocate working memory for each thread; pages that no product uses cost nothing."""
+        cdef void *memory = _calloc(n_thread * api().scratch_bytes + capi.CNN_LINE, 1)
+        free(self._scratch_memory)
+        self._scratch_memory, self._n_thread = memory, n_thread
+        self._scratch = <char *> ((<uintptr_t> memory + capi.CNN_LINE - 1)
+                                  & ~(<uintptr_t> capi.CNN_LINE - 1))
+        return 0
+
+    def use_threads(self, int32_t n_thread, schedule):
+        """Divide runs of the whole plan among ``n_thread`` threads; return how many there are.
+
+        ``schedule`` is (segments, tiles, rows_first) as `cnn_core.graph.schedule` makes it, or
+        None for one thread.  Where the system refuses threads, there are fewer.
+        """
+        cdef capi.cnn_segment *segment
+        cdef capi.cnn_tile *tile
+        cdef int i
+        if n_thread <= 1 or schedule is None:
+            self._n_thread = 1
+            return 1
+        n_thread = api().grow_pool(n_thread)
+        segments, tiles, rows_first = schedule
+        segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
+        tile = <capi.cnn_tile *> calloc(max(len(tiles), 1), sizeof(capi.cnn_tile))
+        if tile == NULL:
+            free(segment)
+            raise MemoryError(f"no memory for {len(tiles)} tiles")
+        for i, (split, first, last, first_tile, n_tile) in enumerate(segments):
+            segment[i].split, segment[i].first, segment[i].last = split, first, last
+            segment[i].first_tile, segment[i].n_tile = first_tile, n_tile
+        for i, (step, begin, end) in enumerate(tiles):
+            tile[i].step, tile[i].begin, tile[i].end = step, begin, end
+        self._enter()
+        free(self._segment)
+        free(self._tile)
+        self._segment, self._tile, self._n_segment = segment, tile, len(segments)
+        self._rows_first = rows_first
+        try:
+            self._set_scratch(n_thread)
+        finally:
+            self._leave()
+        return n_thread
+
+    cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept:
+        """Fill in what every run needs; more threads than one only for the whole plan."""
+        run.step, run.last, run.scratch = self._step, last, self._scratch
+        run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
+        run.rows_first = self._rows_first
+        run.n_thread = min(n_thread, self._n_thread) if last == self._n_step else 1
 
     cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):
         cdef capi.cnn_tensor *t = &self._tensor[self._n_tensor]
@@ -176,7 +230,7 @@ cdef class Plan:
         return former
 
     def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,
-            bint check_finite=False):
+            bint check_finite=False, int32_t n_thread=1):
         """Run the steps ``first <= s < last`` over ``n_row`` rows."""
         cdef capi.cnn_fault fault
         cdef capi.cnn_run run
@@ -185,9 +239,9 @@ cdef class Plan:
             raise IndexError(f"need steps within [0, {self._n_step}]; got [{first}, {last})")
         memset(&fault, 0, sizeof(fault))
         self._enter()
-        run.step, run.first, run.last, run.n_row = self._step, first, last, n_row
+        self._prepare(&run, last, 1 if first > 0 or check_finite else n_thread)
+        run.first, run.n_row = first, n_row
         run.seed, run.counter, run.check_finite = seed, counter, check_finite
-        run.scratch = self._scratch
         with nogil:
             status = api().run(&run, &fault)
         self._leave()
@@ -219,7 +273,7 @@ cdef class Plan:
 
     def train(self, int32_t n_step, list sources, const int64_t[::1] index, int64_t first_row,
               int64_t n_total, int64_t batch, int32_t loss, int32_t total, Learner learner,
-              const double[::1] lr, uint64_t seed, bint check_finite=False):
+              const double[::1] lr, uint64_t seed, int32_t n_thread=1):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
@@ -235,8 +289,8 @@ cdef class Plan:
         memset(&fault, 0, sizeof(fault))
         error = None
         self._enter()
-        chunk.run.step, chunk.run.last, chunk.run.scratch = self._step, n_step, self._scratch
-        chunk.run.seed, chunk.run.check_finite = seed, check_finite
+        self._prepare(&chunk.run, n_step, n_thread)
+        chunk.run.seed = seed
         chunk.source, chunk.n_source = table, len(sources)
         if index is not None:
             chunk.index = &index[0]

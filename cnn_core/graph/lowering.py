@@ -7,6 +7,7 @@ memory, and what waits until all row-wise work is done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cnn_core.errors import GraphError
@@ -14,6 +15,10 @@ from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, Shape
 
 WHOLE, ROWS, UNITS = 0, 1, 2  # cnn_split of cnn_core.h
 FORWARD, FUSED_LOSS = -1, -2  # values of Step.which; else the number of an input
+
+# When a step may run: row-wise work comes in one piece, what it needs as a whole before it, and
+# sums over the batch that it does not wait for after it.
+EARLY, NORMAL, LATE = -1, 0, 1
 
 
 @dataclass(eq=False, slots=True)
@@ -42,7 +47,17 @@ class Step:
     n_unit: int = 0
     accumulate: bool = False
     activation: str | None = None
-    late: bool = False  # nothing row-wise waits for it
+    stage: int = NORMAL
+    n_saved: int = 0
+
+    @property
+    def written(self) -> list[Buffer]:
+        """The operands that the kernel writes: saved values stand before the value."""
+        if self.which == FORWARD:
+            return self.operands[-1 - self.n_saved :]
+        if self.which == FUSED_LOSS:
+            return [*self.operands[-3 - self.n_saved : -2], self.operands[-1]]
+        return self.operands[-1:]
 
 
 @dataclass(eq=False)
@@ -55,6 +70,10 @@ class Lowered:
     grad: dict[Node, Buffer] = field(default_factory=dict)
     saved: dict[Node, list[Buffer]] = field(default_factory=dict)
     node_steps: dict[Node, tuple[list[Step], list[Step]]] = field(default_factory=dict)
+
+    def in_stages(self) -> list[Step]:
+        """Return all steps, forward and backward, by stage; within a stage in order."""
+        return sorted([*self.forward, *self.backward], key=lambda step: step.stage)
 
 
 class Lowering:
@@ -143,8 +162,6 @@ class Lowering:
             self._lower_forward(node)
         if self.seeds:
             self._lower_backward()
-        self.out.forward.sort(key=lambda step: step.late)  # stable
-        self.out.backward.sort(key=lambda step: step.late)
         return self.out
 
     def _value_buffer(self, node: Node) -> Buffer:
@@ -168,7 +185,7 @@ class Lowering:
         elif first in self.heads and self.heads[first] is node:
             self._lower_loss_head(node, first)
             step = self._forward_step(node, value, node.attrs())
-            step.late = True
+            step.stage = LATE
         else:
             step = self._forward_step(node, value, node.attrs())
         self._emit(node, step, 0)
@@ -183,15 +200,20 @@ class Lowering:
         inputs = [self.out.value[self.operand(x)] for x in node.inputs]
         split = ROWS if node.batched and node.rowwise else WHOLE
         operands = [*inputs, *saved, value]
-        late = node.dtype == "float64"  # a metric
-        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], late=late)
+        stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
+        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], stage=stage,
+                    n_saved=len(saved))  # fmt: skip
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
         """Emit coef = w / sum(w), then the loss and its gradient in one pass."""
         x = self.operand(loss.inputs[0])
         coef = Buffer(f"{self.names[mean]}.coef", (BATCH,), True)
         weights = [self.out.value[self.operand(w)] for w in mean.inputs[1:]]
-        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE, self.names[mean]), 0)
+        for node in self._ancestors(mean.inputs[1:]):
+            for step in self.out.node_steps[node][0]:
+                step.stage = EARLY
+        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE,
+                              self.names[mean], stage=EARLY), 0)  # fmt: skip
         step = self._forward_step(loss, self.out.value[loss], loss.attrs())
         dx = self.out.grad[x] = self._grad_buffer(x)
         step.which, step.operands = FUSED_LOSS, [*step.operands, coef, dx]
@@ -216,7 +238,7 @@ class Lowering:
             if node not in self.out.grad or not node.inputs:
                 continue
             if not any(node.is_differentiable(i) for i in range(len(node.inputs))):
-                if self._depends_on_target(node):
+                if self._ancestors([node]) & self.targets:
                     raise GraphError(
                         f"{self.names[node]}: the operation {node.op!r} has no gradient, and one "
                         f"is asked for"
@@ -226,16 +248,16 @@ class Lowering:
                 if node.is_differentiable(i) and self.operand(x) in self.wanted:
                     self._lower_gradient(node, i)
 
-    def _depends_on_target(self, node: Node) -> bool:
-        seen, stack = set(), [node]
+    def _ancestors(self, nodes: Sequence[Node]) -> set[Node]:
+        """Return ``nodes`` and all that they depend on."""
+        seen: set[Node] = set()
+        stack = [self.operand(node) for node in nodes]
         while stack:
             node = stack.pop()
-            if node in self.targets:
-                return True
             if node not in seen:
                 seen.add(node)
-                stack.extend(node.inputs)
-        return False
+                stack.extend(self.operand(x) for x in node.inputs)
+        return seen
 
     def _lower_gradient(self, node: Node, i: int) -> None:
         """Emit the gradient of input ``i``: written if it is the first contribution, else added."""
@@ -254,7 +276,7 @@ class Lowering:
         self._emit(node, Step(
             node.op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
             node.attrs(), split, self.names[node], n_unit, accumulate,
-            late=out.grad[x].home == "grad",
+            stage=LATE if out.grad[x].home == "grad" else NORMAL,
         ), 1)  # fmt: skip
 
     def _gradient_split(self, node: Node, i: int, x: Node) -> tuple[int, int]:

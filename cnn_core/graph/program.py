@@ -15,6 +15,7 @@ from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
+from cnn_core.graph.schedule import divide
 from cnn_core.graph.shapes import row_size, with_rows
 
 
@@ -30,8 +31,9 @@ class Program:
     gradient is wanted.  ``keep_all`` keeps every value and gradient and fuses nothing;
     ``training`` keeps nodes such as dropout.  ``guard`` bytes after every buffer are for tests.
 
-    The forward steps are ``[0, n_forward)``, the backward steps ``[n_forward, n_steps)``.
-    A program serves one caller at a time; take ``lock`` around feed, run and read.
+    With ``keep_all`` the forward steps are ``[0, n_forward)``, the backward steps ``[n_forward,
+    n_steps)``; otherwise one run makes them all, in stages that suit threads.  A program serves
+    one caller at a time; take ``lock`` around feed, run and read.
     """
 
     def __init__(
@@ -55,6 +57,10 @@ class Program:
             self.nodes, self.names, self.outputs, seeds=list(seeds), targets=set(targets),
             keep_all=keep_all, training=training,
         ).run()  # fmt: skip
+        low = self.lowered
+        self.steps = [*low.forward, *low.backward] if keep_all else low.in_stages()
+        self.n_steps = len(self.steps)
+        self.n_forward = len(low.forward) if keep_all else self.n_steps
         self.lock = threading.RLock()
         self.n_rows = self.max_batch
         self._place(guard)
@@ -67,8 +73,7 @@ class Program:
 
     def _place(self, guard: int) -> None:
         """Give every buffer an address."""
-        low = self.lowered
-        steps = [*low.forward, *low.backward]
+        low, steps = self.lowered, self.steps
         found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
         found.update(dict.fromkeys(b for step in steps for b in step.operands))
         self.buffers: list[Buffer] = list(found)
@@ -123,12 +128,22 @@ class Program:
             shape = with_rows(b.shape, self.max_batch)
             tensors.append((base[id(array)] + start, self._dtype_name(b), b.batched, shape))
         self.tensor = {b: i for i, b in enumerate(self.buffers)}
-        low = self.lowered
-        steps = [*low.forward, *low.backward]
-        self.n_forward, self.n_steps = len(low.forward), len(steps)
-        self.step_index = {step: i for i, step in enumerate(steps)}
+        self.step_index = {step: i for i, step in enumerate(self.steps)}
         keep = (self.arena, self.constants, self.store)
-        self.plan = Plan(tensors, [self._plan_step(s) for s in steps], keep)
+        self.plan = Plan(tensors, [self._plan_step(s) for s in self.steps], keep)
+        self.n_threads = 1
+
+    def use_threads(self, n_threads: int) -> int:
+        """Divide the plan among up to ``n_threads``; return how many it will use.
+
+        A plan with little work uses one.
+        """
+        schedule = divide(self.steps, n_threads, self.max_batch)
+        wanted = n_threads if schedule is not None else 1
+        if wanted != self.n_threads:
+            with self.lock:
+                self.n_threads = self.plan.use_threads(wanted, schedule)
+        return self.n_threads
 
     def _plan_step(self, s: Step) -> tuple:
         operands = tuple([self.tensor[b] for b in s.operands])

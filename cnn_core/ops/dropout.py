@@ -43,6 +43,6 @@ def dropout(x: Node, rate: float = 0.5, *, key: int | None = None, name: str = "
 
     A rate outside [0, 1) raises `OptionError`.
 
-    Source: Srivastava et al. 2014; random numbers: Philox4x32-10 (Salmon et al. 2011).
+    Source: Srivastava et al. 2014; random numbers: Philox4x32-7 (Salmon et al. 2011).
     """
     return Dropout((as_node(x),), name=name, rate=rate, key=key)

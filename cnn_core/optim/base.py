@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,19 +14,11 @@ from cnn_core.errors import OptionError, StateError
 from cnn_core.optim import checks, schedules
 from cnn_core.optim.schedules import Rate
 
+if TYPE_CHECKING:
+    from cnn_core.graph.params import ParamStore
+
 N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
-
-
-class Store(Protocol):
-    """What an optimizer needs of a parameter store (`cnn_core.graph.params.ParamStore`)."""
-
-    value: np.ndarray
-    grad: np.ndarray
-    spans: dict[str, tuple[int, int]]
-
-    def like(self) -> np.ndarray:
-        """Return a new aligned flat buffer of zeros, as long as ``value``."""
 
 
 class Optimizer(ABC):
@@ -111,7 +103,7 @@ class Optimizer(ABC):
         """Return all options by name, in the order of the constructor."""
         return {name: getattr(self, name) for name in self._option_names}
 
-    def bind(self, store: Store) -> None:
+    def bind(self, store: ParamStore) -> None:
         """Allocate the state for ``store``; binding to the same store again keeps the state.
 
         Raises `StateError` if bound to another store, `OptionError` if an entry of ``no_decay``
@@ -133,13 +125,13 @@ class Optimizer(ABC):
 
     def reset(self) -> None:
         """Forget the parameters, the state and the step count; keep the options."""
-        self._store: Store | None = None
+        self._store: ParamStore | None = None
         self.slots = []
         self.scalars = np.zeros(N_SCALARS)
         self.ranges = np.zeros((0, 3))
         self.step_count = 0
 
-    def apply(self, store: Store) -> None:
+    def apply(self, store: ParamStore) -> None:
         """Update ``store.value`` once from ``store.grad``, in place, and count the step.
 
         Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.
@@ -195,7 +187,7 @@ class Optimizer(ABC):
         inside = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
         return f"{type(self).__name__}({inside})"
 
-    def _bound(self, method: str) -> Store:
+    def _bound(self, method: str) -> ParamStore:
         if self._store is None:
             raise StateError(
                 f"{type(self).__name__}.{method}: need bind(store) first; got an unbound optimizer"

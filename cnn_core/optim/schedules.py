@@ -2,15 +2,16 @@
 
 A schedule is any callable from the step to a number that is finite and not negative.  It must
 depend on the step alone: training that is interrupted and resumed then goes on with the same
-rates.  An optimizer takes one in place of ``lr``.  The ones here compare by value and pickle.
+rates.  An optimizer takes one in place of ``lr``.  The ones here compare by value and pickle;
+bad options raise `OptionError`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import cos, pi
+from typing import Any
 
 from cnn_core.errors import OptionError
 from cnn_core.optim import checks
@@ -39,22 +40,32 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     return checks.number(f"{who}: lr of {value!r} at step {step}", value(step))
 
 
-def _set(schedule: object, option: str, value: object) -> None:
-    object.__setattr__(schedule, option, value)  # the dataclasses are frozen
+class Fixed:
+    """Named values that never change.
+
+    Not a dataclass: five of them would take a tenth of the time to import the package.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"{self!r}: need a new schedule for other values; got {name}={value!r}"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({inside})"
 
 
-def _who(schedule: object, option: str) -> str:
-    return f"{type(schedule).__name__}: {option}"
-
-
-def _check_decay(s: StepDecay | ExponentialDecay) -> None:
-    _set(s, "lr", checks.number(_who(s, "lr"), s.lr, open_at="low"))
-    _set(s, "every", checks.count(_who(s, "every"), s.every))
-    _set(s, "factor", checks.number(_who(s, "factor"), s.factor, 0, 1, open_at="low"))
-
-
-@dataclass(frozen=True)
-class StepDecay:
+class StepDecay(Fixed):
     """lr factor^(step // every): multiplied by ``factor`` in (0, 1] after each ``every`` steps.
 
     >>> StepDecay(0.1, every=100, factor=0.5)(250)
@@ -63,36 +74,32 @@ class StepDecay:
 
     lr: float
     every: int
-    factor: float = 0.1
+    factor: float
 
-    def __post_init__(self) -> None:
-        _check_decay(self)
+    def __init__(self, lr: float, every: int, factor: float = 0.1) -> None:
+        name = type(self).__name__
+        super().__init__(
+            lr=checks.number(f"{name}: lr", lr, open_at="low"),
+            every=checks.count(f"{name}: every", every),
+            factor=checks.number(f"{name}: factor", factor, 0, 1, open_at="low"),
+        )
 
     def __call__(self, step: int) -> float:
         return self.lr * self.factor ** (step // self.every)
 
 
-@dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(StepDecay):
     """lr factor^(step / every): the smooth form of `StepDecay`.
 
     >>> ExponentialDecay(0.1, every=100, factor=0.25)(50)
     0.05
     """
 
-    lr: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        _check_decay(self)
-
     def __call__(self, step: int) -> float:
         return self.lr * self.factor ** (step / self.every)
 
 
-@dataclass(frozen=True)
-class CosineDecay:
+class CosineDecay(Fixed):
     """floor + (lr - floor) (1 + cos(pi step / steps)) / 2, and ``floor`` from ``steps`` on.
 
     Source: Loshchilov, Hutter 2017 (one cycle, no restart).
@@ -103,12 +110,15 @@ class CosineDecay:
 
     lr: float
     steps: int
-    floor: float = 0.0
+    floor: float
 
-    def __post_init__(self) -> None:
-        _set(self, "lr", checks.number(_who(self, "lr"), self.lr, open_at="low"))
-        _set(self, "steps", checks.count(_who(self, "steps"), self.steps))
-        _set(self, "floor", checks.number(_who(self, "floor"), self.floor, 0, self.lr))
+    def __init__(self, lr: float, steps: int, floor: float = 0.0) -> None:
+        lr = checks.number("CosineDecay: lr", lr, open_at="low")
+        super().__init__(
+            lr=lr,
+            steps=checks.count("CosineDecay: steps", steps),
+            floor=checks.number("CosineDecay: floor", floor, 0, lr),
+        )
 
     def __call__(self, step: int) -> float:
         if step >= self.steps:
@@ -116,37 +126,34 @@ class CosineDecay:
         return self.floor + (self.lr - self.floor) * (1 + cos(pi * step / self.steps)) / 2
 
 
-@dataclass(frozen=True)
-class Piecewise:
+class Piecewise(Fixed):
     """``rates[i]`` until step ``boundaries[i]`` (not included), then the next; the last stays.
 
     >>> Piecewise(boundaries=(100, 200), rates=(0.1, 0.01, 0.001))(100)
     0.01
     """
 
-    boundaries: Sequence[int]
-    rates: Sequence[float]
+    boundaries: tuple[int, ...]
+    rates: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        who = _who(self, "boundaries")
+    def __init__(self, boundaries: Sequence[int], rates: Sequence[float]) -> None:
+        who = "Piecewise: boundaries"
         at = [0]
-        for boundary in checks.items(who, self.boundaries, "rising steps"):
+        for boundary in checks.items(who, boundaries, "rising steps"):
             at.append(checks.count(who, boundary, at[-1] + 1))
-        who = _who(self, "rates")
-        rates = tuple(checks.number(who, r) for r in checks.items(who, self.rates, "numbers"))
-        if len(rates) != len(at):
+        who = "Piecewise: rates"
+        found = tuple(checks.number(who, r) for r in checks.items(who, rates, "numbers"))
+        if len(found) != len(at):
             raise OptionError(
-                f"{who}: need {len(at)}, one more than the boundaries; got {len(rates)}"
+                f"{who}: need {len(at)}, one more than the boundaries; got {len(found)}"
             )
-        _set(self, "boundaries", tuple(at[1:]))
-        _set(self, "rates", rates)
+        super().__init__(boundaries=tuple(at[1:]), rates=found)
 
     def __call__(self, step: int) -> float:
         return self.rates[bisect_right(self.boundaries, step)]
 
 
-@dataclass(frozen=True)
-class Warmup:
+class Warmup(Fixed):
     """(step + 1) / steps times the first rate of ``then`` for ``steps`` steps, then ``then``.
 
     ``then`` is a number or a schedule; it counts its own steps from the end of the warm-up.
@@ -158,9 +165,10 @@ class Warmup:
     then: Rate
     steps: int
 
-    def __post_init__(self) -> None:
-        _set(self, "then", rate(_who(self, "then"), self.then))
-        _set(self, "steps", checks.count(_who(self, "steps"), self.steps))
+    def __init__(self, then: Rate, steps: int) -> None:
+        super().__init__(
+            then=rate("Warmup: then", then), steps=checks.count("Warmup: steps", steps)
+        )
 
     def __call__(self, step: int) -> float:
         if step < self.steps:

@@ -16,6 +16,7 @@ from cnn_core.graph.program import Program, parameters_of
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train.metrics import Metric
+from cnn_core.train.pace import Pace
 
 
 class Data(NamedTuple):
@@ -68,7 +69,15 @@ class LossProgram:
         low = self.program.lowered
         self._loss_tensor = self.program.tensor[low.value[self.loss]]
         self._total_tensor = self.program.tensor[low.saved[self.loss][0]]
+        self.pace = Pace(1)
+        self._allowed = 1
         self.reset()
+
+    def use_threads(self, n_threads: int) -> None:
+        """Let runs use up to ``n_threads`` where the work is worth it."""
+        if n_threads != self._allowed:
+            self._allowed = n_threads
+            self.pace = Pace(self.program.use_threads(n_threads))
 
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
@@ -88,6 +97,7 @@ class LossProgram:
     def run(
         self, sources: list[tuple], index: np.ndarray | None, first: int, n: int, batch: int, *,
         learner: Learner | None = None, lr: np.ndarray | None = None, seed: int = 0,
+        n_threads: int = 1,
     ) -> float:  # fmt: skip
         """Make the steps for ``n`` rows, ``batch`` at a time; return the loss of the last one.
 
@@ -96,7 +106,7 @@ class LossProgram:
         """
         loss_sum, weight_sum, last, error = self.program.plan.train(
             self.program.n_steps, sources, index, first, n, batch, self._loss_tensor,
-            self._total_tensor, learner, lr, seed,
+            self._total_tensor, learner, lr, seed, n_threads,
         )  # fmt: skip
         self.loss_sum += loss_sum
         self.weight_sum += weight_sum

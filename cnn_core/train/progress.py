@@ -65,9 +65,10 @@ def make_progress(
 
 
 class _Bars(Progress):
-    _FORMAT = (
-        "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-    )
+    # With loss and accuracy a running line fits 80 columns.  A finished one has no bar: tqdm
+    # cuts lines with a bar at the edge of the terminal, which would hide the last figures.
+    _RUNNING = "{desc} {percentage:3.0f}%|{bar}| {remaining}{postfix}"
+    _FINISHED = "{desc} {elapsed}{postfix}"
 
     def __init__(self, epochs: int, n_rows: int, file: TextIO) -> None:
         self._epochs, self._n_rows, self._file = epochs, n_rows, file
@@ -82,8 +83,7 @@ class _Bars(Progress):
             total=self._n_rows,
             desc=f"epoch {epoch:>{digits}}/{self._epochs}",
             file=self._file,
-            bar_format=self._FORMAT,
-            unit_scale=True,
+            bar_format=self._RUNNING,
             dynamic_ncols=True,
             leave=True,
         )
@@ -97,6 +97,7 @@ class _Bars(Progress):
         self._bar.update(rows_done - self._bar.n)
 
     def end_epoch(self, values: Mapping[str, float]) -> None:
+        self._bar.bar_format = self._FINISHED
         self._bar.set_postfix_str(self._text(values), refresh=False)
         self.close()
 

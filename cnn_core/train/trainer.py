@@ -12,6 +12,7 @@ import numpy as np
 from cnn_core import optim
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError
+from cnn_core.graph.threads import get_num_threads
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train import callbacks as callback_module
@@ -20,10 +21,8 @@ from cnn_core.train.batches import Data, LossProgram, check_data
 from cnn_core.train.history import History
 from cnn_core.train.progress import Progress, make_progress
 
-CHUNK_SECONDS = 0.05
-"""The aim for one call of the C core: long enough to cost nothing, short enough for Ctrl-C."""
-
 EVALUATE_ROWS = 512
+"""Rows that one run of the evaluation program takes; memory does not grow with the data."""
 
 
 class Trainer:
@@ -142,19 +141,20 @@ class Trainer:
         self, program: LossProgram, learner: Learner, data: Data, index: np.ndarray | None,
         batch: int, bar: Progress,
     ) -> None:  # fmt: skip
-        """Make the steps of one epoch, in chunks of about `CHUNK_SECONDS`."""
-        n, at, steps = len(data.x), 0, 1
+        """Make the steps of one epoch, in calls of the length and threads that `Pace` chooses."""
+        n, at = len(data.x), 0
         sources = program.sources(data)
         while at < n:
+            steps, n_threads = program.pace.next()
             rows = min(steps * batch, n - at)
             lr = self._rates(learner.step, -(-rows // batch))
             begin = time.perf_counter()
             chunk = None if index is None else index[at : at + rows]
-            program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed)
-            seconds = time.perf_counter() - begin
+            program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed,
+                        n_threads=n_threads)  # fmt: skip
+            program.pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
             bar.update(at, program.results())
-            steps = max(1, min(int(len(lr) * CHUNK_SECONDS / max(seconds, 1e-9)), 4 * len(lr)))
 
     def _rates(self, step: int, n: int) -> np.ndarray:
         return np.array([self.optimizer.lr_at(step + i) for i in range(n)])
@@ -214,6 +214,7 @@ class Trainer:
                 self.net, self.loss, self.metrics, data, max_batch, training=training
             )
             self._programs[key] = found
+        found.use_threads(get_num_threads())
         return found
 
     def _bound_learner(self) -> Learner:

@@ -4,13 +4,39 @@
 #include "cnn_core.h"
 #include "cnn_typed.h"
 
-#define cnn_plan_run    CNN_FOR_ISA(cnn_plan_run)
-#define cnn_train_chunk CNN_FOR_ISA(cnn_train_chunk)
-#define cnn_gather      CNN_FOR_ISA(cnn_gather)
-#define cnn_learn       CNN_FOR_ISA(cnn_learn)
+#define cnn_plan_run      CNN_FOR_ISA(cnn_plan_run)
+#define cnn_plan_parallel CNN_FOR_ISA(cnn_plan_parallel)
+#define cnn_plan_execute  CNN_FOR_ISA(cnn_plan_execute)
+#define cnn_step_range    CNN_FOR_ISA(cnn_step_range)
+#define cnn_train_chunk   CNN_FOR_ISA(cnn_train_chunk)
+#define cnn_gather        CNN_FOR_ISA(cnn_gather)
+#define cnn_gather_rows   CNN_FOR_ISA(cnn_gather_rows)
+#define cnn_learn         CNN_FOR_ISA(cnn_learn)
+#define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
+#define cnn_n_partial     CNN_FOR_ISA(cnn_n_partial)
+
+/* What row tiles do before their first step: gather their rows. */
+typedef struct {
+    const cnn_source *source;
+    int32_t           n_source;
+    const int64_t    *index;
+    int64_t           first_row;
+} cnn_feed;
 
 cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault);
+/* The same on the threads of the pool, which the caller has taken. */
+cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault);
+/* One or the other: run->n_thread threads if the pool is free, else one. */
+cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault);
+cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
+                          int32_t worker, cnn_fault *fault);
 cnn_status cnn_train_chunk(cnn_chunk *chunk, cnn_fault *fault);
 void       cnn_gather(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
+/* Rows [begin, end) of the target only. */
+void       cnn_gather_rows(const cnn_source *source, const int64_t *index, int64_t first,
+                           int64_t begin, int64_t end);
 void       cnn_learn(const cnn_learner *learner, double lr, int64_t step);
+/* The same on n_thread threads of the pool; 1: without it. */
+void       cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread);
+int64_t    cnn_n_partial(int64_t n_param);
 #endif

@@ -19,6 +19,19 @@ CONVERT(u8_to_f64, uint8_t, double)
 
 static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1};
 
+/* Copy n bytes, a multiple of 4: a call of memcpy costs more than a short row. */
+static void copy_row(int64_t n, const void *x, void *y)
+{
+    if (n > 256) {
+        memcpy(y, x, (size_t)n);
+        return;
+    }
+    const uint32_t *restrict from = x;
+    uint32_t *restrict to = y;
+    for (int64_t i = 0; i < n / 4; i++)
+        to[i] = from[i];
+}
+
 static void convert_row(const cnn_source *s, int64_t n, const void *x, void *y)
 {
     const int    from = s->dtype;
@@ -34,22 +47,29 @@ static void convert_row(const cnn_source *s, int64_t n, const void *x, void *y)
     }
 }
 
-void cnn_gather(const cnn_source *s, const int64_t *index, int64_t first, int64_t n)
+void cnn_gather_rows(const cnn_source *s, const int64_t *index, int64_t first, int64_t begin,
+                     int64_t end)
 {
     const cnn_tensor *t = s->target;
     const int64_t from_row = t->size * item_size[s->dtype], to_row = t->size * item_size[t->dtype];
     const int plain = s->dtype == (int32_t)t->dtype && s->scale == 1 && s->shift == 0;
 
     if (plain && !index) {
-        memcpy(t->data, (const char *)s->data + first * from_row, (size_t)(n * to_row));
+        memcpy((char *)t->data + begin * to_row, (const char *)s->data + (first + begin) * from_row,
+               (size_t)((end - begin) * to_row));
         return;
     }
-    for (int64_t r = 0; r < n; r++) {
+    for (int64_t r = begin; r < end; r++) {
         const char *x = (const char *)s->data + (index ? index[r] : first + r) * from_row;
         char       *y = (char *)t->data + r * to_row;
         if (plain)
-            memcpy(y, x, (size_t)to_row);
+            copy_row(to_row, x, y);
         else
             convert_row(s, t->size, x, y);
     }
+}
+
+void cnn_gather(const cnn_source *s, const int64_t *index, int64_t first, int64_t n)
+{
+    cnn_gather_rows(s, index, first, 0, n);
 }

@@ -2,6 +2,7 @@
  * The lists are made by the build from the files in src_c/ops and src_c/optim. */
 #include "core.h"
 #include "gemm/cnn_gemm.h"
+#include "pool.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static const char *op_name(int32_t i)
 extern const cnn_api CNN_FOR_ISA(cnn_api);
 const cnn_api CNN_FOR_ISA(cnn_api) = {
     .simd = STRING(CNN_ISA), .find_op = find_op, .find_optim = find_optim, .op_name = op_name,
-    .run = cnn_plan_run, .train = cnn_train_chunk, .gather = cnn_gather, .learn = cnn_learn,
+    .run = cnn_plan_execute, .train = cnn_train_chunk, .gather = cnn_gather, .learn = cnn_learn,
+    .n_partial = cnn_n_partial, .grow_pool = cnn_pool_grow,
     .gemm = CNN_TYPED(cnn_gemm), .scratch_bytes = CNN_SCRATCH_BYTES,
 };

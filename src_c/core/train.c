@@ -1,6 +1,7 @@
 /* train - whole minibatch steps: gather, forward, backward, update, sum of the loss. */
 #include "core.h"
 #include "denormals.h"
+#include "pool.h"
 #include <stddef.h>
 
 static double read_scalar(const cnn_tensor *t)
@@ -8,10 +9,13 @@ static double read_scalar(const cnn_tensor *t)
     return t->dtype == CNN_F32 ? *(const float *)t->data : *(const double *)t->data;
 }
 
-static void gather_inputs(const cnn_chunk *c, int64_t at, int64_t n)
+/* Gather what row tiles do not gather themselves: inputs of one element to a row, such as
+ * labels, may be needed whole before the first tile starts. */
+static void gather_inputs(const cnn_feed *feed, int64_t n, int in_tiles)
 {
-    for (int32_t i = 0; i < c->n_source; i++)
-        cnn_gather(&c->source[i], c->index ? c->index + at : NULL, c->first_row + at, n);
+    for (int32_t i = 0; i < feed->n_source; i++)
+        if (!in_tiles || feed->source[i].target->size == 1)
+            cnn_gather(&feed->source[i], feed->index, feed->first_row, n);
 }
 
 static void add_loss(cnn_chunk *c, int64_t n_row)
@@ -19,6 +23,15 @@ static void add_loss(cnn_chunk *c, int64_t n_row)
     c->last_loss = read_scalar(c->loss);
     c->loss_sum += c->total ? c->total[0] : c->last_loss * (double)n_row;
     c->weight_sum += c->total ? c->total[1] : (double)n_row;
+}
+
+static cnn_status one_step(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault)
+{
+    const int in_tiles = run->n_thread > 1 && run->rows_first;
+    gather_inputs(feed, run->n_row, in_tiles);
+    if (run->n_thread > 1)
+        return cnn_plan_parallel(run, in_tiles ? feed : NULL, fault);
+    return cnn_plan_run(run, fault);
 }
 
 /* A step that fails ends the chunk before its update: the parameters are those of the last
@@ -29,18 +42,22 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
     cnn_status status = CNN_OK;
     const uint64_t mode = cnn_flush_denormals();
 
+    run.n_thread = cnn_pool_take(run.n_thread);
     for (int64_t at = 0; at < c->n_total; at += c->batch) {
+        const cnn_feed feed = {c->source, c->n_source, c->index ? c->index + at : NULL,
+                               c->first_row + at};
         run.n_row = c->n_total - at < c->batch ? c->n_total - at : c->batch;
-        gather_inputs(c, at, run.n_row);
-        status = cnn_plan_run(&run, fault);
+        status = one_step(&run, &feed, fault);
         if (status != CNN_OK)
             break;
         run.counter++;
         if (c->learner)
-            cnn_learn(c->learner, c->lr[c->done], run.counter);
+            cnn_learn_on(c->learner, c->lr[c->done], run.counter, run.n_thread);
         add_loss(c, run.n_row);
         c->done++;
     }
+    if (run.n_thread > 1)
+        cnn_pool_give();
     cnn_restore_denormals(mode);
     return status;
 }

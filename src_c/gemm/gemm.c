@@ -1,8 +1,9 @@
 /* gemm - which implementation serves a product, and the parts of it that BLAS has not. */
 #include "cnn_gemm.h"
-#include "own.h"
 #include <limits.h>
 #include <stddef.h>
+#include "choice.h"
+#include "own.h"
 
 #ifdef real
 
@@ -21,12 +22,8 @@ static void K(finish)(const cnn_product *p)
     }
 }
 
-cnn_status K(cnn_gemm)(const cnn_product *p, void *scratch)
+static cnn_status K(by_blas)(const cnn_product *p)
 {
-    if (cnn_gemm_mode != CNN_GEMM_BLAS) {
-        K(cnn_own_gemm)(p, scratch);
-        return CNN_OK;
-    }
     if (p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX ||
         p->ldb > INT_MAX || p->ldc > INT_MAX)
         return CNN_ERR_TOO_LARGE;
@@ -36,6 +33,17 @@ cnn_status K(cnn_gemm)(const cnn_product *p, void *scratch)
                            (int)p->ldc);
     if (p->bias || p->relu)
         K(finish)(p);
+    return CNN_OK;
+}
+
+/* The choice may depend on n and k, but not on m, which threads split as they like. */
+cnn_status K(cnn_gemm)(const cnn_product *p, void *scratch)
+{
+    const int own = cnn_gemm_mode == CNN_GEMM_AUTO ? CNN_OWN_IS_FASTER(p->n, p->k)
+                                                   : cnn_gemm_mode == CNN_GEMM_OWN;
+    if (!own && p->k > 0 && cnn_blas_table.K(gemm))
+        return K(by_blas)(p);
+    K(cnn_own_gemm)(p, scratch);
     return CNN_OK;
 }
 

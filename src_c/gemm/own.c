@@ -48,8 +48,9 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, int b_panel
         t->bias = corner.bias ? corner.bias + j : NULL;
 
         const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
-        const int64_t max_rows =
-            a_panels || corner.a_row % ALIASING == 0 ? PANEL_ROWS : MAX_ROWS[vecs];
+        const int64_t max_rows = a_panels                      ? PANEL_ROWS
+                                 : corner.a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
+                                                                : MAX_ROWS[vecs];
         for (int64_t i = 0, rows; i < m; i += rows) {
             rows = MIN(m - i, max_rows);
             if (!a_panels && m - i > max_rows && m - i < 2 * max_rows)
@@ -103,8 +104,9 @@ static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real 
 static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, int b_panels, real *panel_a)
 {
     const K(tile) corner = *t;
-    const int64_t m_block = t->k <= FLAT_K ? FLAT_M_BLOCK : M_BLOCK;
-    const int     a_panels = p->trans_a && t->k > FAR_K;
+    const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK : M_BLOCK;
+    const int     a_panels =
+        p->trans_a && t->k > (p->lda % ALIASING == 0 ? ALIASED_K : FAR_K);
 
     for (int64_t i = 0; i < p->m; i += m_block) {
         const int64_t m = MIN(p->m - i, m_block);
@@ -167,24 +169,45 @@ static void K(one_row)(const cnn_product *p)
     }
 }
 
-/* A^T B with less than a vector of columns: B^T A, whose rows fill vectors, and then turned. */
+/* Few columns leave much of a vector empty, but the rows of the transposed product fill it:
+ * C^T = B^T A^T in scratch, starting from what the chains of C start from, and then turned. */
 static void K(narrow)(const cnn_product *p, real *scratch)
 {
+    real *turned = scratch + (N_BLOCK + M_BLOCK) * K_BLOCK;
     for (int64_t i = 0; i < p->m; i += NARROW_BLOCK) {
         const int64_t rows = MIN(p->m - i, NARROW_BLOCK);
-        K(tile) t = {.k = p->k, .a = p->b, .a_row = 1, .a_step = p->ldb,
-                     .b = (const real *)p->a + i, .b_step = p->lda,
-                     .c = scratch, .c_row = NARROW_BLOCK};
-        K(sweep)(&t, p->n, rows, 0, 0);
-        K(transpose)(p->n, rows, scratch, NARROW_BLOCK, (real *)p->c + i * p->ldc, p->ldc, 0);
+        real         *c = (real *)p->c + i * p->ldc;
+        const real   *bias = p->bias;
+        if (p->accumulate)
+            K(transpose)(rows, p->n, c, p->ldc, turned, NARROW_BLOCK, 0);
+        for (int64_t j = 0; bias && j < p->n; j++)
+            for (int64_t r = 0; r < rows; r++)
+                turned[j * NARROW_BLOCK + r] =
+                    p->accumulate ? bias[j] + turned[j * NARROW_BLOCK + r] : bias[j];
+        const cnn_product t = {.m = p->n, .n = rows, .k = p->k,
+                               .a = p->b, .lda = p->ldb, .trans_a = !p->trans_b,
+                               .b = (const real *)p->a + i * (p->trans_a ? 1 : p->lda),
+                               .ldb = p->lda, .trans_b = !p->trans_a,
+                               .c = turned, .ldc = NARROW_BLOCK,
+                               .accumulate = p->accumulate || p->bias, .relu = p->relu};
+        K(by_blocks)(&t, scratch);
+        K(transpose)(p->n, rows, turned, NARROW_BLOCK, c, p->ldc, 0);
     }
+}
+
+/* Worth it where the turning of A, if any, costs less than the empty lanes. */
+static int K(is_narrow)(const cnn_product *p)
+{
+    if (p->trans_a)
+        return p->n < 2 * LANES && p->n % LANES && p->m >= LANES;
+    return p->n <= LANES / 2 && p->m >= (p->trans_b ? 1 : 2) * LANES;
 }
 
 void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 {
     if (p->m == 1 && !p->trans_b)
         K(one_row)(p);
-    else if (p->trans_a && !p->trans_b && p->n < LANES && !p->accumulate && !p->bias && !p->relu)
+    else if (K(is_narrow)(p))
         K(narrow)(p, scratch);
     else
         K(by_blocks)(p, scratch);
@@ -195,23 +218,26 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
-/* Measured on Zen 5 (1 MB of second-level cache per core); flat within 10 % around each. */
+/* Measured on Zen 5 (48 KB and 1 MB of cache per core); flat within 10 % around each. */
 enum {
-    N_BLOCK = 768,                  /* columns of B in panels at a time ...                     */
+    N_BLOCK = 768,                  /* columns of B in panels at a time ...                      */
     K_BLOCK_BYTES = 4096,           /* ... and bytes of a column: C is passed over once for each */
     M_BLOCK = 96,                   /* rows of A that meet them; a multiple of every tile        */
-    FLAT_K = 64,                    /* up to this k the time goes into writing C ...             */
-    FLAT_M_BLOCK = 16,              /* ... which should happen along its rows                    */
-    FAR_K = 512,                    /* beyond, a transposed A has too many cache lines in use    */
+    FLAT_K = 64, FLAT_N = 256,      /* at most this k and more columns: writing C takes longest, */
+    FLAT_M_BLOCK = 16,              /* which should then happen along its rows                   */
+    FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache ...    */
+    ALIASED_K = 64,                 /* ... which they do much sooner if aliased (see ALIASING)   */
+    ALIASED_ROWS = 8,
     DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
     COPY_ROWS = 32,                 /* ... as is any B that so few rows share                    */
     NARROW_BLOCK = 1024
 };
 #define K_BLOCK  (K_BLOCK_BYTES / (int)sizeof(real))
-/* Rows this far apart share their lines of the first-level cache: few of them at a time. */
+/* Elements this far apart share the few places of the first-level cache that suit them. */
 #define ALIASING (4096 / (int)sizeof(real))
 
-_Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES <= CNN_SCRATCH_BYTES, "scratch is too small");
+_Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
+                   CNN_SCRATCH_BYTES, "scratch is too small");
 
 /* Blocks of nearly equal size, at most `most` and multiples of `unit`, which divides `most`. */
 static int64_t cnn_even_block(int64_t n, int64_t most, int64_t unit)

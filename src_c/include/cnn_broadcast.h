@@ -12,6 +12,7 @@
  * Gradient: added up over the axes along which the operand is repeated, in double.
  */
 #include "cnn_op.h"
+#include "cnn_reduce.h"
 
 #define CNN_SUM_WIDTH 128    /* elements of the innermost axis that are added up at a time */
 
@@ -126,11 +127,9 @@ static inline void K(cnn_grad_repeated)(const cnn_axes *s, int wrt, K(cnn_inner_
                 inner(n, in.a, in.b, a + p.a + j * in.a, b + p.b + j * in.b, dy + p.y + j, NULL,
                       sum);
             while (cnn_next(n_gone, gone, i_gone, &p));
-            for (int64_t i = 0; i < n; i++)
-                if (column)
-                    to[j + i] = (real)((add ? to[j + i] : 0) + sum[i]);
-                else
-                    total += sum[i];
+            for (int64_t i = 0; column && i < n; i++)
+                to[j + i] = (real)((add ? to[j + i] : 0) + sum[i]);
+            total += column ? 0 : cnn_sum_double(n, sum);
         }
         if (!column)
             to[0] = (real)((add ? to[0] : 0) + total);

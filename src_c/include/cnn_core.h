@@ -19,6 +19,7 @@
 #define CNN_MAX_DIM   6
 #define CNN_MAX_SLOT  4    /* state buffers of an optimizer, each as long as the parameters */
 #define CNN_MAX_COEF 12    /* per-step coefficients of an optimizer */
+#define CNN_MAX_TILE 1024  /* tiles of one segment */
 #define CNN_LINE     64    /* bytes; every buffer starts on such a boundary */
 
 typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3 } cnn_dtype;
@@ -140,14 +141,28 @@ typedef struct {
     const cnn_tensor *target;
 } cnn_source;
 
+/* How threads divide a plan.  Segments follow each other; within one:
+ *   CNN_WHOLE   the steps run on one thread
+ *   CNN_ROWS    every thread takes a range of batch rows through all the steps
+ *   CNN_UNITS   the tiles [first_tile, first_tile + n_tile) run in any order
+ */
+typedef struct { int32_t split, first, last, first_tile, n_tile; } cnn_segment;
+typedef struct { int64_t begin, end; int32_t step; } cnn_tile;     /* end -1: a WHOLE step */
+
 typedef struct {                  /* a run of steps of a plan                         */
-    const cnn_step *step;
-    int32_t         first, last;
-    int64_t         n_row;
-    uint64_t        seed;
-    int64_t         counter;
-    void           *scratch;
-    int32_t         check_finite; /* stop at the first step that makes a NaN or infinity */
+    const cnn_step    *step;
+    int32_t            first, last;
+    int64_t            n_row;
+    uint64_t           seed;
+    int64_t            counter;
+    char              *scratch;   /* n_thread times cnn_api.scratch_bytes             */
+    int32_t            check_finite; /* stop at the first step that makes a NaN or infinity */
+    int32_t            n_thread;  /* with 1 the segments are not used                 */
+    int32_t            n_segment;
+    const cnn_segment *segment;   /* all segments of the plan                         */
+    const cnn_tile    *tile;
+    int32_t            rows_first;   /* nothing before the first CNN_ROWS segment reads a
+                                      * batched input of more than one element to a row */
 } cnn_run;
 
 typedef struct {                  /* an optimizer bound to flat buffers                */
@@ -160,6 +175,7 @@ typedef struct {                  /* an optimizer bound to flat buffers         
     double           clip_norm, clip_value;    /* 0: off                              */
     int64_t          n_param;     /* elements of each flat buffer                     */
     void            *param, *grad, *slot[CNN_MAX_SLOT];
+    double          *partial;     /* cnn_api.n_partial(n_param) doubles               */
 } cnn_learner;
 
 typedef struct {                  /* a run of whole minibatch steps                   */
@@ -190,6 +206,8 @@ typedef struct {
     cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault);
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
     void    (*learn)(const cnn_learner *learner, double lr, int64_t step);
+    int64_t (*n_partial)(int64_t n_param);
+    int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */
     cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, void *scratch);
     int64_t scratch_bytes;        /* of each thread                                   */
 } cnn_api;

@@ -9,29 +9,39 @@
  *
  * NaN, +inf or nothing but -inf in a group make all of it NaN; single -inf count as exp = 0.
  */
+#include "cnn_reduce.h"
 #include "math/cnn_math.h"
 
 #define CNN_LANES        16
-#define CNN_LANE_CLASSES 24      /* above: along the group */
+#define CNN_LANE_CLASSES 64      /* above: along the group */
+#define CNN_PART         256     /* classes of a long group that are worked on at a time */
 
 typedef real K(cnn_lane)[CNN_LANES];
 
 static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *restrict x,
                                      K(cnn_lane) *restrict u)
 {
-    for (int64_t l = 0; l < CNN_LANES; l++) {
-        const real *restrict row = x + (l < n ? l : n - 1) * n_class;
-        for (int64_t i = 0; i < n_class; i++)
-            u[i][l] = row[i];
-    }
+    if (n == CNN_LANES)
+        for (int64_t l = 0; l < CNN_LANES; l++)
+            for (int64_t i = 0; i < n_class; i++)
+                u[i][l] = x[l * n_class + i];
+    else
+        for (int64_t l = 0; l < CNN_LANES; l++)
+            for (int64_t i = 0; i < n_class; i++)
+                u[i][l] = x[(l < n ? l : n - 1) * n_class + i];
 }
 
 static inline void K(cnn_store_lanes)(int64_t n, int64_t n_class, const K(cnn_lane) *restrict u,
                                       real *restrict y, int add)
 {
-    for (int64_t l = 0; l < n; l++)
-        for (int64_t i = 0; i < n_class; i++)
-            y[l * n_class + i] = (add ? y[l * n_class + i] : 0) + u[i][l];
+    if (n == CNN_LANES && !add)
+        for (int64_t l = 0; l < CNN_LANES; l++)
+            for (int64_t i = 0; i < n_class; i++)
+                y[l * n_class + i] = u[i][l];
+    else
+        for (int64_t l = 0; l < n; l++)
+            for (int64_t i = 0; i < n_class; i++)
+                y[l * n_class + i] = (add ? y[l * n_class + i] : 0) + u[i][l];
 }
 
 /* In: u holds x.  Out: u = x - max, e = exp(u), sum = sum e, log_sum = log(sum). */
@@ -62,40 +72,44 @@ static inline void K(cnn_lanes_exp)(int64_t n_class, K(cnn_lane) *restrict u,
     }
 }
 
-/* The same for one group: its maximum, sum exp(x - max) and the logarithm of that. */
-static inline void K(cnn_group_exp)(int64_t n_class, const real *x, real *max, real *sum,
-                                    real *log_sum)
+static inline real K(cnn_group_max)(int64_t n_class, const real *restrict x)
 {
-    real    lane[CNN_LANES], rest[CNN_LANES] = {0}, top[CNN_LANES] = {0};
+    real    lane[CNN_LANES], max;
     int64_t i = 0;
 
     for (int l = 0; l < CNN_LANES; l++)
-        lane[l] = x[l < n_class ? l : 0];
+        lane[l] = -INFINITY;
     for (; i + CNN_LANES <= n_class; i += CNN_LANES)
         for (int l = 0; l < CNN_LANES; l++)
             lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    for (; i < n_class; i++)
-        lane[0] = x[i] > lane[0] ? x[i] : lane[0];
-    real m = lane[0];
+    for (int l = 0; i + l < n_class; l++)
+        lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+    max = lane[0];
     for (int l = 1; l < CNN_LANES; l++)
-        m = lane[l] > m ? lane[l] : m;
+        max = lane[l] > max ? lane[l] : max;
+    return max;
+}
 
-    for (i = 0; i < n_class; i += CNN_LANES) {
-        real d[CNN_LANES];
-        for (int l = 0; l < CNN_LANES; l++)
-            d[l] = i + l < n_class ? x[i + l] - m : -INFINITY;
-        for (int l = 0; l < CNN_LANES; l++) {
-            const real power = K(cnn_exp)(d[l]);
-            top[l] += d[l] == 0 ? (real)1 : (real)0;
-            rest[l] += d[l] == 0 ? (real)0 : power;
+/* The same for one group: its maximum, sum exp(x - max) and the logarithm of that. */
+static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, real *max, real *sum,
+                                    real *log_sum)
+{
+    const real m = K(cnn_group_max)(n_class, x);
+    real       power[CNN_PART];
+    double     rest = 0;
+    int64_t    top = 0;
+
+    for (int64_t i = 0; i < n_class; i += CNN_PART) {
+        const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
+        for (int64_t j = 0; j < n; j++)
+            power[j] = K(cnn_exp)(x[i + j] - m);
+        for (int64_t j = 0; j < n; j++) {
+            top += x[i + j] - m == 0;     /* not x == m: inf - inf must stay NaN */
+            power[j] = x[i + j] - m == 0 ? 0 : power[j];
         }
+        rest += K(cnn_sum)(n, power);
     }
-    for (int width = CNN_LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++) {
-            top[l] += top[l + width];
-            rest[l] += rest[l + width];
-        }
     *max = m;
-    *sum = top[0] + rest[0];
-    *log_sum = K(cnn_log1p)(rest[0] + (top[0] - 1));
+    *sum = (real)((double)top + rest);
+    *log_sum = K(cnn_log1p)((real)((double)(top - 1) + rest));
 }

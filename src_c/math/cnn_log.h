@@ -60,7 +60,7 @@ static CNN_INLINE double cnn_log_parts_f64(double x, double *n)
 }
 
 /* log x: -inf at +-0, NaN below 0, inf at inf.  Subnormals are scaled up first.
- * Max error: @log@ */
+ * Max error: f32 0.76, f64 0.77 ULP */
 static CNN_INLINE float cnn_log_f32(float x)
 {
     float n, tiny = x < 1.17549435e-38f ? 23.0f : 0.0f;
@@ -87,7 +87,7 @@ static CNN_INLINE double cnn_log_f64(double x)
 /* log(1 + x), accurate for small x.  u = 1 + x is reduced like an argument of
  * log; what its rounding lost, c = (1 + x) - u exactly, joins f scaled by 2^-n.
  * For n = 0 that gives f = x.  From n = 127 on 2^-n counts as 0: c is then far
- * below half an ULP.  -inf at -1, NaN below, -0 at -0.  Max error: @log1p@ */
+ * below half an ULP.  -inf at -1, NaN below, -0 at -0.  Max error: f32 1.35, f64 1.3 ULP */
 static CNN_INLINE float cnn_log1p_f32(float x)
 {
     float n, u = 1.0f + x, v = u - 1.0f;

@@ -9,7 +9,6 @@
 #include "cnn_op.h"
 
 #ifdef real
-#include "cnn_reduce.h"
 #include "cnn_softmax.h"
 
 static void K(softmax_lanes)(int64_t n, int64_t n_class, const real *x, real *y)

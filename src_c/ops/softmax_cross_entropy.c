@@ -16,7 +16,6 @@
 
 #ifdef real
 #include "cnn_labels.h"
-#include "cnn_reduce.h"
 #include "cnn_softmax.h"
 
 typedef struct {
@@ -31,26 +30,28 @@ typedef struct {
 } K(sce_task);
 
 /* The targets t' of n rows from row r on, and their sums. */
-static void K(sce_targets)(const K(sce_task) *k, int64_t r, int64_t n, K(cnn_lane) *restrict t,
-                           real *restrict total)
+static inline void K(sce_targets)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n,
+                                  K(cnn_lane) *restrict t, real *restrict total)
 {
+    const real low = k->floor, keep = k->keep, high = keep + low;
+
     if (k->label) {
         real label[CNN_LANES];
         for (int64_t l = 0; l < CNN_LANES; l++) {
             label[l] = (real)k->label[r + (l < n ? l : n - 1)];
             total[l] = 1;
         }
-        for (int64_t i = 0; i < k->n_class; i++)
+        for (int64_t i = 0; i < n_class; i++)
             for (int l = 0; l < CNN_LANES; l++)
-                t[i][l] = (label[l] == (real)i ? k->keep : 0) + k->floor;
+                t[i][l] = label[l] == (real)i ? high : low;
         return;
     }
-    K(cnn_load_lanes)(n, k->n_class, k->row + r * k->n_class, t);
+    K(cnn_load_lanes)(n, n_class, k->row + r * n_class, t);
     for (int l = 0; l < CNN_LANES; l++)
         total[l] = 0;
-    for (int64_t i = 0; i < k->n_class; i++)
+    for (int64_t i = 0; i < n_class; i++)
         for (int l = 0; l < CNN_LANES; l++) {
-            t[i][l] = k->keep * t[i][l] + k->floor;
+            t[i][l] = keep * t[i][l] + low;
             total[l] += t[i][l];
         }
 }
@@ -61,15 +62,14 @@ static inline int K(sce_ignores)(const K(sce_task) *k, int64_t r)
 }
 
 /* Rows [r, r + n), at most CNN_LANES, of few classes. */
-static void K(sce_lanes)(const K(sce_task) *k, int64_t r, int64_t n)
+static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
 {
-    const int64_t n_class = k->n_class;
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
     real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES];
 
     K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
-    K(sce_targets)(k, r, n, t, total);
+    K(sce_targets)(k, n_class, r, n, t, total);
     if (k->y) {
         real loss[CNN_LANES] = {0};
         for (int64_t i = 0; i < n_class; i++)
@@ -96,29 +96,54 @@ static void K(sce_lanes)(const K(sce_task) *k, int64_t r, int64_t n)
     K(cnn_store_lanes)(n, n_class, (const K(cnn_lane) *)e, k->dz + r * n_class, k->add);
 }
 
-/* sum_c t'_c (log_sum - (z_c - max)) and sum_c t'_c of one row of many classes. */
+/* Compiled apart for the commonest numbers of classes. */
+static void K(sce_block)(const K(sce_task) *k, int64_t r, int64_t n)
+{
+    switch (k->n_class) {
+    case 2: K(sce_lanes)(k, 2, r, n); break;
+    case 3: K(sce_lanes)(k, 3, r, n); break;
+    case 10: K(sce_lanes)(k, 10, r, n); break;
+    default: K(sce_lanes)(k, k->n_class, r, n);
+    }
+}
+
+/* The targets t' of classes [i, i + n) of row r. */
+static void K(sce_part)(const K(sce_task) *k, int64_t r, int64_t i, int64_t n,
+                        real *restrict target)
+{
+    const real keep = k->keep, floor = k->floor;
+    const real *restrict t = k->row ? k->row + r * k->n_class + i : NULL;
+    const int64_t own = k->label ? k->label[r] - i : -1;
+
+    if (t)
+        for (int64_t j = 0; j < n; j++)
+            target[j] = keep * t[j] + floor;
+    else
+        for (int64_t j = 0; j < n; j++)
+            target[j] = floor;
+    if (own >= 0 && own < n)
+        target[own] += keep;
+}
+
+/* The loss of one row of many classes; `total` gets the sum of its targets. */
 static double K(sce_row_loss)(const K(sce_task) *k, int64_t r, real max, real log_sum, real *total)
 {
-    const real *z = k->z + r * k->n_class, *t = k->row ? k->row + r * k->n_class : NULL;
-    double      loss = 0, sum = 0;
-    real        target[256], term[256];
+    const real *restrict z = k->z + r * k->n_class;
+    double loss = 0, sum = 0;
+    real   target[CNN_PART], term[CNN_PART];
 
     *total = 1;
-    if (k->label) {
-        loss = (double)k->keep * (log_sum - (z[k->label[r]] - max));
-        if (k->floor == 0)
-            return loss;
-    }
-    for (int64_t i = 0; i < k->n_class; i += 256) {
-        const int64_t n = k->n_class - i < 256 ? k->n_class - i : 256;
-        for (int64_t j = 0; j < n; j++) {
-            target[j] = (t ? k->keep * t[i + j] : 0) + k->floor;
+    if (k->label && k->floor == 0)
+        return k->keep * (log_sum - (z[k->label[r]] - max));
+    for (int64_t i = 0; i < k->n_class; i += CNN_PART) {
+        const int64_t n = k->n_class - i < CNN_PART ? k->n_class - i : CNN_PART;
+        K(sce_part)(k, r, i, n, target);
+        for (int64_t j = 0; j < n; j++)
             term[j] = target[j] == 0 ? 0 : target[j] * (log_sum - (z[i + j] - max));
-        }
         loss += K(cnn_sum)(n, term);
         sum += K(cnn_sum)(n, target);
     }
-    if (t)
+    if (k->row)
         *total = (real)sum;
     return loss;
 }
@@ -126,33 +151,27 @@ static double K(sce_row_loss)(const K(sce_task) *k, int64_t r, real max, real lo
 /* One row of many classes. */
 static void K(sce_row)(const K(sce_task) *k, int64_t r)
 {
-    const real *z = k->z + r * k->n_class, *t = k->row ? k->row + r * k->n_class : NULL;
-    real       *dz = k->dz ? k->dz + r * k->n_class : NULL;
-    const int   ignored = K(sce_ignores)(k, r);
-    real        max, sum, log_sum, total = 1;
+    const int64_t n_class = k->n_class;
+    const int     ignored = K(sce_ignores)(k, r);
+    const real   *restrict z = k->z + r * n_class;
+    real          max, sum, log_sum, total = 1, target[CNN_PART], p[CNN_PART];
+    double        loss = 0;
 
-    if (!ignored) {
-        K(cnn_group_exp)(k->n_class, z, &max, &sum, &log_sum);
-        const double loss = K(sce_row_loss)(k, r, max, log_sum, &total);
-        if (k->y)
-            k->y[r] = (real)loss;
-    } else if (k->y)
-        k->y[r] = 0;
-    if (!dz)
-        return;
-    if (ignored) {
-        for (int64_t i = 0; !k->add && i < k->n_class; i++)
-            dz[i] = 0;
-        return;
+    K(cnn_group_exp)(n_class, z, &max, &sum, &log_sum);
+    if (!ignored)
+        loss = K(sce_row_loss)(k, r, max, log_sum, &total);
+    if (k->y)
+        k->y[r] = (real)loss;
+    for (int64_t i = 0; k->dz && i < n_class; i += CNN_PART) {
+        const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
+        real *restrict dz = k->dz + r * n_class + i;
+        const real coef = k->coef[r], scale = ignored ? 0 : total / sum;
+        K(sce_part)(k, r, i, n, target);
+        for (int64_t j = 0; j < n; j++)
+            p[j] = coef * (K(cnn_exp)(z[i + j] - max) * scale - target[j]);
+        for (int64_t j = 0; j < n; j++)
+            dz[j] = (k->add ? dz[j] : 0) + (ignored ? 0 : p[j]);
     }
-    const real coef = k->coef[r], scale = total / sum;
-    CNN_IVDEP
-    for (int64_t i = 0; i < k->n_class; i++) {
-        const real target = (t ? k->keep * t[i] : 0) + k->floor;
-        dz[i] = (k->add ? dz[i] : 0) + coef * (K(cnn_exp)(z[i] - max) * scale - target);
-    }
-    if (k->label)
-        dz[k->label[r]] -= coef * k->keep;
 }
 
 /* All kernels but the gradient of t: the operands stand in the same places. */
@@ -178,7 +197,7 @@ static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
 
     if (status == CNN_OK && n_class <= CNN_LANE_CLASSES)
         for (int64_t r = 0; r < n; r += CNN_LANES)
-            K(sce_lanes)(&k, r, n - r < CNN_LANES ? n - r : CNN_LANES);
+            K(sce_block)(&k, r, n - r < CNN_LANES ? n - r : CNN_LANES);
     else if (status == CNN_OK)
         for (int64_t r = 0; r < n; r++)
             K(sce_row)(&k, r);

@@ -41,12 +41,12 @@ static ldouble ref_sig(ldouble y) { return 1 / (1 + expl(-y)); }
     static T ref_silu_grad_##S(T x)                                                             \
     {                                                                                           \
         T s = 1 / (1 + R(exp)(-x)), c = 1 / (1 + R(exp)(x));                                    \
-        return isinf(x) ? (T)(x > 0) : s * (1 + x * c);                                         \
+        return isinf(x) ? (x > 0 ? 1 : (T)-0.0) : s * (1 + x * c);                                         \
     }                                                                                           \
     static T ref_gelu_##S(T x) { return x == -INFINITY ? (T)-0.0 : (T)(x * ref_phi(x)); }       \
     static T ref_gelu_grad_##S(T x)                                                             \
     {                                                                                           \
-        return isinf(x) ? (T)(x > 0) : (T)(ref_phi(x) + x * ref_pdf(x));                        \
+        return x < -100 || x > 100 ? (x > 0 ? 1 : (T)-0.0) : (T)(ref_phi(x) + x * ref_pdf(x));                        \
     }                                                                                           \
     static T ref_gelu_tanh_##S(T x)                                                             \
     {                                                                                           \
@@ -56,7 +56,7 @@ static ldouble ref_sig(ldouble y) { return 1 / (1 + expl(-y)); }
     {                                                                                           \
         ldouble y = ref_gelu_y(x), dy = 1.59576912160573071175978423973752747L *                \
                                         (1 + 0.134145L * (ldouble)x * x);                       \
-        if (x > 100 || x < -100) return x > 0;                                                  \
+        if (x > 100 || x < -100) return x > 0 ? 1 : (T)-0.0;                                                  \
         return (T)(ref_sig(y) * (1 + x * dy * ref_sig(-y)));                                    \
     }
 #define R(f) f
@@ -127,3 +127,45 @@ void fill_bits(int64_t n, uint32_t start, uint32_t stride, float *x)
     }
 MAX_ULP(float, double, f32, 24, FLT_MIN_EXP, 0x1p128)
 MAX_ULP(double, ldouble, f64, 53, DBL_MIN_EXP, 0x1p1024L)
+
+#define HELPERS(T, S)                                                                      \
+    void helper_round_##S(int64_t n, const T *restrict x, T *restrict y)                   \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) y[i] = cnn_round_##S(x[i]);                        \
+    }                                                                                      \
+    void helper_sqrt_##S(int64_t n, const T *restrict x, T *restrict y)                    \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) y[i] = cnn_sqrt_##S(x[i]);                         \
+    }                                                                                      \
+    void helper_abs_##S(int64_t n, const T *restrict x, T *restrict y)                     \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) y[i] = cnn_abs_##S(x[i]);                          \
+    }                                                                                      \
+    void helper_max_##S(int64_t n, const T *restrict a, const T *restrict b, T *restrict y) \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) y[i] = cnn_max_##S(a[i], b[i]);                    \
+    }                                                                                      \
+    void helper_min_##S(int64_t n, const T *restrict a, const T *restrict b, T *restrict y) \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) y[i] = cnn_min_##S(a[i], b[i]);                    \
+    }
+HELPERS(float, f32)
+HELPERS(double, f64)
+
+int cpu_has_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 0;
+#endif
+}
+int cpu_has_avx512(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+    return 0;
+#endif
+}

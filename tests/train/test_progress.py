@@ -49,10 +49,29 @@ def test_each_epoch_leaves_one_line_with_its_final_figures(progress):
     assert last == ""
     assert len(lines) == 2
     for epoch, line in enumerate(lines, 1):
-        assert line.startswith(f"epoch {epoch}/2 100%|")
-        assert "200/200" in line
+        assert line.startswith(f"epoch {epoch}/2 00:00, ")
         assert re.search(r"[\d.]+[kMG]? rows/s, loss=0\.0500, accuracy=0\.7500", line)
-        assert line.endswith("val_loss=0.0625, val_accuracy=0.7000]")
+        assert line.endswith("val_loss=0.0625, val_accuracy=0.7000")
+
+
+@pytest.mark.parametrize("columns", [20, 80])
+def test_narrow_terminal_hides_no_figure_of_a_finished_epoch(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Screen()
+    run(True, screen)
+    assert screen.lines()[1].endswith("val_loss=0.0625, val_accuracy=0.7000")
+
+
+def test_running_line_fits_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Screen()
+    bar = make_progress(True, 100, 60_000, screen)
+    bar.start_epoch(7)
+    bar.update(30_000, {"loss": 0.25, "accuracy": 0.75})
+    bar.close()
+    line = screen.lines()[0]
+    assert line.endswith("accuracy=0.7500")
+    assert len(line) <= 80
 
 
 def test_figures_are_shown_while_the_epoch_runs(monkeypatch):
@@ -64,7 +83,7 @@ def test_figures_are_shown_while_the_epoch_runs(monkeypatch):
     bar.update(1500, {"loss": 0.25})
     line = screen.lines()[-1]
     assert line.startswith("epoch  3/12  38%|")
-    assert line.endswith("1.50k rows/s, loss=0.2500]")
+    assert line.endswith("1.50k rows/s, loss=0.2500")
     bar.close()
 
 

@@ -1,0 +1,68 @@
+"""This package: minibatch steps in chunks, as `Trainer.fit` makes them."""
+
+from __future__ import annotations
+
+import cnn_core as cnn
+import numpy as np
+from nets import LEARNING_RATE, Net, Rows
+
+from peers.base import Peer, Statement, Unsupported
+
+OPTIMIZERS = {"sgd": cnn.SGD, "adam": cnn.Adam}
+
+
+class Adapter(Peer):
+    predicts = True
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        if hasattr(cnn, "set_num_threads"):
+            cnn.set_num_threads(threads)
+        elif threads != 1:
+            raise Unsupported("this version runs on one thread")
+
+    @staticmethod
+    def version() -> str:
+        return f"cnn_core {cnn.__version__}"
+
+    def prepare(self, net: Net, weights: list, rows: Rows, optimizer: str) -> None:
+        hidden = [cnn.Dense(n, activation=net.activation) for n in net.sizes[1:-1]]
+        self.net = cnn.Sequential([*hidden, cnn.Dense(net.sizes[-1])], inputs=net.sizes[0])
+        for i, (w, b) in enumerate(weights):
+            self.net.set_params({f"dense_{i}.w": w, f"dense_{i}.b": b})
+        self.trainer = cnn.Trainer(
+            self.net,
+            loss=cnn.SoftmaxCrossEntropy(),
+            optimizer=OPTIMIZERS[optimizer](lr=LEARNING_RATE[optimizer]),
+        )
+        self.batch, self.rows = net.batch, rows
+        self._prepare_chunks()
+
+    def _prepare_chunks(self) -> None:
+        """Do what `Trainer.fit` does before its first chunk, so that a run is one chunk."""
+        t = self.trainer
+        self.data = t._data(self.rows.x, self.rows.y, None, "benchmark")
+        self.program = t._program(self.data, self.batch, training=True)
+        self.learner = t._bound_learner()
+        self.sources = self.program.sources(self.data)
+
+    def run(self, n_steps: int) -> None:
+        rates = self.trainer._rates(self.learner.step, n_steps)
+        n = n_steps * self.batch
+        self.program.run(
+            self.sources, self.rows.index, 0, n, self.batch, learner=self.learner, lr=rates
+        )
+
+    def loss(self) -> float:
+        first = self.rows.index[: self.batch]
+        return self.trainer.evaluate(self.rows.x[first], self.rows.y[first])["loss"]
+
+    def predict_call(self, x: np.ndarray) -> Statement:
+        n_out = self.net.output.shape[1]
+        one = len(x) == 1
+        names = {
+            "predict": self.net.predict,
+            "x": x[0] if one else x,
+            "out": np.empty(n_out if one else (len(x), n_out), np.float32),
+        }
+        return "predict(x, out=out)", names

@@ -1,0 +1,59 @@
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_core._ext.optim import Learner
+from cnn_core.errors import CnnCoreError
+
+FORWARD: int
+FUSED_LOSS: int
+
+_Source = tuple[int, int, str, float, float]
+
+@final
+class Plan:
+    def __init__(
+        self,
+        tensors: list[tuple[int, str, bool, tuple[int, ...]]],
+        steps: list[tuple[Any, ...]],
+        keep: object,
+    ) -> None: ...
+    @property
+    def labels(self) -> list[str]: ...
+    @property
+    def n_steps(self) -> int: ...
+    def use_threads(
+        self,
+        n_thread: int,
+        schedule: tuple[Sequence[tuple[int, ...]], Sequence[tuple[int, ...]], bool] | None,
+    ) -> int: ...
+    def bind(self, tensor: int, address: int) -> None: ...
+    def replace_kernel(self, step: int, address: int) -> int: ...
+    def run(
+        self,
+        first: int,
+        last: int,
+        n_row: int,
+        seed: int = 0,
+        counter: int = 0,
+        check_finite: bool = False,
+        n_thread: int = 1,
+    ) -> None: ...
+    def gather(self, sources: list[_Source], first_row: int, n_row: int) -> None: ...
+    def train(
+        self,
+        n_step: int,
+        sources: list[_Source],
+        index: NDArray[np.int64] | None,
+        first_row: int,
+        n_total: int,
+        batch: int,
+        loss: int,
+        total: int,
+        learner: Learner | None,
+        lr: NDArray[np.float64] | None,
+        seed: int,
+        check_finite: bool = False,
+    ) -> tuple[float, float, float, CnnCoreError | None]: ...

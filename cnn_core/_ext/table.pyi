@@ -1,0 +1,1 @@
+# No function or class for Python: kernels.pyx uses its C functions.

@@ -1,0 +1,111 @@
+"""Schedule: how threads divide the steps of a program."""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnn_core.graph.lowering import LATE, ROWS, UNITS, WHOLE, Buffer, Step
+from cnn_core.graph.shapes import row_size, with_rows
+
+MIN_FLOP = 1e6
+"""Floating-point operations of one run below which a second thread does not pay."""
+
+TILES_PER_THREAD = 3
+"""Tiles of weight gradients per thread: few, to keep products large; more, to even out."""
+
+UNIT_MULTIPLE = 16
+"""Weight rows of a tile are a multiple of this, the height of a product kernel's tile."""
+
+MAX_TILES = 1024  # CNN_MAX_TILE of cnn_core.h
+
+Segment = tuple[int, int, int, int, int]  # split, first, last, first_tile, n_tile
+Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
+Schedule = tuple[list[Segment], list[Tile], bool]
+
+
+def flop(step: Step, max_batch: int) -> float:
+    """Estimate the floating-point operations of a step: exact for products, else rough."""
+    sizes = [prod(with_rows(b.shape, max_batch)) for b in step.operands]
+    if step.op == "dense" and step.which != 2:
+        x, w = step.operands[0], step.operands[1]
+        rows = prod(with_rows(x.shape, max_batch)) // w.shape[0]
+        return 2.0 * rows * prod(w.shape)
+    return 4.0 * max(sizes)
+
+
+def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None:
+    """Return the segments and tiles for ``n_threads``, or None where one thread is better."""
+    if n_threads < 2 or sum(flop(s, max_batch) for s in steps) < MIN_FLOP:
+        return None
+    n_late = sum(s.stage == LATE for s in steps)
+    n_in_order = len(steps) - n_late
+    segments, tiles = _in_order(steps[:n_in_order]), []
+    for wave in _waves(steps, n_in_order):
+        first = len(tiles)
+        tiles += _tiles(steps, wave, n_threads, max_batch)
+        segments.append((UNITS, wave[0], wave[-1] + 1, first, len(tiles) - first))
+    return segments, tiles, _rows_first(steps, segments)
+
+
+def _in_order(steps: list[Step]) -> list[Segment]:
+    """Return maximal runs of steps that divide alike."""
+    segments: list[Segment] = []
+    for i, step in enumerate(steps):
+        split = ROWS if step.split == ROWS else WHOLE
+        if segments and segments[-1][0] == split:
+            segments[-1] = (split, segments[-1][1], i + 1, 0, 0)
+        else:
+            segments.append((split, i, i + 1, 0, 0))
+    return segments
+
+
+def _waves(steps: list[Step], first: int) -> list[list[int]]:
+    """Return the late steps in groups whose members may run in any order or at once."""
+    waves: list[list[int]] = []
+    written: dict[Buffer, int] = {}  # the last wave that writes a buffer
+    touched: dict[Buffer, int] = {}
+    for i in range(first, len(steps)):
+        step = steps[i]
+        after = [written[b] for b in step.operands if b in written]
+        after += [touched[b] for b in step.written if b in touched]
+        wave = max(after, default=-1) + 1
+        for b in step.operands:
+            touched[b] = max(wave, touched.get(b, -1))
+        for b in step.written:
+            written[b] = wave
+        while len(waves) <= wave:
+            waves.append([])
+        waves[wave].append(i)
+    return waves
+
+
+def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -> list[Tile]:
+    """Return tiles of about equal work; those of weights in the order of the flat buffers.
+
+    The optimizer divides the flat buffers in the same order: a thread then mostly updates the
+    weights whose gradient it has just computed.
+    """
+    total = sum(flop(steps[i], max_batch) for i in wave)
+    aim = max(total / (n_threads * TILES_PER_THREAD), MIN_FLOP / 8)
+    found: list[Tile] = []
+    for i in sorted(wave, key=lambda i: (steps[i].split != UNITS, -i)):
+        step = steps[i]
+        if step.split != UNITS:
+            found.append((i, 0, -1))
+            continue
+        n_tile = max(1, round(flop(step, max_batch) / aim))
+        n_tile = min(n_tile, -(-step.n_unit // UNIT_MULTIPLE), MAX_TILES // (2 * len(wave)) + 1)
+        height = -(-step.n_unit // n_tile // UNIT_MULTIPLE) * UNIT_MULTIPLE
+        height = -(-(-(-step.n_unit // n_tile)) // UNIT_MULTIPLE) * UNIT_MULTIPLE
+        found += [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
+    return found
+
+
+def _rows_first(steps: list[Step], segments: list[Segment]) -> bool:
+    """Tell whether the row tiles may gather their own rows of the wide inputs."""
+    for split, first, last, _, _ in segments:
+        if split == ROWS:
+            return True
+        if any(b.batched and row_size(b.shape) > 1 for s in steps[first:last] for b in s.operands):
+            return False
+    return False

@@ -1,0 +1,191 @@
+/* pool - see pool.h.  The one place with threads, and with state that they share. */
+#include "pool.h"
+#include "denormals.h"
+#include <stddef.h>
+
+#if defined(_WIN32) || defined(__STDC_NO_ATOMICS__)
+
+int32_t cnn_pool_grow(int32_t n_thread) { (void)n_thread; return 1; }
+int32_t cnn_pool_take(int32_t n_thread) { (void)n_thread; return 1; }
+void    cnn_pool_give(void) {}
+void    cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
+{
+    for (int32_t t = 0; t < n_tile; t++)
+        run(context, t, 0);
+}
+
+#else
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#  define RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#  define RELAX() __asm__ volatile("yield")
+#else
+#  define RELAX() ((void)0)
+#endif
+
+#define SPINS_BEFORE_SLEEP 20000   /* some ten microseconds to a hundred                  */
+#define SPINS_BEFORE_YIELD 2000
+
+/* A run of tiles that belongs to one thread first: loop number, end, next tile.  One word, so
+ * that a late thread can never take a tile of another loop than it believes. */
+typedef _Atomic uint64_t ticket;
+#define PACK(loop, end, next) ((uint64_t)(loop) << 40 | (uint64_t)(end) << 20 | (uint64_t)(next))
+#define LOOP_OF(t) ((uint32_t)((t) >> 40))
+#define END_OF(t)  ((int32_t)((t) >> 20 & 0xfffff))
+#define NEXT_OF(t) ((int32_t)((t) & 0xfffff))
+
+static struct {
+    pthread_mutex_t taken;              /* held by the caller that has the pool            */
+    pthread_mutex_t sleep;
+    pthread_cond_t  wake;
+    int32_t         n_worker;           /* threads started, without the caller             */
+    int32_t         n_thread;           /* of the present caller, with the caller          */
+    uint32_t        loop;               /* counts loops, 24 bits                           */
+    cnn_tile_fn     run;
+    void           *context;
+    _Atomic uint64_t published;         /* loop << 32 | n_thread: what workers may work on */
+    _Atomic int32_t  n_asleep;
+    struct { _Alignas(64) ticket next; } share[CNN_MAX_THREAD];
+    _Alignas(64) _Atomic int32_t n_done;
+} pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER};
+
+/* Take one tile of a share of this loop; -1 if none is left. */
+static int32_t claim(ticket *t, uint32_t loop)
+{
+    uint64_t seen = atomic_load_explicit(t, memory_order_acquire);
+    while (LOOP_OF(seen) == loop && NEXT_OF(seen) < END_OF(seen))
+        if (atomic_compare_exchange_weak_explicit(t, &seen, seen + 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return NEXT_OF(seen);
+    return -1;
+}
+
+/* Work on a loop until no tile is left: the own share first, then the others'. */
+static void work(int32_t worker, int32_t n_thread, uint32_t loop)
+{
+    for (int32_t i = 0; i < n_thread; i++) {
+        ticket *share = &pool.share[(worker + i) % n_thread].next;
+        for (int32_t tile; (tile = claim(share, loop)) >= 0;) {
+            pool.run(pool.context, tile, worker);
+            atomic_fetch_add_explicit(&pool.n_done, 1, memory_order_release);
+        }
+    }
+}
+
+/* Wait until a loop other than `seen` is published: spin, then sleep. */
+static uint64_t await_loop(uint64_t seen)
+{
+    uint64_t now;
+    for (int32_t spin = 0; spin < SPINS_BEFORE_SLEEP; spin++) {
+        now = atomic_load_explicit(&pool.published, memory_order_acquire);
+        if (now != seen)
+            return now;
+        RELAX();
+    }
+    pthread_mutex_lock(&pool.sleep);
+    atomic_fetch_add(&pool.n_asleep, 1);
+    while ((now = atomic_load(&pool.published)) == seen)
+        pthread_cond_wait(&pool.wake, &pool.sleep);
+    atomic_fetch_sub(&pool.n_asleep, 1);
+    pthread_mutex_unlock(&pool.sleep);
+    return now;
+}
+
+static void *worker_main(void *argument)
+{
+    const int32_t worker = (int32_t)(intptr_t)argument;
+    uint64_t seen = 0;
+    cnn_flush_denormals();               /* for good: this thread does nothing else        */
+    for (;;) {
+        seen = await_loop(seen);
+        if (worker < (int32_t)(uint32_t)seen)
+            work(worker, (int32_t)(uint32_t)seen, (uint32_t)(seen >> 32));
+    }
+    return NULL;
+}
+
+/* In the child of a fork only the calling thread lives on; whatever the others held is gone. */
+static void after_fork(void)
+{
+    pthread_mutex_init(&pool.taken, NULL);
+    pthread_mutex_init(&pool.sleep, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pool.n_worker = 0;
+    atomic_store(&pool.n_asleep, 0);
+    atomic_store(&pool.n_done, 0);
+    for (int32_t i = 0; i < CNN_MAX_THREAD; i++)
+        atomic_store(&pool.share[i].next, 0);
+}
+
+static int start_worker(int32_t worker)
+{
+    pthread_t      thread;
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
+        return 0;
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    const int failed = pthread_create(&thread, &attr, worker_main, (void *)(intptr_t)worker);
+    pthread_attr_destroy(&attr);
+    return !failed;
+}
+
+int32_t cnn_pool_grow(int32_t n_thread)
+{
+    static int registered;
+    if (n_thread > CNN_MAX_THREAD)
+        n_thread = CNN_MAX_THREAD;
+    pthread_mutex_lock(&pool.taken);
+    if (!registered)
+        registered = pthread_atfork(NULL, NULL, after_fork) == 0;
+    while (registered && pool.n_worker + 1 < n_thread && start_worker(pool.n_worker + 1))
+        pool.n_worker++;
+    const int32_t n = pool.n_worker + 1;
+    pthread_mutex_unlock(&pool.taken);
+    return n < n_thread ? n : n_thread;
+}
+
+int32_t cnn_pool_take(int32_t n_thread)
+{
+    if (n_thread < 2 || pthread_mutex_trylock(&pool.taken) != 0)
+        return 1;
+    pool.n_thread = n_thread < pool.n_worker + 1 ? n_thread : pool.n_worker + 1;
+    if (pool.n_thread < 2)
+        pthread_mutex_unlock(&pool.taken);
+    return pool.n_thread;
+}
+
+void cnn_pool_give(void)
+{
+    pthread_mutex_unlock(&pool.taken);
+}
+
+void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
+{
+    const int32_t n = pool.n_thread;
+    pool.run = run, pool.context = context;
+    pool.loop = (pool.loop + 1) & 0xffffff;
+    atomic_store_explicit(&pool.n_done, 0, memory_order_relaxed);
+    for (int32_t i = 0; i < n; i++) {
+        const int64_t first = (int64_t)n_tile * i / n, end = (int64_t)n_tile * (i + 1) / n;
+        atomic_store_explicit(&pool.share[i].next, PACK(pool.loop, end, first),
+                              memory_order_release);
+    }
+    atomic_store(&pool.published, (uint64_t)pool.loop << 32 | (uint32_t)n);
+    if (atomic_load(&pool.n_asleep) > 0) {
+        pthread_mutex_lock(&pool.sleep);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.sleep);
+    }
+    work(0, n, pool.loop);
+    for (int64_t spin = 0; atomic_load_explicit(&pool.n_done, memory_order_acquire) < n_tile; spin++)
+        if (spin % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
+            sched_yield();
+        else
+            RELAX();
+}
+#endif

@@ -1,0 +1,17 @@
+/* choice.h - for which products the own kernels serve, and for which BLAS.
+ *
+ * The rule is what `python benchmarks/gemm_table.py --rule` printed for each instruction set
+ * and both types: x86-64, GCC 12, a Zen 5 core against the kernels of OpenBLAS 0.3 for the same
+ * instructions, one thread, n and k from 3 to 1000.  The own kernels are 1.0 to 2.5 times as
+ * fast, except for three columns on AVX-512 (0.63 to 0.9, in fractions of a microsecond): they
+ * serve these too, because their bits do not depend on how threads split the rows.
+ * On other processors and compilers they are not tuned, and BLAS serves every product.
+ */
+#ifndef CNN_CHOICE_H
+#define CNN_CHOICE_H
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#  define CNN_OWN_IS_FASTER(n, k) 1
+#else
+#  define CNN_OWN_IS_FASTER(n, k) 0
+#endif
+#endif

@@ -1,0 +1,303 @@
+"""Matrix products: every shape, layout and option against NumPy, and no byte out of place.
+
+The folder ``src_c/gemm`` is compiled alone, once for each instruction set of this machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPILER = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+FLAGS = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma",
+               "-mprefer-vector-width=512"],
+}
+DRIVER = """
+#include "gemm/cnn_gemm.h"
+cnn_blas cnn_blas_table;
+int32_t  cnn_gemm_mode;
+int cpu_has(int level)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return level == 0 || (level == 1 ? __builtin_cpu_supports("avx2") &&
+                                       __builtin_cpu_supports("fma")
+                                     : __builtin_cpu_supports("avx512f") &&
+                                       __builtin_cpu_supports("avx512dq") &&
+                                       __builtin_cpu_supports("avx512bw") &&
+                                       __builtin_cpu_supports("avx512vl"));
+#else
+    return level == 0;
+#endif
+}
+"""
+OWN, BLAS = 1, 2
+TOO_LARGE = 1
+SCRATCH_BYTES = 4 << 20
+DTYPES = ("float32", "float64")
+
+
+class Product(ctypes.Structure):
+    """cnn_product of cnn_gemm.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("m", "n", "k")),
+        *((name, ctypes.c_void_p) for name in ("a", "b", "bias", "c")),
+        *((name, ctypes.c_int64) for name in ("lda", "ldb", "ldc")),
+        *((name, ctypes.c_int32) for name in ("trans_a", "trans_b", "accumulate", "relu")),
+    ]
+
+
+class Gemm:
+    """The compiled folder, for one instruction set."""
+
+    def __init__(self, path: Path, simd: str) -> None:
+        self.library = ctypes.CDLL(str(path))
+        self.path, self.simd = path, simd
+        self.scratch = np.zeros(SCRATCH_BYTES + 64, np.uint8)
+        self.call = {
+            np.dtype("f4"): getattr(self.library, f"cnn_gemm_f32_{simd}"),
+            np.dtype("f8"): getattr(self.library, f"cnn_gemm_f64_{simd}"),
+        }
+
+    def supported(self) -> bool:
+        return bool(self.library.cpu_has(list(FLAGS).index(self.simd)))
+
+    def set_mode(self, mode: int) -> None:
+        ctypes.c_int32.in_dll(self.library, "cnn_gemm_mode").value = mode
+
+    def __call__(self, a: np.ndarray, b: np.ndarray, c: np.ndarray, *, trans_a: bool = False,
+                 trans_b: bool = False, accumulate: bool = False, relu: bool = False,
+                 bias: np.ndarray | None = None, mode: int = OWN) -> int:
+        """C (+)= op(A) op(B): 2-D views whose last axis is contiguous."""
+        self.set_mode(mode)
+        m, n = c.shape
+        k = a.shape[0] if trans_a else a.shape[1]
+        item = c.itemsize
+        p = Product(m, n, k, a.ctypes.data, b.ctypes.data,
+                    None if bias is None else bias.ctypes.data, c.ctypes.data,
+                    a.strides[0] // item, b.strides[0] // item, c.strides[0] // item,
+                    trans_a, trans_b, accumulate, relu)
+        start = self.scratch.ctypes.data
+        return self.call[c.dtype](ctypes.byref(p), ctypes.c_void_p(start + -start % 64))
+
+
+def build(folder: Path, simd: str) -> Gemm:
+    """Compile src_c/gemm for `simd` and load it."""
+    driver, library = folder / "driver.c", folder / f"gemm_{simd}.so"
+    driver.write_text(DRIVER)
+    sources = sorted((ROOT / "src_c" / "gemm").glob("*.c"))
+    subprocess.run(
+        [COMPILER, "-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno",
+         "-fno-trapping-math", "-fPIC", "-shared",
+         f"-I{ROOT / 'src_c'}", f"-I{ROOT / 'src_c' / 'include'}", f"-DCNN_ISA={simd}",
+         *FLAGS[simd], *map(str, sources), str(driver), "-o", str(library)],
+        check=True)
+    return Gemm(library, simd)
+
+
+@pytest.fixture(scope="module", params=list(FLAGS))
+def gemm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Gemm:
+    if COMPILER is None or sys.platform == "win32":
+        pytest.skip("needs a C compiler with GCC's options")
+    try:
+        compiled = build(tmp_path_factory.mktemp("gemm"), request.param)
+    except subprocess.CalledProcessError:
+        if request.param != "baseline" and os.uname().machine != "x86_64":
+            pytest.skip(f"{request.param} is for x86-64")
+        raise
+    if not compiled.supported():
+        pytest.skip(f"this CPU has no {request.param}")
+    return compiled
+
+
+def padded(rng: np.random.Generator, rows: int, cols: int, extra: int, dtype: str) -> np.ndarray:
+    """A (rows, cols) view of a matrix with `extra` more columns, all NaN."""
+    whole = np.full((rows, cols + extra), np.nan, dtype)
+    whole[:, :cols] = rng.standard_normal((rows, cols))
+    return whole[:, :cols]
+
+
+def check(gemm: Gemm, m: int, n: int, k: int, dtype: str, *, trans_a: bool, trans_b: bool,
+          accumulate: bool, relu: bool, use_bias: bool, extra: tuple[int, int, int],
+          mode: int = OWN) -> None:
+    """One product against float64 NumPy; the columns beyond C keep their sentinels."""
+    rng = np.random.default_rng([m, n, k])
+    a = padded(rng, *((k, m) if trans_a else (m, k)), extra[0], dtype)
+    b = padded(rng, *((n, k) if trans_b else (k, n)), extra[1], dtype)
+    whole_c = rng.standard_normal((m + 1, n + extra[2])).astype(dtype)
+    before, c = whole_c.copy(), whole_c[:m, :n]
+    bias = rng.standard_normal(n).astype(dtype) if use_bias else None
+    status = gemm(a, b, c, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate, relu=relu,
+                  bias=bias, mode=mode)
+
+    left, right = (a.T if trans_a else a).astype("f8"), (b.T if trans_b else b).astype("f8")
+    added = before[:m, :n] * float(accumulate) + (0 if bias is None else bias)
+    want = left @ right + added
+    bound = (k + 4) * np.finfo(dtype).eps * (np.abs(left) @ np.abs(right) + np.abs(added))
+    want = np.maximum(want, 0) if relu else want
+    assert status == 0
+    assert (np.abs(c - want) <= bound).all(), (m, n, k)
+    assert np.array_equal(whole_c[:, n:], before[:, n:]), "columns beyond C were written"
+    assert np.array_equal(whole_c[m], before[m]), "the row beyond C was written"
+
+
+# Below, equal to, above and multiples of the tiles: 6, 8, 12, 16 rows; 4 to 48 columns.
+ROWS = (1, 2, 6, 7, 8, 9, 12, 13, 17, 25)
+COLUMNS = (1, 3, 4, 10, 15, 16, 17, 32, 33, 48, 50, 64)
+DEPTHS = (0, 1, 3, 16, 33)
+OPTIONS = tuple(itertools.product((False, True), repeat=3))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("trans_b", [False, True])
+@pytest.mark.parametrize("trans_a", [False, True])
+def test_shapes_around_the_tiles(gemm: Gemm, trans_a: bool, trans_b: bool, dtype: str) -> None:
+    shapes = itertools.product(ROWS, COLUMNS, DEPTHS)
+    for i, (m, n, k) in enumerate(shapes):
+        accumulate, relu, use_bias = OPTIONS[i % 8]
+        check(gemm, m, n, k, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate,
+              relu=relu, use_bias=use_bias, extra=(i % 3, i % 4, i % 5))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("trans_b", [False, True])
+@pytest.mark.parametrize("trans_a", [False, True])
+def test_every_option(gemm: Gemm, trans_a: bool, trans_b: bool, dtype: str) -> None:
+    for (m, n, k), (accumulate, relu, use_bias) in itertools.product(
+            [(1, 300, 20), (20, 10, 40), (19, 70, 9), (1, 1, 1)], OPTIONS):
+        check(gemm, m, n, k, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate,
+              relu=relu, use_bias=use_bias, extra=(0, 0, 0))
+
+
+# Past every block of own.c: rows 96, columns 768, depth 512 or 1024; aliased row lengths.
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("trans_b", [False, True])
+@pytest.mark.parametrize("trans_a", [False, True])
+@pytest.mark.parametrize("shape", [(100, 800, 1030), (33, 130, 2100), (200, 1, 600),
+                                   (40, 1024, 130), (1024, 10, 130), (130, 300, 7), (3, 900, 600)])
+def test_shapes_past_the_blocks(gemm: Gemm, shape: tuple[int, int, int], trans_a: bool,
+                                trans_b: bool, dtype: str) -> None:
+    check(gemm, *shape, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=shape[0] == 100,
+          relu=True, use_bias=True, extra=(0, 0, 0))
+    check(gemm, *shape, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=False,
+          relu=False, use_bias=False, extra=(1, 2, 3))
+
+
+@settings(max_examples=150, deadline=None)
+@given(shape=st.tuples(st.integers(1, 70), st.integers(1, 130), st.integers(0, 90)),
+       dtype=st.sampled_from(DTYPES), flags=st.tuples(*[st.booleans()] * 5),
+       extra=st.tuples(*[st.integers(0, 20)] * 3))
+def test_any_product_matches_numpy(gemm: Gemm, shape: tuple[int, int, int], dtype: str,
+                                   flags: tuple[bool, ...], extra: tuple[int, int, int]) -> None:
+    check(gemm, *shape, dtype, trans_a=flags[0], trans_b=flags[1], accumulate=flags[2],
+          relu=flags[3], use_bias=flags[4], extra=extra)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(70, 50, 33), (300, 10, 128), (64, 3, 16), (97, 256, 700),
+                                   (40, 300, 1100), (260, 520, 20)])
+@pytest.mark.parametrize("layout", ["nn", "nt", "tn", "tt"])
+def test_bits_do_not_depend_on_the_split_of_rows(gemm: Gemm, layout: str,
+                                                 shape: tuple[int, int, int], dtype: str) -> None:
+    m, n, k = shape
+    trans_a, trans_b = (side == "t" for side in layout)
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((k, m) if trans_a else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if trans_b else (k, n)).astype(dtype)
+    bias = None if trans_a else rng.standard_normal(n).astype(dtype)
+    whole, again, parts = (np.empty((m, n), dtype) for _ in range(3))
+    for c in (whole, again):
+        gemm(a, b, c, trans_a=trans_a, trans_b=trans_b, bias=bias)
+    cuts = [0, 1, 2, 5, 13, 21, 36, 37, m // 2 + 8, m]
+    for first, last in itertools.pairwise(cuts):
+        rows = a[:, first:last] if trans_a else a[first:last]
+        gemm(rows, b, parts[first:last], trans_a=trans_a, trans_b=trans_b, bias=bias)
+    assert whole.tobytes() == again.tobytes()
+    assert whole.tobytes() == parts.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("m", [1, 9])
+def test_relu_keeps_nan_and_infinity(gemm: Gemm, m: int, dtype: str) -> None:
+    a, c = np.zeros((m, 4), dtype), np.zeros((m, 19), dtype)
+    b = np.ones((4, 19), dtype)
+    a[0] = [np.nan, 1, 1, 1]
+    if m > 1:
+        a[1, 2], a[2, 3], a[3] = np.inf, -np.inf, -1
+    gemm(a, b, c, relu=True)
+    assert np.isnan(c[0]).all()
+    if m > 1:
+        assert (c[1] == np.inf).all()
+        assert (c[2:] == 0).all()
+
+
+def test_blas_serves_every_option_and_refuses_what_it_cannot_index(gemm: Gemm) -> None:
+    openblas = pytest.importorskip("scipy_openblas32")
+    (path,) = (p for p in Path(openblas.get_lib_dir()).iterdir()
+               if p.suffix in (".so", ".dylib") and "openblas" in p.name)
+    blas = ctypes.CDLL(str(path))
+    table = (ctypes.c_void_p * 2).in_dll(gemm.library, "cnn_blas_table")
+    for i, name in enumerate(("scipy_cblas_sgemm", "scipy_cblas_dgemm")):
+        table[i] = ctypes.cast(getattr(blas, name), ctypes.c_void_p).value
+    for dtype, flags in itertools.product(DTYPES, itertools.product((False, True), repeat=5)):
+        check(gemm, 9, 10, 7, dtype, trans_a=flags[0], trans_b=flags[1], accumulate=flags[2],
+              relu=flags[3], use_bias=flags[4], extra=(1, 0, 2), mode=BLAS)
+    huge = np.lib.stride_tricks.as_strided(np.zeros(1), (2**31, 1), (0, 8))
+    assert gemm(huge, np.zeros((1, 1)), huge, mode=BLAS) == TOO_LARGE
+
+
+# Runs in a process of its own: a byte read past the end of an operand ends it.
+def guarded(values: np.ndarray) -> np.ndarray:
+    """A copy of `values` that ends where an unreadable page begins."""
+    page = mmap.PAGESIZE
+    size = -(-max(values.nbytes, 1) // page) * page
+    memory = mmap.mmap(-1, size + page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(start + size), ctypes.c_size_t(page), 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    copy = np.frombuffer(memory, values.dtype, values.size, size - values.nbytes)
+    copy = copy.reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+def run_guarded(gemm: Gemm) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [*itertools.product((1, 2, 7, 9, 17), (1, 3, 10, 17, 50), (1, 3, 17)), (33, 130, 1100),
+              (17, 1030, 520)]
+    for (m, n, k), dtype, trans_a, trans_b in itertools.product(shapes, DTYPES, (0, 1), (0, 1)):
+        a = rng.standard_normal((k, m) if trans_a else (m, k)).astype(dtype)
+        b = rng.standard_normal((n, k) if trans_b else (k, n)).astype(dtype)
+        bias = rng.standard_normal(n).astype(dtype) if (m + n) % 2 else None
+        c = guarded(np.zeros((m, n), dtype))
+        gemm(guarded(a), guarded(b), c, trans_a=bool(trans_a), trans_b=bool(trans_b),
+             bias=None if bias is None else guarded(bias))
+        want = (a.T if trans_a else a) @ (b.T if trans_b else b)
+        assert np.allclose(c, want if bias is None else want + bias, rtol=1e-3, atol=1e-3)
+
+
+def test_nothing_past_the_operands_is_touched(gemm: Gemm) -> None:
+    done = subprocess.run([sys.executable, __file__, str(gemm.path), gemm.simd], check=False,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2000:]}"
+
+
+if __name__ == "__main__":
+    run_guarded(Gemm(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,322 @@
+"""check_op: everything that must hold for every operation.
+
+- The value agrees with the NumPy reference, and gradients with its central differences.
+- A kernel writes what it should, all of it, and nothing else, whatever the batch.
+- It reads only what its node says it reads.
+- Gradients are written or added as the step says.
+- A row does not depend on the other rows; step by step gives the bits of the whole plan.
+- A loss and its gradient in one pass agree with the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from cases import OpCase
+from memory_watch import MemoryWatch
+from numeric import Arrays, as_reference, derivatives, draw_inputs, is_batched
+
+from cnn_core.graph.lowering import Buffer, Step
+from cnn_core.graph.node import BATCH, Input, Node, Parameter
+from cnn_core.graph.params import ParamStore
+from cnn_core.graph.program import Program, parameters_of
+
+Patch = Callable[[Program], None]
+
+RTOL = {"float32": 2e-5, "float64": 1e-12}
+GRADIENT_RTOL = {"float32": 2e-5, "float64": 1e-6}
+UNUSED_ROWS = 3
+RUN = {"seed": 7, "counter": 3}
+
+
+class Bench:
+    """One case as a program, with its data and its memory under watch."""
+
+    def __init__(self, case: OpCase, dtype: str, max_rows: int, rng: np.random.Generator, *,
+                 unbatched: type = Input, keep_all: bool = True,
+                 patch: Patch | None = None) -> None:  # fmt: skip
+        self.case, self.rng, self.patch = case, rng, patch
+        self.nodes = {k: _leaf(k, spec, unbatched) for k, spec in case.inputs.items()}
+        self.out = case.build(**self.nodes)
+        wanted = case.gradient if isinstance(case.gradient, frozenset) else set(self.nodes)
+        self.targets = {k: n for k, n in self.nodes.items()
+                        if case.gradient and k in wanted and n.dtype == "real"}  # fmt: skip
+        self.program = Program(
+            [self.out], ParamStore(parameters_of([self.out]), dtype), max_batch=max_rows,
+            seeds=[self.out] if self.targets else (), targets=self.targets.values(),
+            keep_all=keep_all, training=True, guard=64,
+        )  # fmt: skip
+        self.watch = MemoryWatch(self.program, rng)
+        low = self.program.lowered
+        self.steps = [*low.forward, *low.backward]
+        self.owner = {id(s): n for n, phases in low.node_steps.items() for p in phases for s in p}
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the plan again from the steps, with the patched kernels."""
+        self.program._build_plan()
+        if self.patch:
+            self.patch(self.program)
+
+    def feed(self, x: Arrays) -> None:
+        store = self.program.store
+        store.assign({k: a for k, a in x.items() if k in store})
+        self.program.feed({k: a for k, a in x.items() if k not in store})
+
+    def poison(self, dy: np.ndarray | None) -> None:
+        """NaN wherever a kernel must write, sentinels wherever none may; then dy."""
+        low = self.program.lowered
+        inputs = {low.value[n] for n in self.nodes.values()}
+        for buffer in self.program.buffers:
+            if buffer.home in ("arena", "grad") and buffer not in inputs:
+                # Metrics add to what is there.
+                self.program.view(buffer)[...] = 0 if _is_metric(buffer.source) else np.nan
+        self.watch.surround()
+        if self.targets and self.out in low.grad:
+            self.program.grad(self.out)[...] = dy
+
+    def run_watched(self) -> None:
+        """Run step by step; each may write its own operands only, and reads what it declares."""
+        for at, step in enumerate(self.steps):
+            self._run_step(at, step)
+
+    def _run_step(self, at: int, step: Step) -> None:
+        node = self.owner[id(step)]
+        who = f"{step.label}: {step.op}, " + ("forward" if step.which < 0 else f"d{step.which}")
+        hidden = self._undeclared(node, step)
+        kept = [self.program.view(b).copy() for b in hidden]
+        for buffer in hidden:
+            self.watch.sentinels(self.program.view(buffer))
+        self.watch.surround()
+        self.watch.start(_written(node, step))
+        self.program.plan.run(at, at + 1, self.program.n_rows, **RUN)
+        self.watch.check(who)
+        for buffer, value in zip(hidden, kept, strict=True):
+            self.program.view(buffer)[...] = value
+
+    def _undeclared(self, node: Node, step: Step) -> list[Buffer]:
+        """Return the operands of a gradient step that its node says it does not read."""
+        if step.which < 0:
+            return []
+        n, y = len(node.inputs), len(step.operands) - 3
+        hidden = [] if "x" in node.grad_reads else step.operands[:n]
+        hidden = [*hidden, *([] if "y" in node.grad_reads else [step.operands[y]])]
+        shared = [*step.operands[n:y], step.operands[-2], step.operands[-1]]
+        return [b for b in dict.fromkeys(hidden) if b not in shared]
+
+    def results(self) -> Arrays:
+        """Return the value and all gradients, as they are."""
+        found = {"value": self.program.value(self.out).copy()}
+        for k, n in self.targets.items():
+            if n in self.program.lowered.grad:
+                found[f"d{k}"] = self.program.grad(n).copy()
+        return found
+
+
+def _is_metric(node: Node | None) -> bool:
+    return node is not None and node.dtype == "float64"
+
+
+def _leaf(name: str, spec: Any, unbatched: type) -> Node:
+    kind = spec[0] if spec and isinstance(spec[0], str) else ""
+    if kind == "unbatched":
+        return Parameter(name, np.zeros(spec[1])) if unbatched is Parameter else Input(name, spec[1])
+    if kind == "labels":
+        return Input(name, (BATCH,), "int32")
+    if kind == "weight":
+        return Input(name, (BATCH,))
+    rest = (spec[1],) if kind == "distribution" else spec[1] if kind else spec
+    return Input(name, (BATCH, *rest))
+
+
+def _written(node: Node, step: Step) -> list[Buffer]:
+    if step.which == -2:
+        return [step.operands[-3], step.operands[-1]]  # value and gradient
+    if step.which >= 0 or step.op != node.op:
+        return step.operands[-1:]
+    return step.operands[len(node.inputs) :]  # saved values and the value
+
+
+def assert_near(who: str, actual: Any, expected: Any, rtol: float, scale: float = 0.0) -> None:
+    """Raise unless |actual - expected| <= rtol (|expected| + the largest |expected| + scale)."""
+    tiny = np.finfo(np.asarray(actual).dtype).tiny  # smaller numbers are flushed to 0
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    assert actual.shape == expected.shape, f"{who}: shape {actual.shape}, not {expected.shape}"
+    bound = rtol * (np.abs(expected) + np.abs(expected).max() + scale) + tiny
+    bad = np.argwhere(~(np.abs(actual - expected) <= bound))
+    if len(bad):
+        at = tuple(map(int, bad[0]))
+        raise AssertionError(f"{who}: {actual[at]!r} instead of {expected[at]!r} at {at}, one of "
+                             f"{len(bad)} wrong of {actual.size}")  # fmt: skip
+
+
+def assert_same_bits(who: str, one: Arrays, other: Arrays) -> None:
+    for key, value in one.items():
+        assert value.tobytes() == other[key].tobytes(), f"{who}: {key} differs"
+
+
+def check_op(case: OpCase, dtype: str, rows: int, scale: float = 1.0, *, seed: int = 0,
+             patch: Patch | None = None) -> None:  # fmt: skip
+    """Raise `AssertionError` unless the operation of ``case`` does all that the module says.
+
+    Odd ``rows`` make the unbatched inputs parameters, even ones inputs.
+    """
+    rng = np.random.default_rng([seed, rows])
+    x = draw_inputs(case, rows, scale, rng, dtype)
+    bench = Bench(case, dtype, rows + UNUSED_ROWS, rng, patch=patch,
+                  unbatched=Parameter if rows % 2 else Input)  # fmt: skip
+    bench.feed(x)
+    point = as_reference(x)
+    expected = np.asarray(case.reference(**point), np.float64)
+    dy = rng.standard_normal(expected.shape).astype(dtype)
+
+    bench.poison(dy)
+    bench.run_watched()
+    found = bench.results()
+    # Sums in float64 are exact to float64 whatever the data are.
+    assert_near("value", found["value"], expected, RTOL[str(found["value"].dtype)])
+    _check_gradients(bench, point, found, dy, dtype)
+    _check_whole_plan(bench, found, dy)
+    _check_accumulate(bench, found, dy, dtype)
+    _check_rows_alone(bench, x, found, dy)
+    _check_fused_loss(bench, x, dtype)
+    if _is_metric(bench.out):
+        _check_sums(bench, x, scale)
+
+
+def _check_gradients(bench: Bench, point: Arrays, found: Arrays, dy: np.ndarray,
+                     dtype: str) -> None:  # fmt: skip
+    case, eps = bench.case, np.finfo(np.float64).eps
+    weights = dy.astype(np.float64)
+
+    def f(at: Arrays) -> float:
+        return float(np.sum(weights * case.reference(**at)))
+
+    size = float(np.sum(np.abs(weights * case.reference(**point))))
+    for name in bench.targets:
+        g = found[f"d{name}"].astype(np.float64)
+        assert np.isfinite(g).all(), f"gradient of {name}: not finite or not written"
+        if case.inputs[name] == ("weight",) and point[name].sum() == 0:
+            continue  # the mean jumps there
+        for _ in range(3):
+            v = bench.rng.standard_normal(g.shape)
+            v /= np.linalg.norm(v)
+            analytic = float(np.sum(g * v))
+            # What rounding does to slopes of the size of 1 - y, and to the differences.
+            least = GRADIENT_RTOL[dtype] * 0.1 * np.linalg.norm(g)
+            least += 4 * np.finfo(dtype).eps * np.linalg.norm(weights)
+            noise = 10 * eps * (size + np.sum(np.abs(g * point[name])))
+            found_off = [
+                abs(analytic - numeric) - GRADIENT_RTOL[dtype] * abs(numeric) - noise / h
+                for numeric, h in derivatives(case, point, name, v, f)
+            ]
+            assert min(found_off) <= least, (
+                f"gradient of {name}: {analytic!r} is off by {min(found_off):.3g} or more"
+            )
+
+
+def _check_whole_plan(bench: Bench, found: Arrays, dy: np.ndarray) -> None:
+    bench.poison(dy)
+    bench.program.run_forward(**RUN)
+    bench.program.run_backward(**RUN)
+    assert_same_bits("whole plan against step by step", bench.results(), found)
+
+
+def _check_accumulate(bench: Bench, found: Arrays, dy: np.ndarray, dtype: str) -> None:
+    """Every gradient step adds where it is told to, to whatever there was."""
+    kept = [step.accumulate for step in bench.program.lowered.backward]
+    for step in bench.program.lowered.backward:
+        step.accumulate = True
+    bench.rebuild()
+    for _ in range(2):
+        bench.poison(dy)
+        start = {}
+        for buffer in {s.operands[-1]: None for s in bench.program.lowered.backward}:
+            if buffer is bench.program.lowered.grad[bench.out]:
+                continue
+            view = bench.program.view(buffer)
+            is_target = any(buffer is bench.program.lowered.grad[n] for n in bench.targets.values())
+            view[...] = bench.rng.standard_normal(view.shape) if is_target else 0
+            start[buffer.source.name] = view.astype(np.float64)
+        bench.run_watched()
+        now = bench.results()
+        for k in bench.targets:
+            g = found[f"d{k}"].astype(np.float64)
+            assert_near(f"accumulated gradient of {k}", now[f"d{k}"], start[k] + g, RTOL[dtype],
+                        np.abs(g).max() + np.abs(start[k]).max())  # fmt: skip
+    for step, flag in zip(bench.program.lowered.backward, kept, strict=True):
+        step.accumulate = flag
+    bench.rebuild()
+
+
+def _check_rows_alone(bench: Bench, x: Arrays, found: Arrays, dy: np.ndarray) -> None:
+    """A row has the same bits alone as among others (products: nearly the same)."""
+    ops = [n for n in bench.program.nodes if n.inputs]
+    if not bench.out.batched or not all(n.rowwise and n.batched for n in ops):
+        return
+    if any(getattr(n, "training_only", False) for n in ops):
+        return  # a dropout mask depends on the place in the batch
+    for r in {0, len(dy) - 1}:
+        one = {k: a[r : r + 1] if is_batched(bench.case.inputs[k]) else a for k, a in x.items()}
+        bench.feed(one)
+        bench.poison(dy[r : r + 1])
+        bench.program.run_forward(**RUN)
+        bench.program.run_backward(**RUN)
+        for key, value in bench.results().items():
+            if key != "value" and not is_batched(bench.case.inputs[key[1:]]):
+                continue
+            whole = found[key][r : r + 1]
+            if any(n.op == "dense" for n in ops):
+                assert_near(f"row {r} alone: {key}", value, whole, RTOL[str(value.dtype)],
+                            np.abs(found[key]).max())  # fmt: skip
+            else:
+                # The sign of a zero may depend on the place in a vector.
+                assert np.array_equal(value, whole), f"row {r} alone: {key} differs"
+    bench.feed(x)
+
+
+def _check_fused_loss(bench: Bench, x: Arrays, dtype: str) -> None:
+    """The mean of a loss: value and gradient in one pass are those of two passes."""
+    loss = bench.out
+    if not getattr(loss, "has_fused_loss", False):
+        return
+    first = next(iter(bench.nodes))
+
+    def mean(**nodes: Node) -> Node:
+        from cnn_core import ops
+
+        weight = nodes.pop("fused_weight")
+        return ops.row_mean(bench.case.build(**nodes), weight)
+
+    case = replace(bench.case, build=mean, gradient=frozenset([first]),
+                   inputs={**bench.case.inputs, "fused_weight": ("weight",)})  # fmt: skip
+    rows = len(x[first])
+    weight = bench.rng.uniform(0.1, 2, rows).astype(dtype)
+    found = []
+    for keep_all in (True, False):
+        one = Bench(case, dtype, rows + UNUSED_ROWS, bench.rng, keep_all=keep_all,
+                    patch=bench.patch)  # fmt: skip
+        one.feed({**x, "fused_weight": weight})
+        fused = any(step.which == -2 for step in one.steps)
+        assert fused is not keep_all, "the loss head was to be fused, or not to be"
+        one.poison(np.ones(()))
+        one.run_watched()
+        found.append(one.results())
+    for key in found[0]:
+        assert_near(f"fused loss: {key}", found[1][key], found[0][key], RTOL[dtype])
+
+
+def _check_sums(bench: Bench, x: Arrays, scale: float) -> None:
+    """A metric over two batches is the metric over all rows."""
+    rows = len(next(iter(x.values())))
+    bench.poison(None)
+    bench.program.run_forward(**RUN)
+    more = draw_inputs(bench.case, rows, scale, bench.rng, bench.program.dtype)
+    bench.feed(more)
+    bench.program.run_forward(**RUN)
+    both = {k: np.concatenate([x[k], more[k]]) for k in x}
+    expected = bench.case.reference(**as_reference(both))
+    assert_near("sums of two batches", bench.results()["value"], expected, RTOL["float64"])

@@ -1,0 +1,27 @@
+"""Every case of every operation, in both dtypes, at several batch sizes and scales."""
+
+from __future__ import annotations
+
+import pytest
+from cases import CASES
+from dense_cases import DENSE
+from harness import check_op
+from numeric import is_batched
+
+ALL = {**CASES, **DENSE}
+ROWS = (1, 2, 5, 8, 17)
+
+
+def _runs():
+    for name, case in ALL.items():
+        batched = any(is_batched(spec) for spec in case.inputs.values())
+        for dtype in ("float32", "float64"):
+            for scale in case.scales:
+                for rows in ROWS if batched else ROWS[:2]:
+                    yield pytest.param(name, dtype, rows, scale,
+                                       id=f"{name}-{dtype}-{rows}-{scale:g}")  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "dtype", "rows", "scale"), list(_runs()))
+def test_operation(name, dtype, rows, scale):
+    check_op(ALL[name], dtype, rows, scale)
