@@ -12,6 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -106,7 +107,8 @@ EXTENSIONS = [
     Extension(
         f"cnn_core._ext.{path.stem}",
         [str(path.relative_to(ROOT))],
-        include_dirs=["src_c", "src_c/include"],
+        include_dirs=["src_c", "src_c/include", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=CYTHON_FLAGS,
         extra_link_args=LINK_FLAGS,
         depends=[str(p.relative_to(ROOT)) for p in ROOT.glob("src_c/*/*.[ch]")],

@@ -262,7 +262,7 @@ def softmax_cross_entropy(z, t, weight, double label_smoothing, ignore_index, dz
     elif ignore_index is not None:
         raise OptionError(f"{who}: need integer labels for ignore_index; got target rows")
     else:
-        if isinstance(t, ndarray) and t.ndim != 2:
+        if _is_plain(t) and t.ndim != 2:
             raise DtypeError(f"{who}: need t as integer labels (B,) or target rows (B, C); "
                              f"got shape {t.shape} with {t.dtype}")
         _check(who, "t", t, dtype)

@@ -1,13 +1,14 @@
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_Flat = NDArray[np.float32] | NDArray[np.float64]
+_Flat: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 class Learner:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         kernel: str,
         value: _Flat,
         grad: _Flat,
@@ -18,7 +19,7 @@ class Learner:
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
         step: int = 0,
-    ) -> None: ...
+    ) -> Learner: ...
     @property
     def step(self) -> int: ...
     def learn(self, lr: float) -> None: ...

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +10,16 @@ from cnn_core.errors import CnnCoreError
 FORWARD: int
 FUSED_LOSS: int
 
-_Source = tuple[int, int, str, float, float]
+_Source: TypeAlias = tuple[int, int, str, float, float]
 
 @final
 class Plan:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         tensors: list[tuple[int, str, bool, tuple[int, ...]]],
         steps: list[tuple[Any, ...]],
         keep: object,
-    ) -> None: ...
+    ) -> Plan: ...
     @property
     def labels(self) -> list[str]: ...
     @property
@@ -55,5 +55,5 @@ class Plan:
         learner: Learner | None,
         lr: NDArray[np.float64] | None,
         seed: int,
-        check_finite: bool = False,
+        n_thread: int = 1,
     ) -> tuple[float, float, float, CnnCoreError | None]: ...

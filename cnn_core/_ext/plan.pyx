@@ -4,7 +4,7 @@ import numpy as np
 cimport cython
 from cpython.pythread cimport (
     PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
-    PyThread_release_lock, PyThread_type_lock,
+    PyThread_release_lock,
 )
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
@@ -38,21 +38,6 @@ cdef class Plan:
     attrs, split, n_unit, accumulate, activation, label).  ``keep`` holds the arrays that the
     addresses point into.  One run at a time: a second thread waits.
     """
-
-    cdef capi.cnn_tensor *_tensor
-    cdef capi.cnn_step *_step
-    cdef const capi.cnn_tensor **_operand
-    cdef capi.cnn_attr *_attr
-    cdef void *_scratch_memory
-    cdef char *_scratch
-    cdef capi.cnn_segment *_segment
-    cdef capi.cnn_tile *_tile
-    cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
-    cdef bint _rows_first
-    cdef PyThread_type_lock _lock
-    cdef long _owner
-    cdef object _keep
-    cdef readonly list labels
 
     def __cinit__(self, list tensors, list steps, keep):
         cdef int64_t n_operand = 0, n_attr = 0

@@ -38,4 +38,3 @@ class Binary(Node):
             else:
                 axes.append([n, *strides])
         return (len(axes), *(number for axis in reversed(axes) for number in axis))
-

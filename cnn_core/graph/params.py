@@ -58,11 +58,23 @@ class ParamStore(Mapping[str, np.ndarray]):
             self.spans[p.name] = (at, end)
             self._shapes[p.name] = p.shape
             at = end
-        self.value, self.grad = aligned_zeros(at, self.dtype), aligned_zeros(at, self.dtype)
-        self._views = {name: self.view(self.value, name) for name in self.spans}
-        self.grads = {name: self.view(self.grad, name) for name in self.spans}
+        self._allocate(at)
         for p in parameters:
             self._views[p.name][...] = p.value
+
+    def _allocate(self, n: int) -> None:
+        self.value, self.grad = aligned_zeros(n, self.dtype), aligned_zeros(n, self.dtype)
+        self._views = {name: self.view(self.value, name) for name in self.spans}
+        self.grads = {name: self.view(self.grad, name) for name in self.spans}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The values and their layout; gradients are passing."""
+        return {"dtype": self.dtype, "spans": self.spans, "shapes": self._shapes, "value": self.value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.dtype, self.spans, self._shapes = state["dtype"], state["spans"], state["shapes"]
+        self._allocate(len(state["value"]))
+        self.value[:] = state["value"]
 
     def view(self, flat: np.ndarray, name: str) -> np.ndarray:
         """Return the part of a flat buffer that belongs to ``name``, in its shape."""

@@ -15,7 +15,7 @@ from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
-from cnn_core.graph.schedule import divide
+from cnn_core.graph.schedule import divide, flop
 from cnn_core.graph.shapes import row_size, with_rows
 
 
@@ -132,6 +132,11 @@ class Program:
         keep = (self.arena, self.constants, self.store)
         self.plan = Plan(tensors, [self._plan_step(s) for s in self.steps], keep)
         self.n_threads = 1
+
+    @property
+    def flop(self) -> float:
+        """An estimate of the floating-point operations of one run at the maximal batch."""
+        return sum(flop(step, self.max_batch) for step in self.steps)
 
     def use_threads(self, n_threads: int) -> int:
         """Divide the plan among up to ``n_threads``; return how many it will use.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
+import weakref
 from pathlib import Path
+from typing import Any
 
 from cnn_core.errors import OptionError
 
@@ -13,6 +15,7 @@ MAX_THREADS = 256  # CNN_MAX_THREAD of pool.h
 
 _chosen: int | None = None
 _warned: set[str] = set()
+_listeners: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def available_cores() -> int:
@@ -64,8 +67,15 @@ def set_num_threads(n: int | None) -> None:
     """
     global _chosen
     _chosen = None if n is None else _checked(n, "set_num_threads")
+    for listener in list(_listeners):
+        listener._forget_plan()
     if n is not None and n > available_cores():
         warn_once(f"set_num_threads: {n} threads on {available_cores()} cores are slower than fewer")
+
+
+def recompile_on_change(compiled: Any) -> None:
+    """Call ``compiled._forget_plan()`` whenever the number of threads is set."""
+    _listeners.add(compiled)
 
 
 def get_num_threads() -> int:

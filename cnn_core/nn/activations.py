@@ -10,8 +10,15 @@ from cnn_core.graph.node import Node
 
 Function = Callable[[Node], Node]
 
+
+
+def linear(x: Node) -> Node:
+    """Return ``x`` as it is."""
+    return x
+
+
 ACTIVATIONS: dict[str, Function] = {
-    "linear": lambda x: x,
+    "linear": linear,
     "relu": ops.relu,
     "leaky_relu": ops.leaky_relu,
     "elu": ops.elu,

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from cnn_core._ext.gather import convert_rows
+from cnn_core._ext.predictor import Predictor
 from cnn_core.data.arrays import as_features
 from cnn_core.errors import DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node, check_shape
 from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.schedule import MIN_FLOP
 from cnn_core.graph.shapes import row_size
+from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.layers import Layer
 
-PREDICT_ROWS = 256
-"""Rows that one run of the inference program takes; memory does not grow with the batch."""
+BLOCK_ROWS, BLOCK_BYTES = 256, 1 << 19
+"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows."""
 
 
-class Sequential:
+class Sequential(Predictor):
     """A network: ``layers`` applied in order to rows of ``inputs`` elements.
 
     ``inputs`` is the length of a row, or its shape.  ``dtype`` is float32 or float64.  ``seed``
@@ -82,25 +87,54 @@ class Sequential:
 
     # -- prediction -----------------------------------------------------------------------
 
-    def predict(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the outputs for the rows ``x``: (B, I) gives (B, O), one row (I,) gives (O,).
+    def __call__(self, x: Any) -> np.ndarray:
+        return self.predict(x)
 
-        ``x`` is an array of float32, float64 or uint8 (other real dtypes are converted).
-        ``out``, of the network's dtype, C-contiguous and of the result's shape, is overwritten
-        and returned.  Safe to call from several threads.
-        """
+    def _prepare(self) -> None:
+        """Compile the network for prediction, in blocks of rows that stay in the caches."""
+        row_bytes = self.dtype.itemsize * (
+            row_size(self.input.shape) + sum(row_size(n.shape) for n in self._outputs)
+        )
+        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 16 * BLOCK_ROWS))
+        program = Program([self.output], self.store, max_batch=rows)
+        self._program = program
+        output = program.tensor[program.lowered.value[self.output]]
+        work = program.flop / rows
+        direct = self.input_scale == 1 and self.input_shift == 0
+        self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
+                       self.output.shape[1:], self.dtype, rows, work, direct)  # fmt: skip
+        threads = program.use_threads(get_num_threads())
+        self._set_threads(threads, max(2, int(MIN_FLOP / work) + 1))
+        recompile_on_change(self)
+
+    def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
+        """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
         row_shape = self.input.shape[1:]
         x = np.asarray(x)
         single = x.shape == row_shape
         rows, _ = as_features(x[None] if single else x, row_shape, who="predict", dtype=self.dtype)
         shape = (len(rows), *self.output.shape[1:])
         result = self._check_out(out, shape[1:] if single else shape)
-        with self._inference().lock:
-            self._predict_blocks(self._inference(), rows, result.reshape(shape))
+        target = result if not np.may_share_memory(rows, result) else np.empty_like(result)
+        self._predict_rows(rows, target)
+        if target is not result:
+            result[...] = target
         return result
 
-    def __call__(self, x: Any) -> np.ndarray:
-        return self.predict(x)
+    def _predict_rows(self, rows: np.ndarray, result: np.ndarray) -> None:
+        program = self._program
+        assert program is not None
+        if rows.dtype == self.dtype and self.input_scale == 1 and self.input_shift == 0:
+            self._predict_direct(rows.ctypes.data, result.ctypes.data, len(rows), rows.itemsize)
+            return
+        block = np.empty((min(len(rows), program.max_batch), *rows.shape[1:]), self.dtype)
+        size = result.itemsize * (result.size // len(rows))
+        for at in range(0, len(rows), len(block)):
+            n = min(len(block), len(rows) - at)
+            convert_rows(rows[at : at + n], block[:n], self.input_scale, self.input_shift)
+            self._predict_direct(
+                block.ctypes.data, result.ctypes.data + at * size, n, block.itemsize
+            )
 
     def _check_out(self, out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
         if out is None:
@@ -111,24 +145,16 @@ class Sequential:
         if out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
             raise ShapeError(
                 f"predict: need out writable, C-contiguous, of shape {shape}; got {out.shape}, "
-                f"strides {out.strides}"
+                f"strides {out.strides}, writable: {out.flags.writeable}"
             )
         return out
 
-    def _inference(self) -> Program:
-        if self._program is None:
-            self._program = Program([self.output], self.store, max_batch=PREDICT_ROWS)
-        return self._program
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what is compiled: it is made anew at the next prediction."""
+        return copyreg.__newobj__, (type(self),), {**self.__dict__, "_program": None}  # type: ignore[attr-defined]
 
-    def _predict_blocks(self, program: Program, rows: np.ndarray, result: np.ndarray) -> None:
-        source = (program.input_tensor("x"), rows.ctypes.data, str(rows.dtype),
-                  self.input_scale, self.input_shift)  # fmt: skip
-        for at in range(0, len(rows), program.max_batch):
-            n = min(program.max_batch, len(rows) - at)
-            program.n_rows = n
-            program.plan.gather([source], at, n)
-            program.run_forward()
-            result[at : at + n] = program.value(self.output)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     # -- description ----------------------------------------------------------------------
 

@@ -10,134 +10,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cases import OpCase
-from memory_watch import MemoryWatch
+from bench import Bench, Patch, is_metric
+from more_cases import RUN
 from numeric import Arrays, as_reference, derivatives, draw_inputs, is_batched
+from op_case import OpCase
 
-from cnn_core.graph.lowering import Buffer, Step
-from cnn_core.graph.node import BATCH, Input, Node, Parameter
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.program import Program, parameters_of
+from cnn_core import ops
+from cnn_core.graph.node import Input, Node, Parameter
 
-Patch = Callable[[Program], None]
+if TYPE_CHECKING:
+    from faults.build import Splitter
 
 RTOL = {"float32": 2e-5, "float64": 1e-12}
 GRADIENT_RTOL = {"float32": 2e-5, "float64": 1e-6}
 UNUSED_ROWS = 3
-RUN = {"seed": 7, "counter": 3}
 
 
-class Bench:
-    """One case as a program, with its data and its memory under watch."""
-
-    def __init__(self, case: OpCase, dtype: str, max_rows: int, rng: np.random.Generator, *,
-                 unbatched: type = Input, keep_all: bool = True,
-                 patch: Patch | None = None) -> None:  # fmt: skip
-        self.case, self.rng, self.patch = case, rng, patch
-        self.nodes = {k: _leaf(k, spec, unbatched) for k, spec in case.inputs.items()}
-        self.out = case.build(**self.nodes)
-        wanted = case.gradient if isinstance(case.gradient, frozenset) else set(self.nodes)
-        self.targets = {k: n for k, n in self.nodes.items()
-                        if case.gradient and k in wanted and n.dtype == "real"}  # fmt: skip
-        self.program = Program(
-            [self.out], ParamStore(parameters_of([self.out]), dtype), max_batch=max_rows,
-            seeds=[self.out] if self.targets else (), targets=self.targets.values(),
-            keep_all=keep_all, training=True, guard=64,
-        )  # fmt: skip
-        self.watch = MemoryWatch(self.program, rng)
-        low = self.program.lowered
-        self.steps = [*low.forward, *low.backward]
-        self.owner = {id(s): n for n, phases in low.node_steps.items() for p in phases for s in p}
-        self.rebuild()
-
-    def rebuild(self) -> None:
-        """Make the plan again from the steps, with the patched kernels."""
-        self.program._build_plan()
-        if self.patch:
-            self.patch(self.program)
-
-    def feed(self, x: Arrays) -> None:
-        store = self.program.store
-        store.assign({k: a for k, a in x.items() if k in store})
-        self.program.feed({k: a for k, a in x.items() if k not in store})
-
-    def poison(self, dy: np.ndarray | None) -> None:
-        """NaN wherever a kernel must write, sentinels wherever none may; then dy."""
-        low = self.program.lowered
-        inputs = {low.value[n] for n in self.nodes.values()}
-        for buffer in self.program.buffers:
-            if buffer.home in ("arena", "grad") and buffer not in inputs:
-                # Metrics add to what is there.
-                self.program.view(buffer)[...] = 0 if _is_metric(buffer.source) else np.nan
-        self.watch.surround()
-        if self.targets and self.out in low.grad:
-            self.program.grad(self.out)[...] = dy
-
-    def run_watched(self) -> None:
-        """Run step by step; each may write its own operands only, and reads what it declares."""
-        for at, step in enumerate(self.steps):
-            self._run_step(at, step)
-
-    def _run_step(self, at: int, step: Step) -> None:
-        node = self.owner[id(step)]
-        who = f"{step.label}: {step.op}, " + ("forward" if step.which < 0 else f"d{step.which}")
-        hidden = self._undeclared(node, step)
-        kept = [self.program.view(b).copy() for b in hidden]
-        for buffer in hidden:
-            self.watch.sentinels(self.program.view(buffer))
-        self.watch.surround()
-        self.watch.start(_written(node, step))
-        self.program.plan.run(at, at + 1, self.program.n_rows, **RUN)
-        self.watch.check(who)
-        for buffer, value in zip(hidden, kept, strict=True):
-            self.program.view(buffer)[...] = value
-
-    def _undeclared(self, node: Node, step: Step) -> list[Buffer]:
-        """Return the operands of a gradient step that its node says it does not read."""
-        if step.which < 0:
-            return []
-        n, y = len(node.inputs), len(step.operands) - 3
-        hidden = [] if "x" in node.grad_reads else step.operands[:n]
-        hidden = [*hidden, *([] if "y" in node.grad_reads else [step.operands[y]])]
-        shared = [*step.operands[n:y], step.operands[-2], step.operands[-1]]
-        return [b for b in dict.fromkeys(hidden) if b not in shared]
-
-    def results(self) -> Arrays:
-        """Return the value and all gradients, as they are."""
-        found = {"value": self.program.value(self.out).copy()}
-        for k, n in self.targets.items():
-            if n in self.program.lowered.grad:
-                found[f"d{k}"] = self.program.grad(n).copy()
-        return found
-
-
-def _is_metric(node: Node | None) -> bool:
-    return node is not None and node.dtype == "float64"
-
-
-def _leaf(name: str, spec: Any, unbatched: type) -> Node:
-    kind = spec[0] if spec and isinstance(spec[0], str) else ""
-    if kind == "unbatched":
-        return Parameter(name, np.zeros(spec[1])) if unbatched is Parameter else Input(name, spec[1])
-    if kind == "labels":
-        return Input(name, (BATCH,), "int32")
-    if kind == "weight":
-        return Input(name, (BATCH,))
-    rest = (spec[1],) if kind == "distribution" else spec[1] if kind else spec
-    return Input(name, (BATCH, *rest))
-
-
-def _written(node: Node, step: Step) -> list[Buffer]:
-    if step.which == -2:
-        return [step.operands[-3], step.operands[-1]]  # value and gradient
-    if step.which >= 0 or step.op != node.op:
-        return step.operands[-1:]
-    return step.operands[len(node.inputs) :]  # saved values and the value
+def norm(x: np.ndarray) -> float:
+    return float(np.sqrt(np.sum(x * x)))
 
 
 def assert_near(who: str, actual: Any, expected: Any, rtol: float, scale: float = 0.0) -> None:
@@ -183,7 +77,7 @@ def check_op(case: OpCase, dtype: str, rows: int, scale: float = 1.0, *, seed: i
     _check_accumulate(bench, found, dy, dtype)
     _check_rows_alone(bench, x, found, dy)
     _check_fused_loss(bench, x, dtype)
-    if _is_metric(bench.out):
+    if is_metric(bench.out):
         _check_sums(bench, x, scale)
 
 
@@ -203,11 +97,11 @@ def _check_gradients(bench: Bench, point: Arrays, found: Arrays, dy: np.ndarray,
             continue  # the mean jumps there
         for _ in range(3):
             v = bench.rng.standard_normal(g.shape)
-            v /= np.linalg.norm(v)
+            v /= norm(v)
             analytic = float(np.sum(g * v))
             # What rounding does to slopes of the size of 1 - y, and to the differences.
-            least = GRADIENT_RTOL[dtype] * 0.1 * np.linalg.norm(g)
-            least += 4 * np.finfo(dtype).eps * np.linalg.norm(weights)
+            least = GRADIENT_RTOL[dtype] * 0.1 * norm(g)
+            least += 4 * np.finfo(dtype).eps * norm(weights)
             noise = 10 * eps * (size + np.sum(np.abs(g * point[name])))
             found_off = [
                 abs(analytic - numeric) - GRADIENT_RTOL[dtype] * abs(numeric) - noise / h
@@ -268,13 +162,7 @@ def _check_rows_alone(bench: Bench, x: Arrays, found: Arrays, dy: np.ndarray) ->
         for key, value in bench.results().items():
             if key != "value" and not is_batched(bench.case.inputs[key[1:]]):
                 continue
-            whole = found[key][r : r + 1]
-            if any(n.op == "dense" for n in ops):
-                assert_near(f"row {r} alone: {key}", value, whole, RTOL[str(value.dtype)],
-                            np.abs(found[key]).max())  # fmt: skip
-            else:
-                # The sign of a zero may depend on the place in a vector.
-                assert np.array_equal(value, whole), f"row {r} alone: {key} differs"
+            _same_or_near(f"row {r} alone: {key}", bench, value, found[key][r : r + 1])
     bench.feed(x)
 
 
@@ -286,8 +174,6 @@ def _check_fused_loss(bench: Bench, x: Arrays, dtype: str) -> None:
     first = next(iter(bench.nodes))
 
     def mean(**nodes: Node) -> Node:
-        from cnn_core import ops
-
         weight = nodes.pop("fused_weight")
         return ops.row_mean(bench.case.build(**nodes), weight)
 
@@ -320,3 +206,32 @@ def _check_sums(bench: Bench, x: Arrays, scale: float) -> None:
     both = {k: np.concatenate([x[k], more[k]]) for k in x}
     expected = bench.case.reference(**as_reference(both))
     assert_near("sums of two batches", bench.results()["value"], expected, RTOL["float64"])
+
+
+def check_split(case: OpCase, dtype: str, rows: int, splitter: Splitter, *, seed: int = 0,
+                patch: Patch | None = None) -> None:  # fmt: skip
+    """Raise unless steps that may be divided give the same whether they are or not."""
+    rng = np.random.default_rng([seed, rows])
+    x = draw_inputs(case, rows, 1.0, rng, dtype)
+    bench = Bench(case, dtype, rows + UNUSED_ROWS, rng, patch=patch)
+    bench.feed(x)
+    dy = rng.standard_normal(np.shape(case.reference(**as_reference(x)))).astype(dtype)
+    bench.poison(dy)
+    bench.run_watched()
+    whole = bench.results()
+    for piece in (1, 3):
+        bench.poison(dy)
+        splitter.run(
+            bench.program, piece,
+            lambda first, last: bench.program.plan.run(first, last, bench.program.n_rows, **RUN),
+        )  # fmt: skip
+        for key, value in bench.results().items():
+            _same_or_near(f"in pieces of {piece}: {key}", bench, value, whole[key])
+
+
+def _same_or_near(who: str, bench: Bench, one: np.ndarray, other: np.ndarray) -> None:
+    """Products may be added up in another order; all else has the same bits, but for -0."""
+    if any(n.op == "dense" for n in bench.program.nodes):
+        assert_near(who, one, other, RTOL[str(one.dtype)], np.abs(other).max())
+    else:
+        assert np.array_equal(one, other), f"{who} differs"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from cases import OpCase, Spec
+from op_case import OpCase, Spec
 
 Arrays = dict[str, np.ndarray]
 

@@ -1,10 +1,15 @@
-"""Cases of the dense product: shapes around the tiles of the kernels, bias, leading axes."""
+"""Cases of the dense product, with shapes around the tiles of its kernels, and of dropout."""
 
 from __future__ import annotations
 
-from cases import OpCase
+import numpy as np
+from dropout_reference import dropout_mask
+from op_case import OpCase
 
 from cnn_core import ops
+
+RUN = {"seed": 7, "counter": 3}
+"""What the harness runs programs with; dropout masks follow from it."""
 
 
 def _dense(n_in, n_out, bias=True, lead=()):
@@ -35,3 +40,20 @@ DENSE = {
         lambda x, w: x @ w,
     ),
 }
+
+
+def _dropout(rate, shape):
+    def reference(x):
+        keep = dropout_mask(x.size, rate, seed=RUN["seed"], step=RUN["counter"], key=5)
+        return np.where(keep.reshape(x.shape), x / (1 - rate), 0)
+
+    return OpCase(lambda x: ops.dropout(x, rate, key=5), {"x": shape}, reference)
+
+
+DROPOUT = {
+    "dropout": _dropout(0.4, (3, 7)),
+    "dropout_none": _dropout(0.0, (4,)),
+    "dropout_wide": _dropout(0.25, (70,)),
+}
+
+MORE_CASES: dict[str, OpCase] = {**DENSE, **DROPOUT}

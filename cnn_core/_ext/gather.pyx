@@ -1,0 +1,18 @@
+"""Rows of an array converted as the C core gathers them."""
+from libc.stdint cimport uintptr_t
+
+from cnn_core._ext cimport capi
+from cnn_core._ext.core cimport api
+
+cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "uint8": capi.CNN_U8}
+
+
+def convert_rows(rows, target, double scale, double shift):
+    """Write ``rows * scale + shift`` into ``target``, both C-contiguous and of one shape."""
+    cdef capi.cnn_tensor tensor
+    cdef capi.cnn_source source
+    tensor.data, tensor.dtype = <void *> <uintptr_t> target.ctypes.data, _DTYPES[str(target.dtype)]
+    tensor.size = target.size // len(target)
+    source.data, source.dtype = <void *> <uintptr_t> rows.ctypes.data, _DTYPES[str(rows.dtype)]
+    source.scale, source.shift, source.target = scale, shift, &tensor
+    api().gather(&source, NULL, 0, len(rows))

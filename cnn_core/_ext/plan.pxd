@@ -1,0 +1,31 @@
+from cpython.pythread cimport PyThread_type_lock
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+
+from cnn_core._ext cimport capi
+
+cdef class Plan:
+    cdef capi.cnn_tensor *_tensor
+    cdef capi.cnn_step *_step
+    cdef const capi.cnn_tensor **_operand
+    cdef capi.cnn_attr *_attr
+    cdef void *_scratch_memory
+    cdef char *_scratch
+    cdef capi.cnn_segment *_segment
+    cdef capi.cnn_tile *_tile
+    cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
+    cdef bint _rows_first
+    cdef PyThread_type_lock _lock
+    cdef long _owner
+    cdef object _keep
+    cdef readonly list labels
+
+    cdef int _set_scratch(self, int32_t n_thread) except -1
+    cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept
+    cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape)
+    cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
+                   tuple operands, tuple attrs, int split, int64_t n_unit, bint accumulate,
+                   str activation, str label)
+    cdef int _enter(self) except -1
+    cdef void _leave(self) noexcept
+    cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1
+    cdef capi.cnn_source *_sources(self, list sources) except NULL

@@ -1,0 +1,98 @@
+"""Compiles the C file of one operation, changed in one place, and puts it into programs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cnn_core.graph.program import Program
+
+HERE = Path(__file__).resolve().parent
+SRC = HERE.parents[2] / "src_c"
+FLAGS = ["-std=c11", "-O0", "-ffp-contract=off", "-shared", "-fPIC", "-w"]
+MAX_GRAD = 4
+
+
+def compiler() -> str | None:
+    """Return the C compiler, or None where there is none."""
+    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
+
+
+def compile_library(sources: list[Path], root: Path, out: Path) -> ctypes.CDLL:
+    """Return the shared library of ``sources``, with the headers of the copy of src_c at ``root``."""
+    include = [f"-I{root}", f"-I{root / 'include'}"]
+    command = [compiler(), *FLAGS, *include, *map(str, sources), "-o", str(out), "-lm"]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(out))
+
+
+def edited_copy(folder: Path, file: str, old: str, new: str) -> Path:
+    """Return a copy of src_c in which ``old``, which ``file`` holds exactly once, is ``new``."""
+    root = folder / "src_c"
+    shutil.copytree(SRC, root)
+    path = root / file
+    text = path.read_text()
+    if text.count(old) != 1:
+        raise ValueError(f"{file}: need {old!r} exactly once; got it {text.count(old)} times")
+    path.write_text(text.replace(old, new))
+    return root
+
+
+class OpLibrary:
+    """The kernels of one operation, compiled from the copy of src_c at ``root``."""
+
+    def __init__(self, op: str, root: Path, folder: Path) -> None:
+        self.op = op
+        sources = [root / "ops" / f"{op}.c"]
+        if op == "dense":
+            sources.append(HERE / "plain_gemm.c")
+        self._library = compile_library(sources, root, folder / f"{op}.so")
+        # cnn_op: name, forward, grad, fused_loss, each of the kernels for float and double.
+        table = (ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 2)))
+        entries = list(table.in_dll(self._library, f"cnn_op_{op}_baseline"))[1:]
+        pairs = [entries[i : i + 2] for i in range(0, len(entries), 2)]
+        self._forward, *self._grad, self._fused_loss = pairs
+
+    def address(self, which: int, is_double: bool) -> int:
+        """Return the address of the kernel of a step: -1 forward, -2 fused loss, else gradient."""
+        if which == -1:
+            return self._forward[is_double]
+        if which == -2:
+            return self._fused_loss[is_double]
+        last = max(i for i, pair in enumerate(self._grad) if pair[0])
+        return self._grad[min(which, last)][is_double]
+
+    def put_into(self, program: Program) -> None:
+        """Let all steps of this operation use these kernels."""
+        low = program.lowered
+        for at, step in enumerate([*low.forward, *low.backward]):
+            if step.op == self.op:
+                address = self.address(step.which, program.dtype == np.float64)
+                program.plan.replace_kernel(at, address)
+
+
+class Splitter:
+    """Runs steps in pieces of a given number of rows or units."""
+
+    def __init__(self, folder: Path) -> None:
+        self._library = compile_library([HERE / "split.c"], SRC, folder / "split.so")
+        self._kernel = ctypes.c_void_p.in_dll(self._library, "split_kernel")
+        self._piece = ctypes.c_int64.in_dll(self._library, "split_piece")
+        self._run = ctypes.cast(self._library.split_run, ctypes.c_void_p).value
+
+    def run(self, program: Program, piece: int, run: Callable[[int, int], None]) -> None:
+        """Call ``run(s, s + 1)`` for every step s, which goes in pieces if it may be divided."""
+        low = program.lowered
+        self._piece.value = piece
+        for at, step in enumerate([*low.forward, *low.backward]):
+            if step.split:
+                self._kernel.value = program.plan.replace_kernel(at, self._run)
+            run(at, at + 1)
+            if step.split:
+                program.plan.replace_kernel(at, self._kernel.value)

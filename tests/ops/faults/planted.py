@@ -1,0 +1,131 @@
+"""Wrong kernels: one change of the source each, and what the harness must say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``old``, which stands once in src_c/``file``, becomes ``new``.
+
+    ``case`` is run; the message must match ``says``.  ``harmless_at`` is a scale at which the
+    fault does not show, or None.  ``split``: it shows when rows are divided among calls.
+    """
+
+    op: str
+    file: str
+    old: str
+    new: str
+    case: str
+    says: str
+    harmless_at: float | None = None
+    split: bool = False
+
+
+_MAP, _SOFTMAX, _LOSS = "include/cnn_elementwise.h", "include/cnn_softmax.h", "include/cnn_row_loss.h"
+_COUNT = "return (c->end - c->begin) * OPERAND(c, i)->size;"
+
+FAULTS = {
+    "wrong_sign": Fault(
+        "relu", "ops/relu.c", "((x) < 0 ? 0 : (x))", "((x) < 0 ? 0 : -(x))", "relu", "value"),
+    "gradient_on_the_wrong_side": Fault(
+        "relu", "ops/relu.c", "((y) > 0 ? (dy) : 0)", "((y) > 0 ? 0 : (dy))", "relu",
+        "gradient of x"),
+    "gradient_does_not_add": Fault(
+        "tanh", _MAP, "dx[i] += GRAD(x[i], y[i], dy[i], a);", "dx[i] = GRAD(x[i], y[i], dy[i], a);",
+        "tanh", "accumulated gradient of x"),
+    "gradient_always_adds": Fault(
+        "sigmoid", _MAP, "dx[i] = GRAD(x[i], y[i], dy[i], a);",
+        "dx[i] += GRAD(x[i], y[i], dy[i], a);", "sigmoid", "gradient of x: not finite"),
+    "last_element_left_out": Fault(
+        "silu", _MAP, "y[i] = FORWARD(x[i], a);", "if (i < n - 1) y[i] = FORWARD(x[i], a);",
+        "silu", "value"),
+    "tail_of_a_vector_wrong": Fault(
+        "gelu", _MAP, "y[i] = FORWARD(x[i], a);",
+        "y[i] = i < n / 8 * 8 ? FORWARD(x[i], a) : x[i];", "gelu", "value"),
+    "one_past_the_end": Fault(
+        "elu", _MAP, "K(op##_map)(cnn_count(c, 1),", "K(op##_map)(cnn_count(c, 1) + 1,", "elu",
+        "after elu_0: a guard"),
+    "unused_rows_written": Fault(
+        "softplus", "include/cnn_op.h", _COUNT,
+        "return (c->n_row + (OPERAND(c, i)->stride != 0)) * OPERAND(c, i)->size;", "softplus",
+        "after softplus_0: a guard, a gap or an unused row"),
+    "input_modified": Fault(
+        "selu", _MAP, "y[i] = FORWARD(x[i], a);",
+        "y[i] = FORWARD(x[i], a), ((real *)from)[i] = 0;", "selu", "wrote to x, which is not"),
+    "value_read_that_may_be_gone": Fault(
+        "softplus", "ops/softplus.c", "(K(cnn_sigmoid)(x) * (dy))",
+        "((1 - K(cnn_exp)(-(y))) * (dy))", "softplus", "gradient of x"),
+    "option_ignored": Fault(
+        "leaky_relu", "ops/leaky_relu.c", "(attr)[0].f", "0.01", "leaky_relu_0.3", "value"),
+    "maximum_not_subtracted": Fault(
+        "softmax", _SOFTMAX, "max[l] = u[i][l] > max[l] ? u[i][l] : max[l];", "max[l] = 0;",
+        "softmax", "value", harmless_at=1.0),
+    "rows_after_the_first_block_left_out": Fault(
+        "softmax", "ops/softmax.c", "r < n; r += CNN_LANES", "r < n && r < 1; r += CNN_LANES",
+        "softmax", "value"),
+    "mean_of_the_gradient_forgotten": Fault(
+        "softmax", "ops/softmax.c", "y[i] * (dy[i] - dot)", "y[i] * dy[i]", "softmax",
+        "gradient of x"),
+    "smoothing_over_the_other_classes": Fault(
+        "softmax_cross_entropy", "ops/softmax_cross_entropy.c", "/ (double)n_class)",
+        "/ (double)(n_class - 1))", "softmax_cross_entropy_smooth_10", "value"),
+    "odd_last_row_left_out": Fault(
+        "softmax_cross_entropy", "ops/softmax_cross_entropy.c",
+        "k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];",
+        "if (l < (n & ~1)) k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];",
+        "softmax_cross_entropy_10", "value"),
+    "one_weight_for_all_rows": Fault(
+        "softmax_cross_entropy", "ops/softmax_cross_entropy.c",
+        "coef[l] = k->coef[r + (l < n ? l : n - 1)];", "coef[l] = k->coef[r];",
+        "softmax_cross_entropy_10", "gradient of z"),
+    "ignored_rows_have_a_gradient": Fault(
+        "softmax_cross_entropy", "ops/softmax_cross_entropy.c", "k->label[r + l] == k->ignored",
+        "0", "softmax_cross_entropy_ignore_10", "gradient of z"),
+    "half_the_gradient": Fault(
+        "mse", "ops/mse.c", "*dp = 2 * (p - t);", "*dp = p - t;", "mse", "gradient of p"),
+    "operands_swapped": Fault(
+        "pinball", "ops/pinball.c", "const real d = t - p;", "const real d = p - t;", "pinball",
+        "value"),
+    "long_rows_lose_a_part": Fault(
+        "mae", _LOSS, "j < size; j += CNN_CHUNK", "j + CNN_CHUNK < size; j += CNN_CHUNK", "mae_600",
+        "value"),
+    "fused_loss_without_a_value": Fault(
+        "huber", _LOSS, "return K(cnn_row_loss)(c, K(op##_chunk), 1, 1);",
+        "return K(cnn_row_loss)(c, K(op##_chunk), 0, 1);", "huber", "fused loss: value"),
+    "slope_of_the_wrong_operand": Fault(
+        "mul", "ops/mul.c", "((b) * (dy))", "((a) * (dy))", "mul", "gradient of a"),
+    "repeated_operand_does_not_add": Fault(
+        "add", "include/cnn_broadcast.h", "to[j + i] = (real)((add ? to[j + i] : 0) + sum[i]);",
+        "to[j + i] = (real)sum[i];", "add_bias", "accumulated gradient of b"),
+    "weights_forgotten": Fault(
+        "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_dot)(c->n_row, l, w) :", "total[0] =",
+        "row_mean_weight", "value"),
+    "sum_in_single_precision": Fault(
+        "row_mean", "ops/row_mean.c", ": K(cnn_sum)(c->n_row, l);",
+        ": (float)K(cnn_sum)(c->n_row, l);", "row_mean", "value"),
+    "last_row_left_out_of_a_sum": Fault(
+        "dense", "ops/dense.c", "for (int64_t r = 0; r < n_row; r++)",
+        "for (int64_t r = 0; r < n_row - 1; r++)", "dense", "gradient of b"),
+    "weight_gradient_does_not_add": Fault(
+        "dense", "ops/dense.c", ".ldc = n_out, .accumulate = c->step->accumulate};",
+        ".ldc = n_out};", "dense", "accumulated gradient of w"),
+    "operand_not_transposed": Fault(
+        "dense", "ops/dense.c", ".trans_b = 1", ".trans_b = 0", "dense", "gradient of x"),
+    "all_rows_of_the_memory_summed": Fault(
+        "dense", "ops/dense.c", ".k = K(n_rows)(c, cnn_n_row(c, 0))",
+        ".k = K(n_rows)(c, OPERAND(c, 0)->dim[0])", "dense", "gradient of w"),
+    "earlier_batches_forgotten": Fault(
+        "metric_mean", "ops/metric_mean.c", "y[0] += w", "y[0] = w", "metric_mean",
+        "sums of two batches"),
+    "one_rank_too_many": Fault(
+        "metric_top_k", "ops/metric_top_k.c", "< k ? weight", "<= k ? weight", "metric_top_k",
+        "value"),
+    "mask_of_the_first_rows_for_all_parts": Fault(
+        "dropout", "ops/dropout.c", "(uint64_t)c->begin * (uint64_t)size", "0", "dropout",
+        "in pieces", split=True),
+    "parts_start_at_the_first_row": Fault(
+        "log_softmax", "include/cnn_op.h", "(c)->begin * OPERAND(c, i)->stride", "0",
+        "log_softmax", "in pieces", split=True),
+}  # fmt: skip

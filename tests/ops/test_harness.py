@@ -1,0 +1,105 @@
+"""The harness finds every planted fault, and nothing where there is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from faults.build import SRC, OpLibrary, Splitter, compiler, edited_copy
+from faults.planted import FAULTS
+from harness import check_op, check_split
+from test_ops import ALL, ROWS
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+
+
+@pytest.fixture(scope="module")
+def splitter(tmp_path_factory):
+    return Splitter(tmp_path_factory.mktemp("split"))
+
+
+def _checks(case, split, splitter, patch, scale):
+    """Run the case as test_ops does; with ``split`` also in pieces."""
+    for dtype in ("float64", "float32"):
+        for rows in ROWS:
+            check_op(case, dtype, rows, scale, patch=patch)
+            if split:
+                check_split(case, dtype, rows, splitter, patch=patch)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name, tmp_path, splitter):
+    fault = FAULTS[name]
+    root = edited_copy(tmp_path, fault.file, fault.old, fault.new)
+    patch = OpLibrary(fault.op, root, tmp_path).put_into
+    case = ALL[fault.case]
+    if fault.harmless_at is not None:
+        _checks(case, fault.split, splitter, patch, fault.harmless_at)
+    scales = [s for s in case.scales if s != fault.harmless_at]
+    with pytest.raises(AssertionError, match=re.escape(fault.says)):
+        for scale in scales:
+            _checks(case, fault.split, splitter, patch, scale)
+
+
+@needs_compiler
+@pytest.mark.parametrize("op", sorted({fault.op for fault in FAULTS.values()}))
+def test_the_source_as_it_is_passes(op, tmp_path, splitter):
+    patch = OpLibrary(op, SRC, tmp_path).put_into
+    for name in {f.case for f in FAULTS.values() if f.op == op}:
+        for scale in ALL[name].scales:
+            _checks(ALL[name], True, splitter, patch, scale)
+
+
+@needs_compiler
+def test_an_edit_must_match_exactly_once(tmp_path):
+    with pytest.raises(ValueError, match="exactly once"):
+        edited_copy(tmp_path / "a", "ops/relu.c", "no such text", "")
+    with pytest.raises(ValueError, match="exactly once"):
+        edited_copy(tmp_path / "b", "ops/relu.c", "relu", "")
+
+
+def test_there_are_enough_faults():
+    assert len(FAULTS) >= 20
+    assert len({fault.op for fault in FAULTS.values()}) >= 15
+
+
+# -- faults that need no compiler --------------------------------------------------------------
+
+
+def test_a_wrong_value_of_one_element_is_found():
+    def reference(x):
+        y = np.tanh(x)
+        y.flat[-1] *= 1 + 1e-10
+        return y
+
+    with pytest.raises(AssertionError, match="value"):
+        check_op(replace(ALL["tanh"], reference=reference), "float64", 5)
+
+
+def test_a_wrong_derivative_of_one_part_in_a_million_is_found():
+    def reference(x):
+        # The value is that of the kernel, the slope is not.
+        return np.tanh(x) + 3e-6 * np.sin(1e4 * (x - at))
+
+    at = None
+    draws = []
+
+    def remember(x):
+        draws.append(x)
+        return np.tanh(x)
+
+    check_op(replace(ALL["tanh"], reference=remember), "float64", 5)
+    at = draws[0]
+    with pytest.raises(AssertionError, match="gradient of x"):
+        check_op(replace(ALL["tanh"], reference=reference), "float64", 5)
+
+
+def test_a_node_that_promises_too_little_is_found(monkeypatch):
+    from cnn_core.ops.mul import Mul
+
+    monkeypatch.setattr(Mul, "grad_reads", "")
+    with pytest.raises(AssertionError, match="gradient of"):
+        check_op(ALL["mul"], "float64", 5)
