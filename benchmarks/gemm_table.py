@@ -4,10 +4,10 @@
     python benchmarks/gemm_table.py --nets M1 --rows half --dtype float64 --simd avx2
     python benchmarks/gemm_table.py --rule             the rule for src_c/gemm/choice.h
 
-The folder src_c/gemm is compiled alone with the package's flags.  Both sides run on one thread,
-take turns; medians, GFLOP/s, and the share of the peak that a loop of independent
-multiply-adds reaches in the same run.  BLAS is asked for its kernels for the same instruction
-set (``--blas-core default``: whichever it picks for this CPU by itself).
+The folder src_c/gemm is compiled alone with the package's flags.  Both sides run on one thread
+and take turns; medians of the thread's processor time, GFLOP/s, and the share of the peak that
+a loop of independent multiply-adds reaches in the same run.  BLAS is asked for its kernels for
+the same instruction set (``--blas-core default``: whichever it picks for this CPU by itself).
 """
 
 from __future__ import annotations
@@ -55,10 +55,21 @@ DRIVER = r"""
 cnn_blas cnn_blas_table;
 int32_t  cnn_gemm_mode;
 
+int supported(void)
+{
+#if defined(__AVX512F__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+#elif defined(__AVX2__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 1;
+#endif
+}
+
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -168,6 +179,8 @@ class Bench:
              "-o", str(library)],
             check=True)
         self.library = ctypes.CDLL(str(library))
+        if not self.library.supported():
+            raise SystemExit(f"gemm_table: need a CPU with {simd}; choose another --simd")
         self.library.run.restype = self.library.peak.restype = ctypes.c_double
         (path,) = (p for p in Path(openblas.get_lib_dir()).iterdir()
                    if p.suffix in (".so", ".dylib") and "openblas" in p.name)

@@ -2,10 +2,10 @@
 
     valgrind --tool=callgrind ... python benchmarks/workloads.py
 
-Each workload is called from within the C library's `qsort_r`, which callgrind can be told to
-watch: it counts while that function runs and writes one profile per call.  So neither the start
-of Python nor the preparation counts, and one process serves all workloads.  (glibc's `bsearch`
-would be simpler, but callgrind does not see it.)
+Each workload is called from within the C library's `qsort`, and callgrind is told to watch
+`qsort_r`, which that calls: it counts while the function runs and writes one profile per call.
+So neither the start of Python nor the preparation counts, and one process serves all workloads.
+(Callgrind does not see a function that ctypes calls itself.)
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from nets import NETS, make_rows, make_weights
 from peers.cnn_core import Adapter
 
 WATCHED = "qsort_r"
-COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
 def within_watched(work: Callable[[], object]) -> None:
     """Call ``work`` once: as the comparison that the sorting of two equal elements needs."""
 
-    def compare(a: int, b: int, extra: int) -> int:
+    def compare(a: int, b: int) -> int:
         work()
         return 0
 
     pair, size = (ctypes.c_int64 * 2)(), ctypes.c_size_t
-    ctypes.CDLL(None).qsort_r(pair, size(2), size(8), COMPARE(compare), None)
+    ctypes.CDLL(None).qsort(pair, size(2), size(8), COMPARE(compare))
 
 
 def chunk(name: str, optimizer: str, n_steps: int) -> Callable[[], object]:

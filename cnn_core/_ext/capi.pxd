@@ -12,6 +12,7 @@ cdef extern from "cnn_ext.h" nogil:
         CNN_F64
         CNN_I32
         CNN_U8
+        CNN_I64
         CNN_WHOLE
         CNN_ROWS
         CNN_UNITS

@@ -47,8 +47,8 @@ cdef object _check(str who, str name, array, dtype=None, bint written=False):
             f"with strides {array.strides} in bytes: "
             + _fix(written, f"np.ascontiguousarray({name})"))
     if not flags.aligned:
-        raise ShapeError(f"{who}: need {name} at an address that is a multiple of its element size; "
-                         f"got an unaligned array: " + _fix(written, f"{name}.copy()"))
+        raise ShapeError(f"{who}: need {name} aligned to its elements in memory; got an unaligned "
+                         f"array: " + _fix(written, f"{name}.copy()"))
     return F64 if given == F64 else F32
 
 
@@ -73,7 +73,7 @@ cdef object _output(str who, str name, array, shape, dtype):
 
 
 cdef object _wrong_shapes(str who, str need, dict arrays):
-    got = ", ".join([f"{name} {array.shape}" for name, array in arrays.items() if array is not None])
+    got = ", ".join([f"{name} {a.shape}" for name, a in arrays.items() if a is not None])
     return ShapeError(f"{who}: need {need}; got {got}")
 
 
@@ -131,9 +131,9 @@ cdef int _dense_forward(const real[:, ::1] x, const real[:, ::1] w, const real[:
     if b is not None:
         cb = add_tensor(&t, b"b", &b[0], dtype, False, 1, n_out)
     step = add_step(&t, api().find_op(b"dense").forward[dtype], capi.CNN_ROWS,
-                 add_tensor(&t, b"x", &x[0, 0], dtype, True, n_row, n_in),
-                 add_tensor(&t, b"w", &w[0, 0], dtype, False, n_in, n_out), cb,
-                 add_tensor(&t, b"out", &out[0, 0], dtype, True, n_row, n_out, True))
+                    add_tensor(&t, b"x", &x[0, 0], dtype, True, n_row, n_in),
+                    add_tensor(&t, b"w", &w[0, 0], dtype, False, n_in, n_out), cb,
+                    add_tensor(&t, b"out", &out[0, 0], dtype, True, n_row, n_out, True))
     if activation is not None:
         name, attrs = activation
         step.user = api().find_op(name.encode())
@@ -242,7 +242,7 @@ cdef int _unary(str op, str who, const char *name, const real[::1] x, const real
         add_step(&t, found.forward[dtype], capi.CNN_WHOLE, cx, cout)
     else:
         add_step(&t, found.grad[0][dtype], capi.CNN_WHOLE, cx, cx,
-              add_tensor(&t, b"dy", &dy[0], dtype, False, 1, n), cout)
+                 add_tensor(&t, b"dy", &dy[0], dtype, False, 1, n), cout)
     t.in_place = not along
     set_attrs(&t, 0, attrs)
     return run_table(&t, who, 1)
@@ -276,9 +276,11 @@ def softmax_cross_entropy(z, t, weight, double label_smoothing, ignore_index, dz
     dz = _output(who, "dz", dz, z.shape, dtype)
     work = empty((3, z.shape[0]), dtype)
     if dtype is F32:
-        loss = _cross_entropy[float](z, labels, rows, weight, dz, work, label_smoothing, ignore_index)
+        loss = _cross_entropy[float](z, labels, rows, weight, dz, work, label_smoothing,
+                                     ignore_index)
     else:
-        loss = _cross_entropy[double](z, labels, rows, weight, dz, work, label_smoothing, ignore_index)
+        loss = _cross_entropy[double](z, labels, rows, weight, dz, work, label_smoothing,
+                                      ignore_index)
     return loss, dz
 
 
@@ -313,10 +315,10 @@ cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
     add_step(&t, api().find_op(b"row_coef").forward[dtype], capi.CNN_WHOLE, w, coef)
     set_attrs(&t, t.n_step, (label_smoothing, NO_LABEL if ignore_index is None else ignore_index))
     add_step(&t, api().find_op(b"softmax_cross_entropy").fused_loss[dtype], capi.CNN_ROWS,
-          add_tensor(&t, b"z", &z[0, 0], dtype, True, n_row, n_class), target, loss, coef,
-          add_tensor(&t, b"dz", &dz[0, 0], dtype, True, n_row, n_class, True))
+             add_tensor(&t, b"z", &z[0, 0], dtype, True, n_row, n_class), target, loss, coef,
+             add_tensor(&t, b"dz", &dz[0, 0], dtype, True, n_row, n_class, True))
     add_step(&t, api().find_op(b"row_mean").forward[dtype], capi.CNN_WHOLE, loss, w,
-          add_tensor(&t, NULL, total, capi.CNN_F64, False, 1, 2),
-          add_tensor(&t, NULL, &mean, dtype, False, 1, 1))
+             add_tensor(&t, NULL, total, capi.CNN_F64, False, 1, 2),
+             add_tensor(&t, NULL, &mean, dtype, False, 1, 1))
     run_table(&t, "softmax_cross_entropy", n_row, n_class)
     return total[0] / total[1] if total[1] != 0 else 0.0

@@ -19,7 +19,7 @@ from cnn_core.errors import CnnCoreError, DtypeError, StateError
 FORWARD, FUSED_LOSS = -1, -2        # values of a step's `which`; else the number of an input
 
 cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
-                     "uint8": capi.CNN_U8}
+                     "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
 
 
 cdef void *_calloc(size_t n, size_t size) except NULL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -53,6 +54,7 @@ class Program:
         self.nodes = topological_order(self.outputs)
         self.names = unique_names(self.nodes)
         self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
+        self._separate_random_streams()
         self.lowered = Lowering(
             self.nodes, self.names, self.outputs, seeds=list(seeds), targets=set(targets),
             keep_all=keep_all, training=training,
@@ -68,6 +70,12 @@ class Program:
         for seed in seeds:
             if seed in self.lowered.grad:
                 self.grad(seed)[...] = 1
+
+    def _separate_random_streams(self) -> None:
+        """Give each random node without a name or key a key of its own, once for all programs."""
+        for node in self.nodes:
+            if getattr(node, "training_only", False) and node.key is None and not node.name:
+                node.key = crc32(self.names[node].encode())
 
     # -- memory ---------------------------------------------------------------------------
 

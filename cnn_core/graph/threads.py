@@ -6,6 +6,7 @@ import math
 import os
 import warnings
 import weakref
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ _warned: set[str] = set()
 _listeners: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
+@cache
 def available_cores() -> int:
     """Return the cores that this process may use: its affinity, and its cgroup's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -18,7 +18,10 @@ from cnn_core.graph.node import BATCH, Input, Node
 
 
 class Loss:
-    """The base of all losses.  ``target_name`` is how messages call the targets."""
+    """The base of all losses."""
+
+    any_finite_target = False
+    """Every finite number of the right shape is a valid target."""
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -93,6 +96,8 @@ class BinaryCrossEntropy(Loss):
 class MSE(Loss):
     """l = (p - t)^2, averaged over a row's outputs."""
 
+    any_finite_target = True
+
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.mse(output, target, weight=weight, name="loss")
 
@@ -100,12 +105,16 @@ class MSE(Loss):
 class MAE(Loss):
     """l = |p - t|, averaged over a row's outputs.  The subgradient at 0 is 0."""
 
+    any_finite_target = True
+
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.mae(output, target, weight=weight, name="loss")
 
 
 class Huber(Loss):
     """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t (Huber 1964)."""
+
+    any_finite_target = True
 
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = _positive(delta, "Huber", "delta")
@@ -146,6 +155,8 @@ class Hinge(Loss):
 
 class Pinball(Loss):
     """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978)."""
+
+    any_finite_target = True
 
     def __init__(self, q: float) -> None:
         if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 < q < 1:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core._ext.optim import Learner
+from cnn_core._ext.stepper import Stepper
 from cnn_core.data.arrays import as_features, check_finite, check_lengths
 from cnn_core.data.targets import as_weights
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train.metrics import Metric
@@ -71,7 +73,21 @@ class LossProgram:
         self._total_tensor = self.program.tensor[low.saved[self.loss][0]]
         self.pace = Pace(1)
         self._allowed = 1
+        self.stepper = self._make_stepper(loss, max_batch) if training and weight is None else None
         self.reset()
+
+    def _make_stepper(self, loss: Loss, max_batch: int) -> Stepper | None:
+        """Return the short way for single steps; None where the loss checks its targets more."""
+        program, net = self.program, self.net
+        target = program.inputs["y"]
+        labels = target.dtype == "int32"
+        if not labels and not loss.any_finite_target:
+            return None
+        return Stepper(
+            program.plan, program.input_tensor("x"), program.input_tensor("y"), self._loss_tensor,
+            self._total_tensor, program.dtype, row_size(net.input.shape), row_size(target.shape),
+            max_batch, labels, net.input_scale, net.input_shift,
+        )  # fmt: skip
 
     def use_threads(self, n_threads: int) -> None:
         """Let runs use up to ``n_threads`` where the work is worth it."""

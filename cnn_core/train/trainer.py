@@ -12,7 +12,7 @@ import numpy as np
 from cnn_core import optim
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError
-from cnn_core.graph.threads import get_num_threads
+from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train import callbacks as callback_module
@@ -57,6 +57,8 @@ class Trainer:
         self.epochs_done = 0
         self.stop = False
         self._programs: dict[tuple, LossProgram] = {}
+        self._last: LossProgram | None = None  # of the last step
+        recompile_on_change(self)
         self._learner: Learner | None = None
         self._learner_scalars: np.ndarray | None = None
 
@@ -156,6 +158,10 @@ class Trainer:
             at += rows
             bar.update(at, program.results())
 
+    def _forget_plan(self) -> None:
+        """Let the next step look at the number of threads again."""
+        self._last = None
+
     def _rates(self, step: int, n: int) -> np.ndarray:
         return np.array([self.optimizer.lr_at(step + i) for i in range(n)])
 
@@ -165,9 +171,14 @@ class Trainer:
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss."""
+        if sample_weight is None and self._last is not None and not self.check_finite:
+            loss = self._short_step(self._last, x, y)
+            if loss is not None:
+                return loss
         data = self._data(x, y, sample_weight, "step")
         program = self._program(data, len(data.x), training=True)
         learner = self._bound_learner()
+        self._last = program if program.stepper is not None else None
         with program.program.lock:
             try:
                 return program.run(
@@ -176,6 +187,18 @@ class Trainer:
                 )  # fmt: skip
             finally:
                 self.optimizer.step_count = learner.step
+
+    def _short_step(self, program: LossProgram, x: Any, y: Any) -> float | None:
+        """Make one step if the arrays fit the last program as they are; else return None."""
+        o = self.optimizer
+        learner = self._bound_learner()
+        n_threads = 1 if program.pace.n_threads == 1 else program.pace.next()[1]
+        begin = time.perf_counter()
+        loss = program.stepper.step(x, y, learner, o.lr_at(o.step_count), self.seed, n_threads)
+        o.step_count = learner.step
+        if n_threads > 1 or program.pace.n_threads > 1:
+            program.pace.record(1, n_threads, time.perf_counter() - begin)
+        return loss
 
     # -- evaluation -----------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ CONVERT(f32_to_f64, float, double)
 CONVERT(f64_to_f64, double, double)
 CONVERT(u8_to_f64, uint8_t, double)
 
-static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1};
+static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1,
+                                    [CNN_I64] = 8};
 
 /* Copy n bytes, a multiple of 4: a call of memcpy costs more than a short row. */
 static void copy_row(int64_t n, const void *x, void *y)
@@ -32,11 +33,20 @@ static void copy_row(int64_t n, const void *x, void *y)
         to[i] = from[i];
 }
 
+/* Labels.  One that an int32 cannot hold becomes the least int32, which is no label. */
+static void i64_to_i32(int64_t n, const int64_t *restrict x, int32_t *restrict y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] < INT32_MIN || x[i] > INT32_MAX ? INT32_MIN : (int32_t)x[i];
+}
+
 static void convert_row(const cnn_source *s, int64_t n, const void *x, void *y)
 {
     const int    from = s->dtype;
     const float  scale = (float)s->scale, shift = (float)s->shift;
-    if (s->target->dtype == CNN_F32) {
+    if (s->target->dtype == CNN_I32) {
+        i64_to_i32(n, x, y);
+    } else if (s->target->dtype == CNN_F32) {
         if (from == CNN_F32) f32_to_f32(n, x, scale, shift, y);
         if (from == CNN_F64) f64_to_f32(n, x, scale, shift, y);
         if (from == CNN_U8) u8_to_f32(n, x, scale, shift, y);

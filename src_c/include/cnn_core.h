@@ -22,7 +22,8 @@
 #define CNN_MAX_TILE 1024  /* tiles of one segment */
 #define CNN_LINE     64    /* bytes; every buffer starts on such a boundary */
 
-typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3 } cnn_dtype;
+typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3,
+               CNN_I64 = 4 /* sources of labels only */ } cnn_dtype;
 
 typedef enum {
     CNN_OK = 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
@@ -26,18 +25,16 @@ from kernel_cases import (
 from cnn_core import kernels
 from cnn_core._ext.core import simd_names
 
+SHAPES = [(), (1,), (5,), (2, 3), (17, 10), (3, 40), (2, 3, 4, 5)]
 
-@pytest.mark.parametrize(
-    "shape", [(), (1,), (5,), (2, 3), (17, 10), (3, 40), (2, 3, 4, 5)], ids=str
-)
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "shape"), [(n, s) for n in CASES for s in SHAPES if s or not CASES[n].along]
+)
 def test_value_equals_float64_reference(name, dtype, shape):
     case, forward, _ = functions(name)
-    if case.along and shape == ():
-        pytest.skip("works along an axis")
-    x = numbers(shape, dtype, scale=3)
-    x = np.asarray(x)
+    x = np.asarray(numbers(shape, dtype, scale=3))
     before = x.copy()
     y = forward(x, **case.options)
     assert y.dtype == dtype
@@ -167,9 +164,7 @@ def test_labels_of_every_integer_dtype_and_layout_are_taken(dtype):
 @settings(deadline=None, max_examples=60)
 @given(
     name=st.sampled_from(sorted(CASES)),
-    shape=st.lists(st.integers(1, 30), min_size=1, max_size=4).filter(
-        lambda s: math.prod(s) < 9999
-    ),
+    shape=st.lists(st.integers(1, 30), min_size=1, max_size=3),
     dtype=st.sampled_from(DTYPES),
 )
 def test_any_shape_keeps_its_shape_and_value(name, shape, dtype):

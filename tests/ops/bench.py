@@ -110,7 +110,7 @@ def is_metric(node: Node | None) -> bool:
 def _leaf(name: str, spec: Any, unbatched: type) -> Node:
     kind = spec[0] if spec and isinstance(spec[0], str) else ""
     if kind == "unbatched":
-        return Parameter(name, np.zeros(spec[1])) if unbatched is Parameter else Input(name, spec[1])
+        return unbatched(name, np.zeros(spec[1]) if unbatched is Parameter else spec[1])
     if kind == "labels":
         return Input(name, (BATCH,), "int32")
     if kind == "weight":

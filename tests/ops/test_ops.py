@@ -1,10 +1,11 @@
-"""Every case of every operation, in both dtypes, at several batch sizes and scales."""
+"""Every case of every operation: both dtypes, several batch sizes and scales; in pieces."""
 
 from __future__ import annotations
 
 import pytest
 from cases import CASES
-from harness import check_op
+from faults.build import Splitter, compiler
+from harness import check_op, check_split
 from more_cases import MORE_CASES
 from numeric import is_batched
 
@@ -28,3 +29,16 @@ def _runs():
 @pytest.mark.parametrize(("name", "dtype", "rows", "scale"), list(_runs()))
 def test_operation(name, dtype, rows, scale):
     check_op(ALL[name], dtype, rows, scale)
+
+
+@pytest.fixture(scope="module")
+def splitter(tmp_path_factory):
+    if compiler() is None:
+        pytest.skip("there is no C compiler")
+    return Splitter(tmp_path_factory.mktemp("split"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ALL)
+def test_operation_in_pieces(name, dtype, splitter):
+    check_split(ALL[name], dtype, 17, splitter)

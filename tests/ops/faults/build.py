@@ -25,7 +25,7 @@ def compiler() -> str | None:
 
 
 def compile_library(sources: list[Path], root: Path, out: Path) -> ctypes.CDLL:
-    """Return the shared library of ``sources``, with the headers of the copy of src_c at ``root``."""
+    """Return the shared library of ``sources``, with the headers of ``root``, a copy of src_c."""
     include = [f"-I{root}", f"-I{root / 'include'}"]
     command = [compiler(), *FLAGS, *include, *map(str, sources), "-o", str(out), "-lm"]
     subprocess.run(command, check=True)
@@ -54,7 +54,7 @@ class OpLibrary:
             sources.append(HERE / "plain_gemm.c")
         self._library = compile_library(sources, root, folder / f"{op}.so")
         # cnn_op: name, forward, grad, fused_loss, each of the kernels for float and double.
-        table = (ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 2)))
+        table = ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 2))
         entries = list(table.in_dll(self._library, f"cnn_op_{op}_baseline"))[1:]
         pairs = [entries[i : i + 2] for i in range(0, len(entries), 2)]
         self._forward, *self._grad, self._fused_loss = pairs

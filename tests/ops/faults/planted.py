@@ -23,7 +23,8 @@ class Fault:
     split: bool = False
 
 
-_MAP, _SOFTMAX, _LOSS = "include/cnn_elementwise.h", "include/cnn_softmax.h", "include/cnn_row_loss.h"
+_MAP, _LOSS = "include/cnn_elementwise.h", "include/cnn_row_loss.h"
+_SOFTMAX = "include/cnn_softmax.h"
 _COUNT = "return (c->end - c->begin) * OPERAND(c, i)->size;"
 
 FAULTS = {

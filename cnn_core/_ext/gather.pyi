@@ -1,0 +1,9 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def convert_rows(
+    rows: NDArray[np.float32] | NDArray[np.float64] | NDArray[np.uint8],
+    target: NDArray[np.float32] | NDArray[np.float64],
+    scale: float,
+    shift: float,
+) -> None: ...

@@ -1,0 +1,26 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from cnn_core._ext.plan import Plan
+
+class Predictor:
+    def _set_plan(
+        self,
+        plan: Plan,
+        input: int,
+        output: int,
+        row_shape: tuple[int, ...],
+        result_shape: tuple[int, ...],
+        dtype: DTypeLike,
+        max_rows: int,
+        flop: float,
+        direct: bool,
+    ) -> None: ...
+    def _set_threads(self, n_thread: int, least_rows: int) -> None: ...
+    def _forget_plan(self) -> None: ...
+    def _predict_direct(self, x: int, out: int, n: int, item: int) -> None: ...
+    def predict(
+        self, x: ArrayLike, out: NDArray[np.floating[Any]] | None = None
+    ) -> NDArray[np.floating[Any]]: ...

@@ -1,0 +1,45 @@
+"""The operations under every instruction set that this machine has, each in its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnn_core._ext import core
+
+HERE = Path(__file__).resolve().parent
+OTHERS = [name for name in core.simd_names() if name != core.simd()]
+
+
+def run_tests(simd: str, *options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options,
+         str(HERE / "test_ops.py")],
+        env={**os.environ, "CNN_CORE_SIMD": simd}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("simd", OTHERS)
+def test_operations_of_a_full_batch(simd):
+    done = run_tests(simd, "-k", "float32-17 or float64-17 or pieces")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simd", OTHERS)
+def test_all_operations(simd):
+    done = run_tests(simd, "-m", "slow or not slow")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def test_an_unknown_instruction_set_is_refused():
+    done = subprocess.run(
+        [sys.executable, "-c", "import cnn_core"],
+        env={**os.environ, "CNN_CORE_SIMD": "mmx"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "CNN_CORE_SIMD: need one of baseline" in done.stderr
