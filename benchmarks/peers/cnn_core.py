@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cnn_core as cnn
 import numpy as np
+from cnn_core.train.progress import make_progress
 from nets import LEARNING_RATE, Net, Rows
 
 from peers.base import Peer, Statement, Unsupported
@@ -39,19 +40,19 @@ class Adapter(Peer):
         self._prepare_chunks()
 
     def _prepare_chunks(self) -> None:
-        """Do what `Trainer.fit` does before its first chunk, so that a run is one chunk."""
+        """Do what `Trainer.fit` does before its first epoch."""
         t = self.trainer
         self.data = t._data(self.rows.x, self.rows.y, None, "benchmark")
         self.program = t._program(self.data, self.batch, training=True)
         self.learner = t._bound_learner()
-        self.sources = self.program.sources(self.data)
 
     def run(self, n_steps: int) -> None:
-        rates = self.trainer._rates(self.learner.step, n_steps)
+        """Make the steps as `Trainer.fit` makes those of an epoch."""
         n = n_steps * self.batch
-        self.program.run(
-            self.sources, self.rows.index, 0, n, self.batch, learner=self.learner, lr=rates
-        )
+        part = self.data._replace(x=self.data.x[:n]) if n < len(self.data.x) else self.data
+        bar = make_progress(False, 1, n)
+        self.trainer._steps(self.program, self.learner, part, self.rows.index, self.batch, bar)
+        self.trainer.optimizer.step_count = self.learner.step
 
     def loss(self) -> float:
         first = self.rows.index[: self.batch]

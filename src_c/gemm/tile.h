@@ -37,8 +37,10 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
     const real   *a[4], *b = t->b;
     real         *c = t->c;
 
+    /* -0 + C is C in every bit, +0 + C is not where C is -0. */
+    const VECTOR nothing = V_FILL(t->accumulate ? (real)-0.0 : (real)0);
     EACH_COLUMN {
-        const VECTOR start = t->bias ? LOAD_COLUMNS(t->bias, j) : V_ZERO();
+        const VECTOR start = t->bias ? LOAD_COLUMNS(t->bias, j) : nothing;
         EACH_ROW sum[r][j] = start;
     }
     if (t->accumulate)

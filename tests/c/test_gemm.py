@@ -233,6 +233,14 @@ def test_bits_do_not_depend_on_the_split_of_rows(gemm: Gemm, layout: str,
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_a_negative_zero_survives_the_blocks_of_k(gemm: Gemm, dtype: str) -> None:
+    a, b = np.zeros((40, 1100), dtype), np.full((1100, 300), -1, dtype)
+    c = np.empty((40, 300), dtype)
+    gemm(a, b, c, bias=np.full(300, -0.0, dtype))
+    assert np.signbit(c).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("m", [1, 9])
 def test_relu_keeps_nan_and_infinity(gemm: Gemm, m: int, dtype: str) -> None:
     a, c = np.zeros((m, 4), dtype), np.zeros((m, 19), dtype)
