@@ -10,6 +10,17 @@ from threadpoolctl import threadpool_limits
 from timing import interleave, ratio
 
 Versus = Callable[..., float]
+RATIOS = pytest.StashKey[dict[str, float]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RATIOS] = {}
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print how many times as fast as NumPy each was."""
+    for name, found in config.stash[RATIOS].items():
+        terminalreporter.write_line(f"{name}: {found:.2f} times as fast as NumPy")
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +31,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def versus(benchmark: Any) -> Versus:
+def versus(benchmark: Any, request: pytest.FixtureRequest) -> Versus:
     """A function that times ``own`` against ``reference`` in turns and returns how much faster it is.
 
-    The result is also printed and kept in the report (``extra_info``).
+    The result is also kept in the report (``extra_info``) and printed at the end.
     """
 
     def measure(
@@ -33,7 +44,7 @@ def versus(benchmark: Any) -> Versus:
         found = ratio(turns["reference"], turns["own"])
         benchmark.extra_info["times_as_fast_as_numpy"] = round(found, 3)
         benchmark.pedantic(own, rounds=10, warmup_rounds=1)
-        print(f"{benchmark.name}: {found:.2f} times as fast as NumPy")
+        request.config.stash[RATIOS][benchmark.name] = found
         return found
 
     return measure

@@ -48,7 +48,7 @@ def test_stub_has_the_functions_and_parameters_of_the_module(name):
         thing = module
         for part in key.split("."):
             thing = getattr(thing, part)
-        if key.endswith("__new__") or inspect.isclass(thing) or not callable(thing):
-            continue
+        if key.endswith("__") or inspect.isclass(thing) or not callable(thing):
+            continue  # Cython keeps no signature of a class, and a property has none
         signature = inspect.signature(thing).parameters.values()
         assert parameters == [(p.name, p.default is not p.empty) for p in signature], key

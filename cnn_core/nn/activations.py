@@ -11,7 +11,6 @@ from cnn_core.graph.node import Node
 Function = Callable[[Node], Node]
 
 
-
 def linear(x: Node) -> Node:
     """Return ``x`` as it is."""
     return x
@@ -36,7 +35,7 @@ def get(activation: str | Function, who: str) -> Function:
     """Return the function of a name, or a function as it is; name the known ones otherwise."""
     if callable(activation):
         return activation
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise OptionError(f"{who}: need an activation among {known}; got {activation!r}")
     return ACTIVATIONS[activation]

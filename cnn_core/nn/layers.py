@@ -61,8 +61,8 @@ class Dense(Layer):
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         if len(x.shape) < 2:
             raise ShapeError(f"{name}: need an input (B, I); got {x.label} with shape {x.shape}")
-        w = Parameter(f"{name}.w", self._init((x.shape[-1], self.units), rng))
-        b = Parameter(f"{name}.b", self._bias_init((self.units,), rng)) if self.use_bias else None
+        w = _drawn(f"{name}.w", self._init, (x.shape[-1], self.units), rng)
+        b = _drawn(f"{name}.b", self._bias_init, (self.units,), rng) if self.use_bias else None
         return self._function(ops.dense(x, w, b, name=name))
 
     def __repr__(self) -> str:
@@ -105,6 +105,12 @@ class Dropout(Layer):
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
+
+
+def _drawn(
+    name: str, function: init.Initialiser, shape: tuple[int, ...], rng: np.random.Generator
+) -> Parameter:
+    return Parameter(name, init.draw(function, shape, rng, who=name))
 
 
 def _initialiser(which: Any, activation: Any) -> Callable[..., np.ndarray]:

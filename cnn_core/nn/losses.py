@@ -49,9 +49,15 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
-        if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+        if not _is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
             raise OptionError(
                 f"SoftmaxCrossEntropy: need label_smoothing in [0, 1]; got {label_smoothing!r}"
+            )
+        whole = isinstance(ignore_index, (int, np.integer)) and not isinstance(ignore_index, bool)
+        if ignore_index is not None and not (whole and -(2**31) <= ignore_index < 2**31):
+            raise OptionError(
+                f"SoftmaxCrossEntropy: need ignore_index, None or a whole number within int32; "
+                f"got {ignore_index!r}"
             )
         self.label_smoothing, self.ignore_index = float(label_smoothing), ignore_index
 
@@ -159,7 +165,7 @@ class Pinball(Loss):
     any_finite_target = True
 
     def __init__(self, q: float) -> None:
-        if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 < q < 1:
+        if not _is_number(q) or not 0 < q < 1:
             raise OptionError(f"Pinball: need q between 0 and 1; got {q!r}")
         self.q = float(q)
 
@@ -189,8 +195,11 @@ def _check_interval(rows: np.ndarray, who: str, what: str) -> None:
         raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of y")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def _positive(value: Any, who: str, name: str) -> float:
-    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not ok or not np.isfinite(value) or value <= 0:
+    if not _is_number(value) or not 0 < value < np.inf:
         raise OptionError(f"{who}: need {name}, a positive number; got {value!r}")
     return float(value)

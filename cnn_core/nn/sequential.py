@@ -25,6 +25,10 @@ BLOCK_ROWS, BLOCK_BYTES = 256, 1 << 19
 """A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows."""
 
 
+RESERVED = frozenset({"x", "y", "w", "loss"})
+"""Names of nodes that are no layers: features, targets, sample weights, the loss."""
+
+
 class Sequential(Predictor):
     """A network: ``layers`` applied in order to rows of ``inputs`` elements.
 
@@ -44,6 +48,8 @@ class Sequential(Predictor):
         input_scale: float = 1.0,
         input_shift: float = 0.0,
     ) -> None:
+        if not isinstance(layers, Iterable):
+            raise OptionError(f"Sequential: need a list of layers; got {layers!r}")
         self.layers = list(layers)
         for layer in self.layers:
             if not isinstance(layer, Layer):
@@ -53,10 +59,9 @@ class Sequential(Predictor):
         self.dtype = real_dtype(dtype, "Sequential")
         self.input_scale = _finite(input_scale, "input_scale")
         self.input_shift = _finite(input_shift, "input_shift")
-        row = (inputs,) if isinstance(inputs, (int, np.integer)) else tuple(inputs)
-        self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *row)))
+        self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
-        self._outputs = self._build(np.random.default_rng(seed))
+        self._outputs = self._build(np.random.default_rng(_seed(seed)))
         self.output: Node = self._outputs[-1]
         self.store = ParamStore(parameters_of([self.output]), self.dtype)
         self._program: Program | None = None
@@ -179,6 +184,20 @@ class Sequential(Predictor):
         return f"Sequential([{layers}], inputs={row_size(self.input.shape)}, dtype={str(self.dtype)!r})"
 
 
+def _row_shape(inputs: Any) -> tuple[Any, ...]:
+    if isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool):
+        return (int(inputs),)
+    if isinstance(inputs, (tuple, list)):
+        return tuple(inputs)
+    raise OptionError(f"Sequential: need inputs, a length or the shape of a row; got {inputs!r}")
+
+
+def _seed(seed: Any) -> int:
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise OptionError(f"Sequential: need a seed, a whole number of at least 0; got {seed!r}")
+    return int(seed)
+
+
 def _finite(value: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not isfinite(value):
         raise OptionError(f"Sequential: need {name}, a finite number; got {value!r}")
@@ -193,6 +212,12 @@ def _layer_names(layers: list[Layer]) -> list[str]:
         number = counts.get(layer.kind, 0)
         counts[layer.kind] = number + 1
         names.append(layer.name or f"{layer.kind}_{number}")
+    taken = RESERVED.intersection(names)
+    if taken:
+        raise OptionError(
+            f"Sequential: need layer names other than {', '.join(sorted(RESERVED))}, which the "
+            f"inputs and the loss have; got {', '.join(sorted(taken))}"
+        )
     twice = {n for n in names if names.count(n) > 1}
     if twice:
         raise OptionError(f"Sequential: need different layer names; got {', '.join(sorted(twice))} twice")

@@ -42,7 +42,8 @@ class EarlyStopping(Callback):
     """End the training when ``monitor`` has not improved for ``patience`` epochs.
 
     ``monitor`` is a key of the history.  A loss or error gets better by falling, ``accuracy``,
-    ``top_<k>`` and ``r2`` by rising.  ``restore_best`` puts back the best epoch's parameters.
+    ``top_<k>`` and ``r2`` by rising.  ``restore_best`` puts back the best epoch's parameters,
+    however the training ends; the optimizer's state stays that of the last step.
     """
 
     def __init__(
@@ -51,21 +52,23 @@ class EarlyStopping(Callback):
     ) -> None:  # fmt: skip
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
             raise OptionError(f"EarlyStopping: need patience, a whole number >= 0; got {patience!r}")
-        if not 0 <= min_delta < inf:
-            raise OptionError(f"EarlyStopping: need min_delta >= 0; got {min_delta!r}")
+        if not isinstance(min_delta, (int, float)) or not 0 <= min_delta < inf:
+            raise OptionError(f"EarlyStopping: need a finite min_delta >= 0; got {min_delta!r}")
+        if not isinstance(monitor, str):
+            raise OptionError(f"EarlyStopping: need monitor, a key of the history; got {monitor!r}")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.restore_best = restore_best
         stem = monitor.removeprefix("val_")
         self._sign = -1.0 if stem in ("accuracy", "r2") or stem.startswith("top_") else 1.0
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        if self.monitor not in trainer.reports:
+            known = ", ".join(trainer.reports)
+            raise OptionError(f"EarlyStopping: need monitor among {known}; got {self.monitor!r}")
         self.best, self.best_epoch, self._waited = inf, 0, 0
         self._params: np.ndarray | None = None
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
-        if self.monitor not in values:
-            known = ", ".join(values)
-            raise OptionError(f"EarlyStopping: need monitor among {known}; got {self.monitor!r}")
         value = self._sign * values[self.monitor]
         if value < self.best - self.min_delta:
             self.best, self.best_epoch, self._waited = value, epoch, 0
@@ -73,7 +76,7 @@ class EarlyStopping(Callback):
                 self._params = trainer.net.store.value.copy()
         else:
             self._waited += 1
-            trainer.stop = trainer.stop or self._waited > self.patience
+            trainer.stop = trainer.stop or self._waited >= self.patience
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._params is not None:
@@ -82,6 +85,8 @@ class EarlyStopping(Callback):
 
 def get(callbacks: Iterable[Any]) -> list[Callback]:
     """Return callbacks as they are, and functions ``f(epoch, values)`` as callbacks."""
+    if not isinstance(callbacks, Iterable):
+        raise OptionError(f"callbacks: need a list of callbacks; got {callbacks!r}")
     found = []
     for c in callbacks:
         if not isinstance(c, Callback) and not callable(c):

@@ -121,6 +121,8 @@ def get(metrics: Iterable[str | Metric]) -> list[Metric]:
     """Return a `Metric` for each name or metric; ``top_5`` and the like stand for `TopK`."""
     if isinstance(metrics, (str, Metric)):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable):
+        raise OptionError(f"metrics: need a list of names or metrics; got {metrics!r}")
     found = [_get(m) for m in metrics]
     names = [m.name for m in found]
     if len(set(names)) < len(names):
@@ -131,8 +133,8 @@ def get(metrics: Iterable[str | Metric]) -> list[Metric]:
 def _get(metric: Any) -> Metric:
     if isinstance(metric, Metric):
         return metric
-    if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdigit():
+    if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdecimal():
         return TopK(int(metric[4:]))
-    if metric not in METRICS:
+    if not isinstance(metric, str) or metric not in METRICS:
         raise OptionError(f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}")
     return METRICS[metric]()
