@@ -36,6 +36,9 @@ else:
     C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
                "-fno-trapping-math", "-fvisibility=hidden", "-Wall", "-Wextra"]  # fmt: skip
     CYTHON_FLAGS, LINK_FLAGS = ["-O2", "-g0", "-fvisibility=hidden"], []
+    if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):
+        # GCC unrolls loops over 16 lanes before it looks for vectors, and then finds none.
+        C_FLAGS.append("--param=max-completely-peel-times=8")
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
@@ -62,6 +65,7 @@ class BuildExt(build_ext):
         for extension in self.extensions:
             if extension.name.endswith(".core"):
                 extension.extra_objects = objects
+                extension.depends = [*extension.depends, *objects]
         super().build_extensions()
 
     def compile_core(self) -> list[str]:

@@ -57,7 +57,7 @@ class Comparison:
                 with worker.awake():
                     self.about[name] = worker.request("about")
             except PeerError as error:
-                self.leave_out(f"{name}, {threads} threads: {error}")
+                self.leave_out(f"{name}, {plural(threads)}: {error}")
                 worker.close()
                 continue
             self.results["versions"][name] = self.about[name]["version"]
@@ -69,14 +69,15 @@ class Comparison:
         self.results["left_out"].append(line)
 
     def close(self) -> None:
-        for worker in sum(self.workers.values(), []):
-            worker.close()
+        for workers in self.workers.values():
+            for worker in workers:
+                worker.close()
 
     def train(self, name: str, optimizer: str) -> None:
         """Check and time the training of one network by all peers."""
         expected = reference_losses(NETS[name], optimizer)
         for threads, workers in self.workers.items():
-            title = f"{name} ({NETS[name]}), {optimizer}, {threads} threads"
+            title = f"{name} ({NETS[name]}), {optimizer}, {plural(threads)}"
             ready = [
                 w for w in workers
                 if self.about[w.name]["trains"] and self._same_loss(w, name, optimizer, expected)
@@ -91,7 +92,7 @@ class Comparison:
     def _same_loss(
         self, worker: Worker, name: str, optimizer: str, expected: tuple[float, float]
     ) -> bool:
-        who = f"{worker.name}, {worker.threads} threads, {name} {optimizer}"
+        who = f"{worker.name}, {plural(worker.threads)}, {name} {optimizer}"
         try:
             with worker.awake():
                 worker.request("prepare", name, optimizer)
@@ -112,7 +113,7 @@ class Comparison:
             able = [w for w in workers if self.about[w.name]["predicts"]]
             able = [w for w in able if self._prepared(w, name)]
             for rows in all_rows:
-                title = f"predict {name}, {rows} rows, {threads} threads"
+                title = f"predict {name}, {rows} rows, {plural(threads)}"
                 ready = [w for w in able if self._same_outputs(w, name, rows)]
                 found = self._rounds(title, ready, "time_predict", rows, self.budget)
                 entries = [
@@ -126,12 +127,12 @@ class Comparison:
             with worker.awake():
                 worker.request("prepare", name, "sgd")
         except PeerError as error:
-            self.leave_out(f"{worker.name}, {worker.threads} threads, {name}: {error}")
+            self.leave_out(f"{worker.name}, {plural(worker.threads)}, {name}: {error}")
             return False
         return True
 
     def _same_outputs(self, worker: Worker, name: str, rows: int) -> bool:
-        who = f"predict: {worker.name}, {worker.threads} threads, {name}, {rows} rows"
+        who = f"predict: {worker.name}, {plural(worker.threads)}, {name}, {rows} rows"
         try:
             with worker.awake():
                 found = worker.request("predict", rows)
@@ -167,6 +168,10 @@ class Comparison:
     def _done(self, kind: str, title: str, entries: list[dict]) -> None:
         self.results[kind] += entries
         print("\n".join([title, *task_lines(entries), ""]), flush=True)
+
+
+def plural(threads: int) -> str:
+    return f"{threads} thread{'s' * (threads > 1)}"
 
 
 def loss_problem(found: tuple[float, float], expected: tuple[float, float]) -> str:
@@ -222,10 +227,12 @@ def parse() -> argparse.Namespace:
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--budget", type=float, default=0.2, help="seconds per turn")
     p.add_argument("--predict", nargs="*", type=int, metavar="ROWS",
-                   help=f"time predictions too, of these numbers of rows ({PREDICT_ROWS})")  # fmt: skip
+                   help=f"time predictions of so many rows too ({PREDICT_ROWS})")  # fmt: skip
+    p.add_argument("--by", choices=("median", "best"), default="median",
+                   help="what the last tables show; best: for a busy machine")  # fmt: skip
     p.add_argument("--json", type=Path, metavar="FILE", help="write all turns of all peers")
     p.add_argument("--markdown", type=Path, metavar="FILE",
-                   help="put the tables between the marks in a page, such as docs/performance.md")  # fmt: skip
+                   help="put the tables between the marks in this page")  # fmt: skip
     p.add_argument("--from", dest="source", type=Path, metavar="JSON",
                    help="measure nothing; report what a former run wrote")  # fmt: skip
     return p.parse_args()
@@ -247,13 +254,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     args = parse()
     results = json.loads(args.source.read_text()) if args.source else measure(args)
-    print("\n".join(sections(results, markdown=False)))
+    print("\n".join(sections(results, by=args.by, markdown=False)))
     if OWN not in results["versions"]:
         print(f"without {OWN} the tables hold microseconds, not ratios")
     if args.json:
         args.json.write_text(json.dumps(results, indent=1))
     if args.markdown:
-        write_markdown(args.markdown, results)
+        write_markdown(args.markdown, results, args.by)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def versus(benchmark: Any, request: pytest.FixtureRequest) -> Versus:
-    """A function that times ``own`` against ``reference`` in turns and returns how much faster it is.
+    """A function that times ``own`` and ``reference`` in turns and returns how much faster it is.
 
     The result is also kept in the report (``extra_info``) and printed at the end.
     """

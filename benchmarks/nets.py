@@ -44,10 +44,12 @@ class Net(NamedTuple):
         return f"{'-'.join(map(str, self.sizes))}{kind}, batch {self.batch}"
 
 
+# D1 is an epoch of scikit-learn's digits; S1 to M2 have the rows of MNIST.
 NETS = {
     "T1": Net((4, 16, 16, 3), 32, 1024),
     "T2": Net((64, 64, 64, 10), 32, 512),
     "T3": Net((8, 64, 64, 4), 64, 512, "tanh"),
+    "D1": Net((64, 128, 64, 10), 32, 56),
     "S1": Net((784, 128, 10), 64, 64),
     "M1": Net((784, 256, 128, 10), 128, 32),
     "M2": Net((784, 512, 512, 10), 256, 16),

@@ -68,17 +68,21 @@ def measure_ratios(rounds: int, budget: float) -> dict[str, float]:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let NumPy's BLAS and this package use one thread."""
+    import numpy  # noqa: F401 - only libraries that are loaded can be limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
         yield
 
 
+CHUNKS = (("T1", "adam"), ("T2", "adam"), ("T3", "sgd"), ("S1", "sgd"), ("M1", "adam"))
+
+
 def pairs() -> Iterator[tuple[str, tuple, tuple]]:
     """Yield (name, (own function, units of work), (reference, units))."""
     from peers import bare_products, cnn_core, cnn_core_step, numpy_plain
 
-    for net, optimizer in (("T1", "adam"), ("T2", "adam"), ("T3", "sgd"), ("S1", "sgd"), ("M1", "adam")):
+    for net, optimizer in CHUNKS:
         own, other = prepared(cnn_core, net, optimizer), prepared(numpy_plain, net, optimizer)
         yield f"chunk {net} {optimizer} / NumPy", run_of(own, net), run_of(other, net)
     for net in ("S1", "M1", "M2"):
@@ -122,8 +126,9 @@ def calls_of(peer: Any, rows: int) -> tuple[Callable[[], Any], float]:
 
 
 def activation_pairs() -> Iterator[tuple[str, tuple, tuple]]:
-    import cnn_core as cnn
     import numpy as np
+
+    import cnn_core as cnn
 
     x = np.random.default_rng(0).standard_normal(16384, dtype=np.float32)
     own_out, other_out = np.empty_like(x), np.empty_like(x)
@@ -151,12 +156,12 @@ def count_instructions() -> dict[str, float]:
     from workloads import WATCHED, WORKLOADS
 
     if shutil.which("valgrind") is None:
-        raise SystemExit("regress: need valgrind for the instruction counts; got none (or use --only ratios)")
+        raise SystemExit("regress: need valgrind to count instructions; got none (or --only ratios)")
     with tempfile.TemporaryDirectory() as folder:
         run_callgrind(Path(folder) / "profile", WATCHED)
         totals = workload_totals(Path(folder))
     if len(totals) != len(WORKLOADS):
-        raise SystemExit(f"regress: need {len(WORKLOADS)} profiles from callgrind; got {len(totals)}")
+        raise SystemExit(f"regress: need {len(WORKLOADS)} profiles of callgrind; got {len(totals)}")
     units = [n for _, n in WORKLOADS.values()]
     return {name: t / n for name, t, n in zip(WORKLOADS, totals, units, strict=True)}
 
@@ -197,6 +202,7 @@ def workload_totals(folder: Path) -> list[int]:
 def setting() -> dict[str, str]:
     """Return what recorded limits depend on."""
     import numpy as np
+
     from cnn_core._ext import core
 
     return {

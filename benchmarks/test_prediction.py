@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import cnn_core as cnn
 import numpy as np
 import pytest
 from nets import NETS, make_rows, make_weights
 from peers import cnn_core, numpy_plain
+
+import cnn_core as cnn
 
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),

@@ -9,7 +9,8 @@ import pytest
 from nets import NETS, Net, make_rows, make_weights
 from peers import cnn_core, cnn_core_step, numpy_plain
 
-TASKS = [("T1", "sgd"), ("T1", "adam"), ("T2", "adam"), ("S1", "adam"), ("M1", "sgd"), ("M1", "adam")]
+TASKS = [("T1", "sgd"), ("T1", "adam"), ("T2", "adam"), ("S1", "adam"), ("M1", "sgd"),
+         ("M1", "adam")]  # fmt: skip
 
 
 def prepare(module: ModuleType, net: Net, optimizer: str) -> Any:

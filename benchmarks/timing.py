@@ -18,7 +18,7 @@ class Turn(NamedTuple):
 
 
 def time_turn(run: Callable[[], Any], units: float, budget: float, least: int = 3) -> Turn:
-    """Call ``run``, ``units`` of work each, for about ``budget`` seconds; at least ``least`` times."""
+    """Call ``run``, ``units`` of work each, for about ``budget`` seconds, ``least`` times or more."""
     found: list[float] = []
     begin, busy = time.perf_counter(), time.process_time()
     while True:
@@ -54,10 +54,13 @@ def interleave(
     return turns
 
 
-def ratio(one: list[Turn], other: list[Turn]) -> float:
-    """Return the median over the rounds of ``one``'s time by ``other``'s in the same round.
+def ratio(one: list[Turn], other: list[Turn], by: str = "median") -> float:
+    """Return how many times longer ``one`` took than ``other``.
 
-    Neighbours in time share whatever else the machine was doing, so this is steadier than the
-    quotient of two medians.
+    "median": the median over the rounds of the quotient in the same round; neighbours in time
+    share whatever else the machine was doing, so this is steadier than the quotient of two
+    medians.  "best": the quotient of the shortest times, for machines that are busy otherwise.
     """
+    if by == "best":
+        return min(t.best for t in one) / min(t.best for t in other)
     return median(a.median / b.median for a, b in zip(one, other, strict=True))

@@ -141,6 +141,9 @@ class Worker:
             os.kill(self._process.pid, getattr(signal, name))
 
     def close(self) -> None:
+        """Let the process end by itself, or end it."""
         self._connection.close()
+        self._signal("SIGCONT")
+        self._process.join(5)
         self._process.kill()
         self._process.join()

@@ -85,11 +85,9 @@ WORKLOADS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
 
 
 def main() -> None:
-    made = []
-    for make, _ in WORKLOADS.values():
-        work = make()
+    made = [make() for make, _ in WORKLOADS.values()]
+    for work in made:
         work()  # whatever is made once, such as a program, is made here
-        made.append(work)
     for work in made:
         within_watched(work)
 

@@ -1,4 +1,4 @@
-"""Peers: one file each, named like the peer, holding its class `Adapter`; the folder is the list."""
+"""Peers: one file each, named like the peer, with its class `Adapter`; the folder is the list."""
 
 from __future__ import annotations
 

@@ -10,7 +10,10 @@ import numpy as np
 from nets import Net, Rows
 from timing import time_turn
 
-from peers.base import Peer
+from peers.base import Peer, Unsupported
+
+LEAST = 3_000_000
+"""Multiplications of a step."""
 
 Product = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -23,6 +26,8 @@ class Adapter(Peer):
         return f"BLAS of NumPy {np.__version__}"
 
     def prepare(self, net: Net, weights: list, rows: Rows, optimizer: str) -> None:
+        if sum(m * n * k for m, n, k in net.products) < LEAST:
+            raise Unsupported("products so small that NumPy's calls would be timed")
         self.products = [fastest_form(*shape) for shape in net.products]
 
     def run(self, n_steps: int) -> None:
@@ -32,7 +37,7 @@ class Adapter(Peer):
 
 
 def fastest_form(m: int, n: int, k: int) -> Product:
-    """Return operands (m, k), (k, n) and a result, laid out in the way that is multiplied fastest."""
+    """Return operands (m, k), (k, n) and a result, in the layout that is multiplied fastest."""
     rng = np.random.default_rng(0)
 
     def operand(rows: int, cols: int, transposed: bool) -> np.ndarray:

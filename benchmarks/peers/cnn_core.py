@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cnn_core as cnn
 import numpy as np
-from cnn_core.train.progress import make_progress
 from nets import LEARNING_RATE, Net, Rows
 
+import cnn_core as cnn
+from cnn_core.train.progress import make_progress
 from peers.base import Peer, Statement, Unsupported
 
 OPTIMIZERS = {"sgd": cnn.SGD, "adam": cnn.Adam}

@@ -38,10 +38,11 @@ def make_model(net: Net, weights: list) -> object:
     for i, (w, b) in enumerate(weights):
         constants += [numpy_helper.from_array(w, f"w{i}"), numpy_helper.from_array(b, f"b{i}")]
         last = i == len(weights) - 1
-        nodes.append(helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], ["y" if last else f"z{i}"]))
+        z = "y" if last else f"z{i}"
+        nodes.append(helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], [z]))
         if not last:
             value = f"h{i}"
-            nodes.append(helper.make_node(net.activation.capitalize(), [f"z{i}"], [value]))
+            nodes.append(helper.make_node(net.activation.capitalize(), [z], [value]))
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", size])
         for name, size in (("x", net.sizes[0]), ("y", net.sizes[-1]))

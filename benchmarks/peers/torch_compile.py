@@ -31,7 +31,6 @@ class Adapter(torch_eager.Adapter):
         self.compiled_loss = torch.compile(super().loss_of, dynamic=False)
         self.compiled_update = torch.compile(self.optimizer.step, dynamic=False)
         self.compiled_model = torch.compile(self.model, dynamic=False)
-        torch.set_grad_enabled(True)
 
     def run(self, n_steps: int) -> None:
         for at in range(0, n_steps * self.batch, self.batch):

@@ -24,6 +24,7 @@ class Adapter(Peer):
         return f"PyTorch {torch.__version__}"
 
     def prepare(self, net: Net, weights: list, rows: Rows, optimizer: str) -> None:
+        torch.set_grad_enabled(True)
         layers: list[torch.nn.Module] = []
         for w, b in weights:
             layers += [make_linear(w, b), ACTIVATIONS[net.activation]()]

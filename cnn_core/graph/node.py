@@ -82,9 +82,11 @@ class Node:
 
     @property
     def batched(self) -> bool:
+        """Whether the leading axis is `BATCH`."""
         return bool(self.shape) and self.shape[0] is BATCH
 
     def is_differentiable(self, i: int) -> bool:
+        """Tell whether the value has a gradient with respect to input ``i``."""
         flags = self.differentiable
         return bool(flags) and flags[min(i, len(flags) - 1)] and self.inputs[i].dtype == "real"
 

@@ -70,7 +70,7 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """y = f(x), elementwise (softmax: over the last axis).  ``activation`` is a name or function."""
+    """y = f(x), elementwise (softmax: over the last axis); ``activation``: a name or function."""
 
     def __init__(
         self, activation: str | Callable[[Node], Node], *, name: str | None = None

@@ -152,7 +152,9 @@ class Hinge(Loss):
         wrong = np.abs(rows) != 1
         if wrong.any():
             row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
-            raise DataError(f"Hinge: need targets -1 and 1, or 0 and 1; got {rows[row]} in row {row}")
+            raise DataError(
+                f"Hinge: need targets -1 and 1, or 0 and 1; got {rows[row]} in row {row} of y"
+            )
         return rows
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:

@@ -62,6 +62,8 @@ class Sequential(Predictor):
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
         self._outputs = self._build(np.random.default_rng(_seed(seed)))
+        if all(n is self.input or getattr(n, "training_only", False) for n in self._outputs):
+            raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
         self.store = ParamStore(parameters_of([self.output]), self.dtype)
         self._program: Program | None = None
@@ -101,9 +103,12 @@ class Sequential(Predictor):
             row_size(self.input.shape) + sum(row_size(n.shape) for n in self._outputs)
         )
         rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 16 * BLOCK_ROWS))
-        program = Program([self.output], self.store, max_batch=rows)
+        last = self.output
+        while getattr(last, "training_only", False):
+            (last,) = last.inputs
+        program = Program([last], self.store, max_batch=rows)
         self._program = program
-        output = program.tensor[program.lowered.value[self.output]]
+        output = program.tensor[program.lowered.value[last]]
         work = program.flop / rows
         direct = self.input_scale == 1 and self.input_shift == 0
         self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
@@ -180,8 +185,9 @@ class Sequential(Predictor):
         print(f"{self.n_params:,} parameters, {self.dtype}, {size:,.1f} KiB")
 
     def __repr__(self) -> str:
-        layers = ", ".join(map(repr, self.layers))
-        return f"Sequential([{layers}], inputs={row_size(self.input.shape)}, dtype={str(self.dtype)!r})"
+        layers, row = ", ".join(map(repr, self.layers)), self.input.shape[1:]
+        inputs = row[0] if len(row) == 1 else row
+        return f"Sequential([{layers}], inputs={inputs}, dtype={str(self.dtype)!r})"
 
 
 def _row_shape(inputs: Any) -> tuple[Any, ...]:
@@ -199,7 +205,8 @@ def _seed(seed: Any) -> int:
 
 
 def _finite(value: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not isfinite(value):
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not isfinite(value):
         raise OptionError(f"Sequential: need {name}, a finite number; got {value!r}")
     return float(value)
 
@@ -220,5 +227,6 @@ def _layer_names(layers: list[Layer]) -> list[str]:
         )
     twice = {n for n in names if names.count(n) > 1}
     if twice:
-        raise OptionError(f"Sequential: need different layer names; got {', '.join(sorted(twice))} twice")
+        got = ", ".join(sorted(twice))
+        raise OptionError(f"Sequential: need different layer names; got {got} twice")
     return names

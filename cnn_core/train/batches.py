@@ -98,7 +98,8 @@ class LossProgram:
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
         net, number = self.net, self.program.input_tensor
-        found = [(number("x"), data.x.ctypes.data, str(data.x.dtype), net.input_scale, net.input_shift)]
+        found = [(number("x"), data.x.ctypes.data, str(data.x.dtype), net.input_scale,
+                  net.input_shift)]  # fmt: skip
         found.append((number("y"), data.y.ctypes.data, str(data.y.dtype), 1.0, 0.0))
         if data.w is not None:
             found.append((number("w"), data.w.ctypes.data, str(data.w.dtype), 1.0, 0.0))

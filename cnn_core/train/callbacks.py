@@ -51,7 +51,7 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
     ) -> None:  # fmt: skip
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
-            raise OptionError(f"EarlyStopping: need patience, a whole number >= 0; got {patience!r}")
+            raise OptionError(f"EarlyStopping: need whole patience >= 0; got {patience!r}")
         if not isinstance(min_delta, (int, float)) or not 0 <= min_delta < inf:
             raise OptionError(f"EarlyStopping: need a finite min_delta >= 0; got {min_delta!r}")
         if not isinstance(monitor, str):

@@ -113,7 +113,8 @@ class R2(Metric):
 
 
 METRICS: dict[str, type[Metric]] = {
-    m.name: m for m in (Accuracy, LogLoss, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2)
+    m.name: m
+    for m in (Accuracy, LogLoss, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2)
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Iterable, Sequence
@@ -52,15 +53,19 @@ class Trainer:
         self.net, self.loss = net, loss
         self.optimizer = optim.get(optimizer)
         self.metrics = metric_module.get(metrics)
-        self.seed = _whole("Trainer: seed", seed, 0)
+        self.seed = _whole("Trainer: seed", seed, 0, 2**64 - 1)
         self.check_finite = bool(check_finite)
         self.epochs_done = 0
         self.stop = False
+        self.reports = self._reported(with_validation=False)
+        """The keys of the history that the present or last `fit` returns."""
+        self._lock = threading.RLock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._last: LossProgram | None = None  # of the last step
         recompile_on_change(self)
         self._learner: Learner | None = None
         self._learner_scalars: np.ndarray | None = None
+        self._counted = 0  # what the optimizer was last told of the learner's steps
 
     # -- training -------------------------------------------------------------------------
 
@@ -94,42 +99,48 @@ class Trainer:
         data = self._data(x, y, sample_weight, "fit")
         validation = self._validation(validation_data)
         hooks = callback_module.get(callbacks)
-        program = self._program(data, min(batch_size, len(data.x)), training=True)
-        learner = self._bound_learner()
+        bar = make_progress(progress, epochs, len(data.x))
+        batch_size = min(batch_size, len(data.x))
+        program = self._program(data, batch_size, training=True)
+        if validation is not None:
+            self._evaluation_program(validation)
+        self._bound_learner()
         history = History()
         self.stop = False
-        bar = make_progress(progress, epochs, len(data.x))
+        self.reports = self._reported(with_validation=validation is not None)
         for hook in hooks:
             hook.on_train_begin(self)
         try:
             for epoch in range(1, epochs + 1):
-                self._epoch(program, learner, data, batch_size, shuffle, validation, bar, hooks,
-                            history, epoch)  # fmt: skip
+                self._epoch(program, data, batch_size, shuffle, validation, bar, hooks, history,
+                            epoch)  # fmt: skip
                 if self.stop:
                     break
         except KeyboardInterrupt:
             history.interrupted = True
+            self._count_steps()
             warnings.warn(
-                f"training interrupted in epoch {history.epochs + 1}, after {learner.step} steps",
+                f"training interrupted in epoch {history.epochs + 1}, "
+                f"after {self.optimizer.step_count} steps",
                 stacklevel=2,
             )
         finally:
-            self.optimizer.step_count = learner.step
             bar.close()
             for hook in hooks:
                 hook.on_train_end(self)
         return history
 
     def _epoch(
-        self, program: LossProgram, learner: Learner, data: Data, batch: int, shuffle: bool,
+        self, program: LossProgram, data: Data, batch: int, shuffle: bool,
         validation: Data | None, bar: Progress, hooks: list, history: History, epoch: int,
     ) -> None:  # fmt: skip
         start = time.perf_counter()
         bar.start_epoch(epoch)
         index = self._row_order(len(data.x)) if shuffle else None
-        with program.program.lock:
+        with self._lock:
             program.reset()
-            self._steps(program, learner, data, index, batch, bar)
+            # Bound anew: a callback may have loaded or reset the optimizer's state.
+            self._steps(program, self._bound_learner(), data, index, batch, bar)
             values = program.results()
         if validation is not None:
             values |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
@@ -152,8 +163,11 @@ class Trainer:
             lr = self._rates(learner.step, -(-rows // batch))
             begin = time.perf_counter()
             chunk = None if index is None else index[at : at + rows]
-            program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed,
-                        n_threads=n_threads)  # fmt: skip
+            try:
+                program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed,
+                            n_threads=n_threads)  # fmt: skip
+            finally:
+                self._count_steps()
             program.pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
             bar.update(at, program.results())
@@ -177,27 +191,28 @@ class Trainer:
                 return loss
         data = self._data(x, y, sample_weight, "step")
         program = self._program(data, len(data.x), training=True)
-        learner = self._bound_learner()
         self._last = program if program.stepper is not None else None
-        with program.program.lock:
+        with self._lock:
+            learner = self._bound_learner()
             try:
                 return program.run(
                     program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
                     lr=self._rates(learner.step, 1), seed=self.seed,
                 )  # fmt: skip
             finally:
-                self.optimizer.step_count = learner.step
+                self._count_steps()
 
     def _short_step(self, program: LossProgram, x: Any, y: Any) -> float | None:
         """Make one step if the arrays fit the last program as they are; else return None."""
-        o = self.optimizer
-        learner = self._bound_learner()
-        n_threads = 1 if program.pace.n_threads == 1 else program.pace.next()[1]
-        begin = time.perf_counter()
-        loss = program.stepper.step(x, y, learner, o.lr_at(o.step_count), self.seed, n_threads)
-        o.step_count = learner.step
-        if n_threads > 1 or program.pace.n_threads > 1:
-            program.pace.record(1, n_threads, time.perf_counter() - begin)
+        with self._lock:
+            learner = self._bound_learner()
+            n_threads = 1 if program.pace.n_threads == 1 else program.pace.next()[1]
+            begin = time.perf_counter()
+            lr = self.optimizer.lr_at(learner.step)
+            loss = program.stepper.step(x, y, learner, lr, self.seed, n_threads)
+            self._count_steps()
+            if n_threads > 1 or program.pace.n_threads > 1:
+                program.pace.record(1, n_threads, time.perf_counter() - begin)
         return loss
 
     # -- evaluation -----------------------------------------------------------------------
@@ -210,11 +225,18 @@ class Trainer:
         return self._evaluate(self._data(x, y, sample_weight, "evaluate"))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
-        program = self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)
+        program = self._evaluation_program(data)
         with program.program.lock:
             program.reset()
             program.run(program.sources(data), None, 0, len(data.x), EVALUATE_ROWS)
             return program.results()
+
+    def _evaluation_program(self, data: Data) -> LossProgram:
+        return self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)
+
+    def _reported(self, *, with_validation: bool) -> list[str]:
+        names = ["loss", *(m.name for m in self.metrics)]
+        return names + [f"val_{name}" for name in names] if with_validation else names
 
     # -- what both need -------------------------------------------------------------------
 
@@ -226,7 +248,8 @@ class Trainer:
             return None
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise OptionError("fit: need validation_data (x, y) or (x, y, weights); got another")
-        return self._data(given[0], given[1], given[2] if len(given) == 3 else None, "validation_data")
+        x, y, *w = given
+        return self._data(x, y, w[0] if w else None, "validation_data")
 
     def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""
@@ -241,21 +264,31 @@ class Trainer:
         return found
 
     def _bound_learner(self) -> Learner:
-        """Return the optimizer bound to the network, with the steps that it has made."""
+        """Return the optimizer bound to the network, with the steps that it has made.
+
+        The learner keeps the count; a `step_count` other than the one it told the optimizer of
+        was set by somebody else, such as `load_state_dict`, and then counts.
+        """
         o, store = self.optimizer, self.net.store
         o.bind(store)
         known = self._learner is not None and self._learner_scalars is o.scalars
-        if not known or self._learner.step != o.step_count:  # type: ignore[union-attr]
-            self._learner_scalars = o.scalars
+        if not known or o.step_count != self._counted:
+            self._learner_scalars, self._counted = o.scalars, o.step_count
             self._learner = Learner(
                 o.kernel, store.value, store.grad, o.slots, o.scalars, o.hyper(), o.ranges,
                 o.clip_norm or 0.0, o.clip_value or 0.0, o.step_count,
             )  # fmt: skip
         return self._learner  # type: ignore[return-value]
 
+    def _count_steps(self) -> None:
+        """Tell the optimizer how many steps the learner has made with it."""
+        if self._learner is not None and self._learner_scalars is self.optimizer.scalars:
+            self.optimizer.step_count = self._counted = self._learner.step
 
-def _whole(who: str, value: Any, least: int) -> int:
+
+def _whole(who: str, value: Any, least: int, most: int | None = None) -> int:
     ok = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-    if not ok or value < least:
-        raise OptionError(f"{who}: need a whole number of at least {least}; got {value!r}")
+    if not ok or value < least or (most is not None and value > most):
+        limit = "" if most is None else f" and at most {most}"
+        raise OptionError(f"{who}: need a whole number of at least {least}{limit}; got {value!r}")
     return int(value)

@@ -17,6 +17,14 @@ CONVERT(f32_to_f64, float, double)
 CONVERT(f64_to_f64, double, double)
 CONVERT(u8_to_f64, uint8_t, double)
 
+/* Rows picked at random are in no cache: the start of a row is asked for ahead of time. */
+#define AHEAD 8
+#ifdef __GNUC__
+#  define PREFETCH(p) __builtin_prefetch(p)
+#else
+#  define PREFETCH(p) ((void)0)
+#endif
+
 static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1,
                                     [CNN_I64] = 8};
 
@@ -70,6 +78,8 @@ void cnn_gather_rows(const cnn_source *s, const int64_t *index, int64_t first, i
         return;
     }
     for (int64_t r = begin; r < end; r++) {
+        if (index && r + AHEAD < end)
+            PREFETCH((const char *)s->data + index[r + AHEAD] * from_row);
         const char *x = (const char *)s->data + (index ? index[r] : first + r) * from_row;
         char       *y = (char *)t->data + r * to_row;
         if (plain)

@@ -22,8 +22,8 @@ static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *res
                                      K(cnn_lane) *restrict u)
 {
     if (n == CNN_LANES)
-        for (int64_t l = 0; l < CNN_LANES; l++)
-            for (int64_t i = 0; i < n_class; i++)
+        for (int64_t i = 0; i < n_class; i++)
+            for (int64_t l = 0; l < CNN_LANES; l++)
                 u[i][l] = x[l * n_class + i];
     else
         for (int64_t l = 0; l < CNN_LANES; l++)

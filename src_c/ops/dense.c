@@ -11,6 +11,10 @@
 #include "cnn_op.h"
 #include "gemm/cnn_gemm.h"
 
+#define PART   64        /* columns whose sums are made together                      */
+#define NARROW 16        /* up to so many columns, whole blocks of FOLD rows are added */
+#define FOLD   16
+
 #ifdef real
 
 /* Rows of x in this call, when each batch row of x holds x->size / I of them. */
@@ -64,17 +68,55 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     return K(cnn_gemm)(&p, c->scratch);
 }
 
+/* Sums over the rows of n columns, at most PART: registers hold them all the way. */
+static void K(sum_part)(int64_t n_row, int64_t n_out, int64_t n, const real *restrict dy,
+                        real *restrict sum)
+{
+    real lane[PART] = {0};
+    if (n == PART)
+        for (int64_t r = 0; r < n_row; r++)
+            for (int l = 0; l < PART; l++)
+                lane[l] += dy[r * n_out + l];
+    else
+        for (int64_t r = 0; r < n_row; r++)
+            for (int64_t l = 0; l < n; l++)
+                lane[l] += dy[r * n_out + l];
+    memcpy(sum, lane, sizeof lane);
+}
+
+/* The same for few columns: blocks of rows are added as they lie, and the block folded last. */
+static void K(sum_narrow)(int64_t n_row, int64_t n_out, const real *restrict dy, real *restrict sum)
+{
+    real    block[FOLD * NARROW] = {0};
+    const int64_t n = FOLD * n_out;
+    int64_t r = 0;
+    for (; r + FOLD <= n_row; r += FOLD)
+        for (int64_t i = 0; i < n; i++)
+            block[i] += dy[r * n_out + i];
+    for (int64_t i = 0; i < (n_row - r) * n_out; i++)
+        block[i] += dy[r * n_out + i];
+    for (int64_t half = FOLD / 2; half >= 1; half /= 2)
+        for (int64_t i = 0; i < half * n_out; i++)
+            block[i] += block[half * n_out + i];
+    memcpy(sum, block, (size_t)n_out * sizeof(real));
+}
+
 static cnn_status K(dense_grad_b)(const cnn_call *c)
 {
     const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, cnn_n_row(c, 0));
-    const real *restrict dy = OPERAND(c, 4)->data;
-    real *restrict db = OPERAND(c, 5)->data;
+    const real *dy = OPERAND(c, 4)->data;
+    real       *db = OPERAND(c, 5)->data;
 
-    if (!c->step->accumulate)
-        memset(db, 0, (size_t)n_out * sizeof(real));
-    for (int64_t r = 0; r < n_row; r++)
-        for (int64_t j = 0; j < n_out; j++)
-            db[j] += dy[r * n_out + j];
+    for (int64_t j = 0; j < n_out; j += PART) {
+        const int64_t n = n_out - j < PART ? n_out - j : PART;
+        real sum[PART];
+        if (n_out <= NARROW)
+            K(sum_narrow)(n_row, n_out, dy, sum);
+        else
+            K(sum_part)(n_row, n_out, n, dy + j, sum);
+        for (int64_t i = 0; i < n; i++)
+            db[j + i] = (c->step->accumulate ? db[j + i] : 0) + sum[i];
+    }
     return CNN_OK;
 }
 

@@ -29,6 +29,21 @@ typedef struct {
     int            add;
 } K(sce_task);
 
+/* The numbers of n rows, one to a lane; the lanes that are left repeat the last one.  With
+ * n == CNN_LANES known to the compiler these loops are vector code. */
+static inline void K(sce_spread)(int64_t n, const real *restrict x, real *restrict lane)
+{
+    for (int64_t l = 0; l < CNN_LANES; l++)
+        lane[l] = x[n == CNN_LANES || l < n ? l : n - 1];
+}
+
+static inline void K(sce_spread_labels)(int64_t n, const int32_t *restrict x,
+                                        int32_t *restrict lane)
+{
+    for (int64_t l = 0; l < CNN_LANES; l++)
+        lane[l] = x[n == CNN_LANES || l < n ? l : n - 1];
+}
+
 /* The targets t' of n rows from row r on, and their sums. */
 static inline void K(sce_targets)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n,
                                   K(cnn_lane) *restrict t, real *restrict total)
@@ -36,9 +51,11 @@ static inline void K(sce_targets)(const K(sce_task) *k, int64_t n_class, int64_t
     const real low = k->floor, keep = k->keep, high = keep + low;
 
     if (k->label) {
-        real label[CNN_LANES];
+        int32_t whole[CNN_LANES];
+        real    label[CNN_LANES];
+        K(sce_spread_labels)(n, k->label + r, whole);
         for (int64_t l = 0; l < CNN_LANES; l++) {
-            label[l] = (real)k->label[r + (l < n ? l : n - 1)];
+            label[l] = (real)whole[l];
             total[l] = 1;
         }
         for (int64_t i = 0; i < n_class; i++)
@@ -61,50 +78,61 @@ static inline int K(sce_ignores)(const K(sce_task) *k, int64_t r)
     return k->label && k->label[r] == k->ignored;
 }
 
+/* Zeros in the place of values that belong to ignored rows. */
+static inline void K(sce_blank)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n,
+                                real *restrict loss, K(cnn_lane) *restrict dz)
+{
+    if (!k->label || k->ignored < INT32_MIN)
+        return;
+    for (int64_t l = 0; l < n; l++)
+        if (k->label[r + l] == k->ignored) {
+            loss[l] = 0;
+            for (int64_t i = 0; i < n_class; i++)
+                dz[i][l] = 0;
+        }
+}
+
 /* Rows [r, r + n), at most CNN_LANES, of few classes. */
 static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
 {
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
-    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES];
+    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES], coef[CNN_LANES];
+    real loss[CNN_LANES] = {0};
 
     K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
     K(sce_targets)(k, n_class, r, n, t, total);
-    if (k->y) {
-        real loss[CNN_LANES] = {0};
+    if (k->y)
         for (int64_t i = 0; i < n_class; i++)
             for (int l = 0; l < CNN_LANES; l++)
                 loss[l] += t[i][l] == 0 ? 0 : t[i][l] * (log_sum[l] - u[i][l]);
-        for (int64_t l = 0; l < n; l++)
-            k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];
-    }
-    if (!k->dz)
-        return;
-    real coef[CNN_LANES];
-    for (int64_t l = 0; l < CNN_LANES; l++) {
-        coef[l] = k->coef[r + (l < n ? l : n - 1)];
-        total[l] /= sum[l];
-    }
-    for (int64_t i = 0; i < n_class; i++)
+    if (k->dz) {
+        K(sce_spread)(n, k->coef + r, coef);
         for (int l = 0; l < CNN_LANES; l++)
-            e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
-    if (k->label)
-        for (int64_t l = 0; l < n; l++)
-            if (k->label[r + l] == k->ignored)
-                for (int64_t i = 0; i < n_class; i++)
-                    e[i][l] = 0;
-    K(cnn_store_lanes)(n, n_class, (const K(cnn_lane) *)e, k->dz + r * n_class, k->add);
+            total[l] /= sum[l];
+        for (int64_t i = 0; i < n_class; i++)
+            for (int l = 0; l < CNN_LANES; l++)
+                e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
+    }
+    K(sce_blank)(k, k->dz ? n_class : 0, r, n, loss, e);
+    if (k->y)
+        memcpy(k->y + r, loss, (size_t)n * sizeof(real));
+    if (k->dz)
+        K(cnn_store_lanes)(n, n_class, (const K(cnn_lane) *)e, k->dz + r * n_class, k->add);
 }
 
-/* Compiled apart for the commonest numbers of classes. */
+/* Whole blocks are compiled apart for the commonest numbers of classes. */
 static void K(sce_block)(const K(sce_task) *k, int64_t r, int64_t n)
 {
-    switch (k->n_class) {
-    case 2: K(sce_lanes)(k, 2, r, n); break;
-    case 3: K(sce_lanes)(k, 3, r, n); break;
-    case 10: K(sce_lanes)(k, 10, r, n); break;
-    default: K(sce_lanes)(k, k->n_class, r, n);
-    }
+    if (n < CNN_LANES)
+        K(sce_lanes)(k, k->n_class, r, n);
+    else
+        switch (k->n_class) {
+        case 2: K(sce_lanes)(k, 2, r, CNN_LANES); break;
+        case 3: K(sce_lanes)(k, 3, r, CNN_LANES); break;
+        case 10: K(sce_lanes)(k, 10, r, CNN_LANES); break;
+        default: K(sce_lanes)(k, k->n_class, r, CNN_LANES);
+        }
 }
 
 /* The targets t' of classes [i, i + n) of row r. */

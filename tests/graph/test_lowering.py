@@ -189,7 +189,8 @@ def test_inference_keeps_no_activations():
 
 def test_weight_gradients_wait_until_all_row_wise_work_is_done():
     out, _ = _net()
-    backward = _program(out, max_batch=8).lowered.backward
-    late = [s.late for s in backward]
-    assert late == sorted(late)
-    assert {s.operands[-1].source.name for s in backward if s.late} == {"w0", "b0", "w1", "b1"}
+    steps = _program(out, max_batch=8).steps
+    homes = [s.operands[-1].home for s in steps]
+    first = homes.index("grad")
+    assert set(homes[first:]) == {"grad"}
+    assert {s.operands[-1].source.name for s in steps[first:]} == {"w0", "b0", "w1", "b1"}

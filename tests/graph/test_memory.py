@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,12 +60,12 @@ def test_live_buffers_do_not_overlap(drawn):
 def test_with_guards_nothing_is_shared(drawn):
     places, _ = _places(*drawn, guard=64)
     ordered = sorted(places.values())
-    assert all(b[0] >= a[1] + 64 for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(b[0] >= a[1] + 64 for a, b in pairwise(ordered))
 
 
 def test_a_chain_needs_two_buffers():
     chain = [Buffer(f"b{i}", (BATCH, 16), True) for i in range(50)]
-    steps = [Step("op", -1, [a, b], (), 1, "") for a, b in zip(chain, chain[1:], strict=False)]
+    steps = [Step("op", -1, [a, b], (), 1, "") for a, b in pairwise(chain)]
     _, size = plan_memory(steps, chain, "float32", 10)
     assert size == 2 * 16 * 10 * 4
 

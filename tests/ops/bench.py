@@ -38,7 +38,7 @@ class Bench:
         )  # fmt: skip
         self.watch = MemoryWatch(self.program, rng)
         low = self.program.lowered
-        self.steps = [*low.forward, *low.backward]
+        self.steps = self.program.steps
         self.owner = {id(s): n for n, phases in low.node_steps.items() for p in phases for s in p}
         self.rebuild()
 

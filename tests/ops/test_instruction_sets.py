@@ -15,24 +15,30 @@ HERE = Path(__file__).resolve().parent
 OTHERS = [name for name in core.simd_names() if name != core.simd()]
 
 
-def run_tests(simd: str, *options: str) -> subprocess.CompletedProcess:
+def run_tests(*options: str, **variables: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options,
          str(HERE / "test_ops.py")],
-        env={**os.environ, "CNN_CORE_SIMD": simd}, capture_output=True, text=True,
+        env={**os.environ, **variables}, capture_output=True, text=True,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("simd", OTHERS)
 def test_operations_of_a_full_batch(simd):
-    done = run_tests(simd, "-k", "float32-17 or float64-17 or pieces")
+    done = run_tests("-k", "float32-17 or float64-17 or pieces", CNN_CORE_SIMD=simd)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("simd", OTHERS)
 def test_all_operations(simd):
-    done = run_tests(simd, "-m", "slow or not slow")
+    done = run_tests("-m", "slow or not slow", CNN_CORE_SIMD=simd)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("mode", ["own", "blas"])
+def test_products_by_own_kernels_and_by_blas(mode):
+    done = run_tests("-k", "dense", CNN_CORE_GEMM=mode)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 

@@ -70,8 +70,7 @@ class OpLibrary:
 
     def put_into(self, program: Program) -> None:
         """Let all steps of this operation use these kernels."""
-        low = program.lowered
-        for at, step in enumerate([*low.forward, *low.backward]):
+        for at, step in enumerate(program.steps):
             if step.op == self.op:
                 address = self.address(step.which, program.dtype == np.float64)
                 program.plan.replace_kernel(at, address)
@@ -88,9 +87,8 @@ class Splitter:
 
     def run(self, program: Program, piece: int, run: Callable[[int, int], None]) -> None:
         """Call ``run(s, s + 1)`` for every step s, which goes in pieces if it may be divided."""
-        low = program.lowered
         self._piece.value = piece
-        for at, step in enumerate([*low.forward, *low.backward]):
+        for at, step in enumerate(program.steps):
             if step.split:
                 self._kernel.value = program.plan.replace_kernel(at, self._run)
             run(at, at + 1)

@@ -1,0 +1,77 @@
+"""What may import what, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "cnn_core"
+
+# A part may import what stands in a line before its own, and itself.
+LINES = ("errors", "_ext", "graph", "ops optim kernels", "data", "nn", "train", "io",
+         "estimators viz config")  # fmt: skip
+RANK = {part: i for i, line in enumerate(LINES) for part in line.split()}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the full names that a module imports from this package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, "need absolute imports"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_stands_left_of_it(path):
+    own = part_of(path)
+    names = [n.split(".")[1] for n in imported(ast.parse(path.read_text("utf-8")))
+             if n.startswith("cnn_core.")]  # fmt: skip
+    if own == "__init__":
+        return
+    assert own in RANK, f"{own}: need a place in LINES"
+    wrong = {n for n in names if n != own and (n not in RANK or RANK[n] >= RANK[own])}
+    assert not wrong, f"{own} imports {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "_ext").glob("*.p[yx][xd]*")),
+                         ids=lambda p: p.name)  # fmt: skip
+def test_compiled_modules_import_only_errors_and_each_other(path):
+    names = re.findall(r"^\s*(?:from|c?import) (cnn_core\.\S+)", path.read_text("utf-8"), re.M)
+    assert all(n.startswith(("cnn_core._ext", "cnn_core.errors")) for n in names), names
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "ops").glob("*.py")), ids=lambda p: p.stem)
+def test_an_operation_computes_nothing(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for name in imported(tree):
+        allowed = ("cnn_core.graph.", "cnn_core.errors.", "cnn_core.ops.")
+        assert not name.startswith("cnn_core.") or name.startswith(allowed), name
+        assert not name.startswith("cnn_core.graph.program"), name
+        assert not name.startswith("cnn_core.graph.graph"), name
+
+
+def test_the_graph_package_knows_no_operation_class():
+    for path in (PACKAGE / "graph").glob("*.py"):
+        names = imported(ast.parse(path.read_text("utf-8")))
+        assert not any(n.startswith("cnn_core.ops") for n in names), path.name
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, cnn_core; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"matplotlib", "sklearn", "scipy", "tqdm", "scipy_openblas32", "torch", "pandas"}
+    assert heavy & set(done.stdout.split()) == set()

@@ -1,0 +1,109 @@
+"""What holds for every source file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import cnn_core
+from cnn_core import ops
+from cnn_core._ext import core
+from cnn_core.graph.node import Node
+
+ROOT = Path(__file__).resolve().parents[2]
+C_FILES = sorted((ROOT / "src_c").rglob("*.[ch]"))
+FORBIDDEN = re.compile(
+    r"\b(malloc|calloc|realloc|free|alloca|printf|fprintf|puts|fopen|exit|_exit|abort|assert)\s*\("
+    r"|Python\.h|-ffast-math|fast-math|\bgoto\b"
+)
+
+
+def tracked() -> list[Path]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in names.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def without_comments(text: str) -> str:
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(ROOT / "src_c")))
+def test_c_neither_allocates_nor_prints_nor_exits(path):
+    found = FORBIDDEN.search(without_comments(path.read_text("utf-8")))
+    assert found is None, found.group()
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(ROOT / "src_c")))
+def test_a_c_file_starts_with_what_it_is(path):
+    assert path.read_text("utf-8").startswith(f"/* {path.name.removesuffix('.c')} ") or (
+        path.read_text("utf-8").startswith(f"/* {path.name} ")
+    )
+
+
+def test_every_c_operation_has_a_node_class_and_the_other_way_round():
+    in_c = {path.stem for path in (ROOT / "src_c" / "ops").glob("*.c")}
+    in_python = {path.stem for path in (ROOT / "cnn_core" / "ops").glob("*.py")} - {"__init__"}
+    classes = {op for op, cls in Node.registry.items() if cls.__module__ == f"cnn_core.ops.{op}"}
+    assert in_c == in_python == classes == set(core.operation_names()) == set(ops.__all__)
+
+
+def test_every_node_names_its_kernel():
+    for op in ops.__all__:
+        assert f"src_c/ops/{op}.c" in (Node.registry[op].__doc__ or ""), op
+
+
+def test_one_file_declares_the_c_interface():
+    files = (ROOT / "cnn_core" / "_ext").glob("*.p[yx][xd]")
+    declaring = [p.name for p in files if "cdef extern" in p.read_text("utf-8")]
+    assert declaring == ["capi.pxd"]
+
+
+def test_no_generated_file_is_tracked():
+    assert [p for p in tracked() if p.suffix in (".so", ".pyd", ".o", ".html")] == []
+    in_package = [p for p in tracked() if ROOT / "cnn_core" in p.parents]
+    assert [p for p in in_package if p.suffix in (".c", ".cpp")] == []
+
+
+def test_no_file_is_over_400_lines():
+    sources = [p for p in tracked() if p.suffix in (".py", ".pyx", ".pxd", ".pyi", ".c", ".h")]
+    long = {p.name: n for p in sources if (n := p.read_text("utf-8").count("\n")) > 400}
+    assert long == {}
+
+
+def test_no_file_names_a_place_on_one_machine():
+    place = re.compile(r"/(?:home|Users|root|work)/[a-z]")
+    texts = [p for p in tracked() if p.suffix in (".py", ".pyx", ".c", ".h", ".md", ".toml")]
+    found = [str(p.relative_to(ROOT)) for p in texts if p != Path(__file__).resolve()
+             and place.search(p.read_text("utf-8"))]  # fmt: skip
+    assert found == []
+
+
+@pytest.mark.parametrize("name", cnn_core.__all__)
+def test_every_public_name_has_a_docstring(name):
+    assert (getattr(cnn_core, name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", ops.__all__)
+def test_every_operation_has_a_docstring(name):
+    assert "Return" in (getattr(ops, name).__doc__ or "")
+
+
+def test_public_methods_have_docstrings():
+    missing = []
+    for name in cnn_core.__all__:
+        cls = getattr(cnn_core, name)
+        if not isinstance(cls, type):
+            continue
+        for key, value in vars(cls).items():
+            function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+            if key.startswith("_") or not callable(function):
+                continue
+            inherited = (getattr(base, key, None) for base in cls.__mro__)
+            if not any(getattr(f, "__doc__", None) for f in inherited):
+                missing.append(f"{name}.{key}")
+    assert missing == []

@@ -1,0 +1,92 @@
+"""check_gradients: agrees with right gradients, and finds wrong ones."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from cnn_core import BATCH, Graph, Input, Parameter, ops
+from cnn_core.errors import DtypeError, StateError
+
+RNG = np.random.default_rng(9)
+
+
+def _graph():
+    x, t = Input("x", (BATCH, 5)), Input("t", (BATCH,), "int32")
+    w0, w1 = RNG.standard_normal((5, 20)), RNG.standard_normal((20, 4))
+    h = ops.tanh(ops.dense(x, Parameter("w0", w0), Parameter("b0", np.zeros(20))), name="h")
+    graph = Graph(ops.softmax_cross_entropy(ops.dense(h, Parameter("w1", w1)), t))
+    graph.forward(x=RNG.standard_normal((6, 5)), t=np.array([0, 1, 2, 3, 1, 0]))
+    return graph
+
+
+def test_the_report_has_a_line_for_each_input_and_parameter():
+    report = _graph().check_gradients()
+    assert report.ok is True
+    assert bool(report) is True
+    assert sorted(line.name for line in report.lines) == ["b0", "w0", "w1", "x"]
+    assert report.worst < 1e-6
+    assert all(line.reached for line in report.lines)
+    assert "all gradients agree" in str(report)
+
+
+def test_values_and_parameters_are_as_before():
+    graph = _graph()
+    value, params = graph.value(graph.outputs[0]), graph.params.value.copy()
+    graph.check_gradients()
+    assert graph.value(graph.outputs[0]) == value
+    np.testing.assert_array_equal(graph.params.value, params)
+
+
+def test_a_wrong_gradient_is_found():
+    graph = _graph()
+    low = graph.program.lowered
+    step = next(s for s in low.backward if s.op == "tanh")
+    dx = graph.program.view(step.operands[-1])
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+    def kernel(call):
+        dx[...] = 1.0
+        return 0
+
+    at = graph.program.step_index[step]
+    graph.program.plan.replace_kernel(at, ctypes.cast(kernel, ctypes.c_void_p).value)
+    report = graph.check_gradients()
+    assert not report.ok
+    wrong = {line.name for line in report.lines if line.error > 1e-6}
+    assert wrong == {"w0", "b0", "x"}
+    assert "WRONG" in str(report)
+
+
+def test_what_the_output_does_not_depend_on_is_said():
+    w, x = Input("w", (BATCH,)), Input("x", (BATCH,))
+    graph = Graph(ops.mul(ops.row_coef(w), x))
+    graph.forward(w=np.array([1.0, 1.0]), x=np.array([1.0, 2.0]))
+    lines = {line.name: line for line in graph.check_gradients().lines}
+    assert lines["x"].reached
+    assert lines["x"].error < 1e-6
+    assert not lines["w"].reached
+
+
+def test_small_gradients_beside_large_ones_are_no_false_alarm():
+    x = Input("x", (BATCH, 3))
+    graph = Graph(ops.tanh(x))
+    graph.forward(x=np.arange(12.0).reshape(4, 3))
+    assert graph.check_gradients().ok
+
+
+def test_dropout_keeps_its_mask_while_it_is_checked():
+    x = Input("x", (BATCH, 8))
+    graph = Graph(ops.tanh(ops.dropout(x, 0.5)), training=True)
+    graph.forward(x=RNG.standard_normal((3, 8)))
+    assert graph.check_gradients().ok
+
+
+def test_it_needs_float64_and_values():
+    x = Input("x")
+    with pytest.raises(DtypeError, match="need a graph of float64; got float32"):
+        Graph(x * x, dtype="float32").check_gradients()
+    with pytest.raises(StateError, match="need forward first"):
+        Graph(x * x).check_gradients()
