@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from environment import forget_tuning
 from threadpoolctl import threadpool_limits
 from timing import interleave, ratio
+
+forget_tuning()
 
 Versus = Callable[..., float]
 RATIOS = pytest.StashKey[dict[str, float]]()

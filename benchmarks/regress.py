@@ -30,6 +30,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from environment import forget_tuning
+
 HERE = Path(__file__).parent
 LIMITS = HERE / "limits.json"
 HEADROOM = {"ratios": 1.15, "instructions": 1.03}
@@ -156,7 +158,7 @@ def count_instructions() -> dict[str, float]:
     from workloads import WATCHED, WORKLOADS
 
     if shutil.which("valgrind") is None:
-        raise SystemExit("regress: need valgrind to count instructions; got none (or --only ratios)")
+        raise SystemExit("regress: need valgrind; got none (or use --only ratios)")
     with tempfile.TemporaryDirectory() as folder:
         run_callgrind(Path(folder) / "profile", WATCHED)
         totals = workload_totals(Path(folder))
@@ -244,6 +246,8 @@ def main() -> int:
     p.add_argument("--rounds", type=int, default=9)
     p.add_argument("--budget", type=float, default=0.05, help="seconds per turn")
     args = p.parse_args()
+    if forgotten := forget_tuning():  # nothing that reads them is imported yet
+        print(f"note: ignored {', '.join(forgotten)} of the environment\n")
     limits = json.loads(LIMITS.read_text()) if LIMITS.exists() else {}
     if not args.record and limits.get("setting") != setting():
         print(f"note: the limits were recorded with {limits.get('setting')}; this is {setting()}\n")

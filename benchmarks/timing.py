@@ -18,7 +18,7 @@ class Turn(NamedTuple):
 
 
 def time_turn(run: Callable[[], Any], units: float, budget: float, least: int = 3) -> Turn:
-    """Call ``run``, ``units`` of work each, for about ``budget`` seconds, ``least`` times or more."""
+    """Call ``run``, ``units`` of work each, for about ``budget`` seconds and ``least`` times."""
     found: list[float] = []
     begin, busy = time.perf_counter(), time.process_time()
     while True:

@@ -17,19 +17,10 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
+import environment
 from nets import NETS, make_rows, make_weights
 
 PREDICT_ROWS = (1, 64, 4096)
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Return the variables that set the thread pools of numerical libraries at their import."""
-    pools = ("OMP", "OPENBLAS", "MKL", "NUMBA")
-    found = {f"{name}_NUM_THREADS": str(threads) for name in pools}
-    found["NPROC"] = str(threads)  # the size of XLA's pool
-    if threads == 1:
-        found["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    return found
 
 
 class Served:
@@ -108,7 +99,8 @@ class Worker:
         self._connection, far = context.Pipe()
         self._process = context.Process(target=serve, args=(far, name, threads), daemon=True)
         before = dict(os.environ)
-        os.environ.update(environment(threads))
+        environment.forget_tuning()
+        os.environ.update(environment.for_threads(threads))
         try:
             self._process.start()
         finally:

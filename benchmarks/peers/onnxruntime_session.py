@@ -48,6 +48,4 @@ def make_model(net: Net, weights: list) -> object:
         for name, size in (("x", net.sizes[0]), ("y", net.sizes[-1]))
     ]
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], constants)
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9
-    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -117,7 +117,8 @@ cdef int raise_for(capi.cnn_status status, str who, const capi.cnn_fault *fault,
     if status == capi.CNN_ERR_INDEX_RANGE:
         raise LabelError(f"{who}: index {int(fault.value)} at position {fault.index} is out of range")
     if status == capi.CNN_ERR_NOT_FINITE:
-        raise DataError(f"{who}: made {fault.value} at element {fault.index}; its inputs were finite")
+        raise DataError(f"{who}: need finite values; made {fault.value} at element {fault.index}, "
+                        f"the first node to do so")
     if status == capi.CNN_ERR_TOO_LARGE:
         raise ShapeError(f"{who}: need matrix dimensions below 2**31; got a larger one")
     raise CnnCoreError(f"{who}: the C core returned status {<int> status}")

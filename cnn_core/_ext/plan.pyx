@@ -7,7 +7,7 @@ from cpython.pythread cimport (
     PyThread_release_lock,
 )
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
@@ -77,7 +77,9 @@ cdef class Plan:
 
     cdef int _set_scratch(self, int32_t n_thread) except -1:
         """Allocate working memory for each thread; pages that no product uses cost nothing."""
-        cdef void *memory = _calloc(n_thread * api().scratch_bytes + capi.CNN_LINE, 1)
+        cdef void *memory = malloc(n_thread * api().scratch_bytes + capi.CNN_LINE)
+        if memory == NULL:
+            raise MemoryError(f"no memory for the scratch of {n_thread} threads")
         free(self._scratch_memory)
         self._scratch_memory, self._n_thread = memory, n_thread
         self._scratch = <char *> ((<uintptr_t> memory + capi.CNN_LINE - 1)

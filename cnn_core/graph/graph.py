@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ class Graph:
         self.params = ParamStore(found, self.dtype) if params is None else params
         self._check_params(found)
         self._training, self._seed, self._counter = training, seed, 0
+        self._lock = threading.RLock()
         self._compile(max_batch=1)
 
     def _check_params(self, parameters: list[Parameter]) -> None:
@@ -95,13 +97,14 @@ class Graph:
         that was fed before may be left out.  ``check_finite`` raises `DataError` naming the
         first node that makes a NaN or infinity.
         """
-        self.feed(**inputs)
-        self._counter += 1
-        self.program.run_forward(
-            seed=self._seed, counter=self._counter, check_finite=check_finite
-        )
-        self._ran_forward, self._ran_backward = True, False
-        values = tuple(self.value(node) for node in self.outputs)
+        with self._lock:
+            self.feed(**inputs)
+            self._counter += 1
+            self.program.run_forward(
+                seed=self._seed, counter=self._counter, check_finite=check_finite
+            )
+            self._ran_forward, self._ran_backward = True, False
+            values = tuple(self.value(node) for node in self.outputs)
         return values[0] if self._single else values
 
     def feed(self, **inputs: Any) -> None:
@@ -111,6 +114,13 @@ class Graph:
         missing = set(program.inputs) - set(inputs)
         if missing and (not self._ran_forward or rows > program.max_batch):
             raise GraphError(f"forward: need a value for {', '.join(sorted(missing))}; got none")
+        stale = [n for n in missing if program.inputs[n].batched]
+        if stale and rows != program.n_rows and any(program.inputs[n].batched for n in inputs
+                                                    if n in program.inputs):  # fmt: skip
+            raise ShapeError(
+                f"forward: need {', '.join(sorted(stale))} anew for {rows} rows; fed last with "
+                f"{program.n_rows}"
+            )
         if rows > program.max_batch:
             self._compile(max_batch=max(rows, 2 * program.max_batch))
         self.program.feed({name: self._numbers(name, a) for name, a in inputs.items()})
@@ -123,9 +133,6 @@ class Graph:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             raise DtypeError(f"input {name!r}: need real numbers; got dtype {array.dtype}")
-        node = self.program.inputs.get(name)
-        if node is not None and node.dtype == "int32" and np.any(array != np.trunc(array)):
-            raise DtypeError(f"input {name!r}: need whole numbers; got {array.dtype} with fractions")
         return array
 
     def backward(self, seed: Any = None) -> dict[str, Value]:
@@ -137,11 +144,12 @@ class Graph:
         """
         if not self._ran_forward:
             raise StateError("backward: need forward first; got backward before any forward")
-        for node, value in self._seed_values(seed).items():
-            self.program.grad(node)[...] = value
-        self.program.run_backward(seed=self._seed, counter=self._counter)
-        self._ran_backward = True
-        return {n.name: self.grad(n) for n in self._targets}
+        with self._lock:
+            for node, value in self._seed_values(seed).items():
+                self.program.grad(node)[...] = value
+            self.program.run_backward(seed=self._seed, counter=self._counter)
+            self._ran_backward = True
+            return {n.name: self.grad(n) for n in self._targets}
 
     def _seed_values(self, seed: Any) -> dict[Node, Any]:
         if not self._seeds:

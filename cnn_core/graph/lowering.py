@@ -95,10 +95,11 @@ class Lowering:
         keep_all: bool = False,
         training: bool = False,
     ) -> None:
-        self.names, self.outputs, self.keep_all = names, outputs, keep_all
+        self.names, self.keep_all, self.training = names, keep_all, training
         self.order = order if training else [n for n in order if not _only_in_training(n)]
-        self.training = training
-        self.seeds, self.targets = seeds or [], targets or set()
+        self.left_out = [] if training else [n for n in order if _only_in_training(n)]
+        self.outputs = [self.operand(node) for node in outputs]
+        self.seeds, self.targets = [self.operand(s) for s in seeds or []], targets or set()
         self.users = self._count_users()
         self.wanted = self._reaching_targets()
         self.fused: dict[Node, Node] = {}  # dense -> the activation that joins it
@@ -121,7 +122,7 @@ class Lowering:
             for x in node.inputs:
                 users[self.operand(x)] += 1
         for node in self.outputs:
-            users[self.operand(node)] += 1
+            users[node] += 1
         return users
 
     def _reaching_targets(self) -> set[Node]:
@@ -162,6 +163,11 @@ class Lowering:
             self._lower_forward(node)
         if self.seeds:
             self._lower_backward()
+        for node in self.left_out:
+            self.out.node_steps[node] = ([], [])
+            self.out.value[node] = self.out.value[self.operand(node)]
+            if self.operand(node) in self.out.grad:
+                self.out.grad[node] = self.out.grad[self.operand(node)]
         return self.out
 
     def _value_buffer(self, node: Node) -> Buffer:

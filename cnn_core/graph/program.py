@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from cnn_core._ext.plan import Plan
-from cnn_core.errors import GraphError, ShapeError
+from cnn_core.errors import GraphError, LabelError, ShapeError
 from cnn_core.graph.lowering import Buffer, Lowering, Step
 from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
@@ -23,6 +23,19 @@ from cnn_core.graph.shapes import row_size, with_rows
 def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
     """Return the parameters that ``outputs`` depend on, in topological order."""
     return [n for n in topological_order(outputs) if isinstance(n, Parameter)]
+
+
+def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
+    """Return whole numbers as they are; raise where an int32 cannot hold one."""
+    limits = np.iinfo(np.int32)
+    fine = (array >= limits.min) & (array <= limits.max)  # False for NaN
+    if array.dtype.kind == "f":
+        fine &= array == np.trunc(array)
+    if not fine.all():
+        at = np.unravel_index(int(np.argmin(fine)), array.shape)
+        where = f" at {tuple(int(i) for i in at)}" if at else ""
+        raise LabelError(f"input {name!r}: need whole numbers of 32 bits; got {array[at]}{where}")
+    return array
 
 
 class Program:
@@ -187,7 +200,7 @@ class Program:
                     limit = self.max_batch if n_rows is None else n_rows
                     raise ShapeError(f"input {name!r}: need {limit} rows; got {rows}")
                 n_rows = rows
-            checked[node] = array
+            checked[node] = _fits_int32(name, array) if node.dtype == "int32" else array
         if n_rows is not None:
             self.n_rows = n_rows
         for node, array in checked.items():

@@ -95,7 +95,6 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
             continue
         n_tile = max(1, round(flop(step, max_batch) / aim))
         n_tile = min(n_tile, -(-step.n_unit // UNIT_MULTIPLE), MAX_TILES // (2 * len(wave)) + 1)
-        height = -(-step.n_unit // n_tile // UNIT_MULTIPLE) * UNIT_MULTIPLE
         height = -(-(-(-step.n_unit // n_tile)) // UNIT_MULTIPLE) * UNIT_MULTIPLE
         found += [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
     return found

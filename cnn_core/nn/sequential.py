@@ -107,6 +107,8 @@ class Sequential(Predictor):
         while getattr(last, "training_only", False):
             (last,) = last.inputs
         program = Program([last], self.store, max_batch=rows)
+        if program.lowered.value[self.output] is program.lowered.value[self.input]:
+            raise OptionError("Sequential: need a layer that computes something; got only dropout")
         self._program = program
         output = program.tensor[program.lowered.value[last]]
         work = program.flop / rows

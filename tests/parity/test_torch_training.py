@@ -201,9 +201,12 @@ OPTIMIZERS = {
         cnn.RMSProp(lr=0.005, momentum=0.5, centered=True),
         lambda p: torch.optim.RMSprop(p, lr=0.005, momentum=0.5, centered=True),
     ),
-    "amsgrad": (cnn.Adam(lr=0.01, amsgrad=True), lambda p: torch.optim.Adam(p, lr=0.01, amsgrad=True)),
+    "amsgrad": (
+        cnn.Adam(lr=0.01, amsgrad=True), lambda p: torch.optim.Adam(p, lr=0.01, amsgrad=True),
+    ),
     "adamw": (
-        cnn.AdamW(lr=0.01, weight_decay=0.1), lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+        cnn.AdamW(lr=0.01, weight_decay=0.1),
+        lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
     ),
     "nadam": (cnn.NAdam(lr=0.01), lambda p: torch.optim.NAdam(p, lr=0.01)),
 }  # fmt: skip

@@ -15,7 +15,9 @@ import cnn_core as cnn
 HERE = Path(__file__).parent
 
 
-def blobs(n: int, inputs: int = 7, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def blobs(
+    n: int, inputs: int = 7, classes: int = 3, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rows around one centre per class, float32 (n, inputs), and their labels (n,)."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, n)

@@ -74,16 +74,15 @@ FAULTS = {
         "/ (double)(n_class - 1))", "softmax_cross_entropy_smooth_10", "value"),
     "odd_last_row_left_out": Fault(
         "softmax_cross_entropy", "ops/softmax_cross_entropy.c",
-        "k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];",
-        "if (l < (n & ~1)) k->y[r + l] = K(sce_ignores)(k, r + l) ? 0 : loss[l];",
+        "memcpy(k->y + r, loss, (size_t)n *", "memcpy(k->y + r, loss, (size_t)(n & ~1) *",
         "softmax_cross_entropy_10", "value"),
     "one_weight_for_all_rows": Fault(
         "softmax_cross_entropy", "ops/softmax_cross_entropy.c",
-        "coef[l] = k->coef[r + (l < n ? l : n - 1)];", "coef[l] = k->coef[r];",
+        "coef[l] * (e[i][l] * total[l]", "coef[0] * (e[i][l] * total[l]",
         "softmax_cross_entropy_10", "gradient of z"),
     "ignored_rows_have_a_gradient": Fault(
-        "softmax_cross_entropy", "ops/softmax_cross_entropy.c", "k->label[r + l] == k->ignored",
-        "0", "softmax_cross_entropy_ignore_10", "gradient of z"),
+        "softmax_cross_entropy", "ops/softmax_cross_entropy.c", "dz[i][l] = 0;", ";",
+        "softmax_cross_entropy_ignore_10", "gradient of z"),
     "half_the_gradient": Fault(
         "mse", "ops/mse.c", "*dp = 2 * (p - t);", "*dp = p - t;", "mse", "gradient of p"),
     "operands_swapped": Fault(
@@ -107,8 +106,8 @@ FAULTS = {
         "row_mean", "ops/row_mean.c", ": K(cnn_sum)(c->n_row, l);",
         ": (float)K(cnn_sum)(c->n_row, l);", "row_mean", "value"),
     "last_row_left_out_of_a_sum": Fault(
-        "dense", "ops/dense.c", "for (int64_t r = 0; r < n_row; r++)",
-        "for (int64_t r = 0; r < n_row - 1; r++)", "dense", "gradient of b"),
+        "dense", "ops/dense.c", "K(sum_narrow)(n_row, n_out, dy, sum);",
+        "K(sum_narrow)(n_row - 1, n_out, dy, sum);", "dense", "gradient of b"),
     "weight_gradient_does_not_add": Fault(
         "dense", "ops/dense.c", ".ldc = n_out, .accumulate = c->step->accumulate};",
         ".ldc = n_out};", "dense", "accumulated gradient of w"),

@@ -1,0 +1,495 @@
+"""Threads: the same bits with any number of them, settings, forks, several callers at once."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from training_cases import assert_same_state, run_checked, run_script, state
+
+import cnn_core as cnn
+from cnn_core.errors import OptionError
+from cnn_core.graph import threads
+from cnn_core.train import batches
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system")
+
+
+@pytest.fixture(autouse=True)
+def _default_threads():
+    yield
+    cnn.set_num_threads(None)
+
+
+def set_threads(n: int) -> None:
+    """Allow ``n`` threads, whether or not there are as many cores."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cnn.set_num_threads(n)
+
+
+class AllThreads:
+    """A pace that uses all threads in every call."""
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+
+    def next(self) -> tuple[int, int]:
+        return 3, self.n_threads
+
+    def record(self, steps: int, n_threads: int, seconds: float) -> None:
+        pass
+
+
+# -- the same bits ------------------------------------------------------------------------
+
+NETS = {
+    "odd widths": ((65, 130, 33), "relu", 10, 0.0),
+    "width one": ((257, 1, 130), "tanh", 10, 0.0),
+    "wide and narrow": ((300, 3, 77), "gelu", 2, 0.0),
+    "dropout": ((129, 140), "silu", 11, 0.4),
+    "one layer": ((), "linear", 37, 0.0),
+}
+
+
+def big_net(name: str, dtype: str = "float32") -> cnn.Sequential:
+    hidden, activation, outputs, dropout = NETS[name]
+    layers: list = []
+    for units in hidden:
+        layers += [cnn.Dense(units, activation), cnn.Dropout(dropout)]
+    return cnn.Sequential([*layers, cnn.Dense(outputs)], 131, dtype=dtype, seed=1)
+
+
+def train(name: str, n_threads: int, dtype: str = "float32", weighted: bool = True):
+    """Train for two epochs with all that may be divided; return the trainer and its figures."""
+    set_threads(n_threads)
+    net = big_net(name, dtype)
+    rng = np.random.default_rng(0)
+    outputs = net.output.shape[1]
+    x, y = rng.standard_normal((700, 131)).astype(np.float32), rng.integers(0, outputs, 700)
+    w = rng.random(700).astype(np.float32) if weighted else None
+    trainer = cnn.Trainer(
+        net, loss=cnn.SoftmaxCrossEntropy(label_smoothing=0.1, ignore_index=0),
+        optimizer=cnn.AdamW(lr=1e-3, clip_norm=0.5, clip_value=0.1, no_decay=("*.b",)),
+        metrics=["accuracy", "top_2", "log_loss"], seed=3,
+    )  # fmt: skip
+    history = trainer.fit(x, y, batch_size=243, epochs=2, sample_weight=w, progress=False,
+                          validation_data=(x[:90], y[:90]))  # fmt: skip
+    (program,) = [p for key, p in trainer._programs.items() if key[0]]
+    assert program.program.n_threads == n_threads, "the work was not divided"
+    return trainer, dict(history.items())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETS)
+def test_training_has_the_same_bits_with_any_number_of_threads(monkeypatch, name, dtype):
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    one, figures = train(name, 1, dtype)
+    for n in (2, 3, 4):
+        many, found = train(name, n, dtype)
+        assert_same_state(state(many), state(one))
+        assert found == figures
+
+
+@pytest.mark.parametrize("n", [7, 16])
+def test_many_more_threads_than_cores_give_the_same_bits(monkeypatch, n):
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    one, _ = train("odd widths", 1, weighted=False)
+    many, _ = train("odd widths", n, weighted=False)
+    assert_same_state(state(many), state(one))
+
+
+def test_pace_of_its_own_gives_the_same_bits():
+    one, _ = train("dropout", 1)
+    two, _ = train("dropout", 2)
+    assert_same_state(state(two), state(one))
+
+
+@pytest.mark.parametrize("loss", [cnn.MSE(), cnn.BinaryCrossEntropy(), cnn.Huber(0.1), cnn.Hinge()])
+def test_other_losses_have_the_same_bits(monkeypatch, loss):
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((300, 131)), rng.integers(0, 2, (300, 5)).astype(float)
+    results = []
+    for n in (1, 2, 4):
+        set_threads(n)
+        net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(5)], 131)
+        trainer = cnn.Trainer(net, loss=loss, optimizer="nadam", metrics=["mae", "r2"])
+        history = trainer.fit(x, y, batch_size=128, epochs=2, progress=False)
+        results.append((state(trainer), dict(history.items())))
+    for found, figures in results[1:]:
+        assert_same_state(found, results[0][0])
+        assert figures == results[0][1]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 15, 17, 300])
+def test_small_and_odd_batches_have_the_same_bits(monkeypatch, rows):
+    """A program for 300 rows divides; so do its short batches, down to one row."""
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((300, 131)).astype(np.float32), rng.integers(0, 10, 300)
+    results = []
+    for n in (1, 4):
+        set_threads(n)
+        trainer = cnn.Trainer(big_net("odd widths"), loss=cnn.SoftmaxCrossEntropy(), metrics=["accuracy"])
+        trainer.step(x, y)
+        for _ in range(3):
+            trainer.step(x[:rows], y[:rows])
+        trainer.fit(x[:rows], y[:rows], batch_size=300, epochs=2, progress=False)
+        results.append(state(trainer))
+    assert_same_state(results[1], results[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [2, 255, 256, 257, 1000, 5000])
+def test_prediction_has_the_same_bits_with_any_number_of_threads(rows, dtype):
+    net = big_net("odd widths", dtype)
+    x = np.random.default_rng(0).standard_normal((rows, 131)).astype(dtype)
+    results = []
+    for n in (1, 2, 3, 4):
+        set_threads(n)
+        results.append(net.predict(x))
+    for found in results[1:]:
+        assert np.array_equal(found, results[0])
+
+
+DIGESTS = """
+import hashlib, warnings
+import numpy as np
+import cnn_core as cnn
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((500, 131)).astype("f"), rng.integers(0, 10, 500)
+for n in (1, 2, 3, 4):
+    cnn.set_num_threads(n)
+    layers = [cnn.Dense(130, "relu"), cnn.Dropout(0.2), cnn.Dense(33, "tanh"), cnn.Dense(10)]
+    net = cnn.Sequential(layers, 131)
+    trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=cnn.Adam(clip_norm=0.5))
+    program = trainer._program(trainer._data(x, y, None, "test"), 200, training=True)
+    program.pace.next = lambda n=n: (2, n)
+    trainer.fit(x, y, batch_size=200, epochs=2, progress=False)
+    assert program.program.n_threads == n
+    print(hashlib.sha256(net.store.value.tobytes() + net.predict(x).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("simd", ["baseline", "avx2", "avx512"])
+def test_every_instruction_set_has_the_same_bits_with_any_number_of_threads(simd):
+    done = run_script(DIGESTS, CNN_CORE_SIMD=simd, CNN_CORE_GEMM="own")
+    if f"got '{simd}'" in done.stderr:
+        pytest.skip(f"this CPU has no {simd}")
+    assert done.returncode == 0, done.stderr
+    digests = done.stdout.split()
+    assert len(digests) == 4
+    assert len(set(digests)) == 1
+
+
+# -- settings -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, -1, 257, 1.0, "2", True, np.nan, [2]])
+def test_bad_number_of_threads_is_refused_and_changes_nothing(n):
+    set_threads(3)
+    with pytest.raises(OptionError, match="set_num_threads: need a whole number from 1 to 256; got"):
+        cnn.set_num_threads(n)
+    assert cnn.get_num_threads() == 3
+
+
+def test_none_goes_back_to_the_cores():
+    set_threads(3)
+    cnn.set_num_threads(None)
+    assert cnn.get_num_threads() == threads.available_cores() >= 1
+
+
+def test_more_threads_than_cores_warn_once(monkeypatch):
+    monkeypatch.setattr(threads, "_warned", set())
+    n = threads.available_cores() + 1
+    with pytest.warns(RuntimeWarning, match=f"set_num_threads: {n} threads on .* cores"):
+        cnn.set_num_threads(n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cnn.set_num_threads(n)
+    assert cnn.get_num_threads() == n
+
+
+@pytest.mark.parametrize(("text", "threads"), [("1", "1"), ("3", "3"), ("256", "256")])
+def test_environment_sets_the_number_of_threads(text, threads):
+    code = "import cnn_core as cnn; print(cnn.get_num_threads())"
+    assert run_checked(code, CNN_CORE_NUM_THREADS=text) == threads
+
+
+@pytest.mark.parametrize("text", ["0", "257", "-1", "two", "1.5", " 2", "²"])
+def test_bad_environment_is_an_error_at_import_that_says_what_is_allowed(text):
+    done = run_script("import cnn_core", CNN_CORE_NUM_THREADS=text)
+    assert done.returncode != 0
+    assert "OptionError: CNN_CORE_NUM_THREADS: need a whole number from 1 to 256" in done.stderr
+
+
+def test_empty_environment_means_the_default():
+    code = "import cnn_core as cnn; print(cnn.get_num_threads())"
+    assert run_checked(code, CNN_CORE_NUM_THREADS="") == str(threads.available_cores())
+
+
+def test_small_work_uses_one_thread():
+    set_threads(4)
+    net = cnn.Sequential([cnn.Dense(16, "relu"), cnn.Dense(3)], 4)
+    trainer = cnn.Trainer(net, loss=cnn.MSE())
+    trainer.step(np.ones((32, 4)), np.ones((32, 3)))
+    (program,) = trainer._programs.values()
+    assert program.program.n_threads == 1
+
+
+def test_number_of_threads_may_change_during_use():
+    x = np.random.default_rng(0).standard_normal((600, 131)).astype(np.float32)
+    y = np.random.default_rng(1).integers(0, 10, 600)
+    fixed, changing = (cnn.Trainer(big_net("dropout"), loss=cnn.SoftmaxCrossEntropy())
+                       for _ in range(2))  # fmt: skip
+    set_threads(1)
+    for _ in range(8):
+        fixed.step(x[:, :131], y % 11)
+    expected = fixed.net.predict(x)
+    for n in (1, 4, 2, 1, 3, 4, 1, 2):
+        set_threads(n)
+        changing.step(x[:, :131], y % 11)
+        changing.net.predict(x)
+    assert_same_state(state(changing), state(fixed))
+    assert np.array_equal(changing.net.predict(x), expected)
+
+
+def test_change_of_threads_while_an_argument_is_converted_is_harmless():
+    run_checked("""
+import numpy as np, cnn_core as cnn
+net = cnn.Sequential([cnn.Dense(3)], 3)
+expected = net.predict(np.ones((4, 3), "f"))
+class Data:
+    def __array__(self, dtype=None, copy=None):
+        cnn.set_num_threads(1)
+        return np.ones((4, 3))
+assert np.array_equal(net.predict(Data()), expected)
+""")
+
+
+# -- several Python threads ---------------------------------------------------------------
+
+
+def at_once(functions) -> list:
+    """Call functions, each in a thread of its own; return their results in order."""
+    results: list = [None] * len(functions)
+
+    def call(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except BaseException as error:
+            results[i] = error
+
+    running = [threading.Thread(target=call, args=(i,)) for i in range(len(functions))]
+    for t in running:
+        t.start()
+    for t in running:
+        t.join(60)
+        assert not t.is_alive(), "a thread hangs"
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def digest(trainer: cnn.Trainer) -> str:
+    return hashlib.sha256(trainer.net.store.value.tobytes()).hexdigest()
+
+
+def job(seed: int):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((400, 90)).astype(np.float32), rng.integers(0, 5, 400)
+    net = cnn.Sequential([cnn.Dense(70, "relu"), cnn.Dropout(0.2), cnn.Dense(5)], 90, seed=seed)
+    trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), seed=seed)
+    for _ in range(3):
+        trainer.fit(x, y, batch_size=100, epochs=2, progress=False)
+        trainer.step(x[:150], y[:150])
+        trainer.evaluate(x, y)
+        net.predict(x)
+    return digest(trainer)
+
+
+def test_several_python_threads_train_different_networks_at_once():
+    set_threads(3)
+    expected = [job(seed) for seed in range(6)]
+    found = at_once([lambda seed=seed: job(seed) for seed in range(6)])
+    assert found == expected
+
+
+def test_prediction_with_one_network_from_several_threads():
+    set_threads(2)
+    net = big_net("odd widths")
+    x = np.random.default_rng(0).standard_normal((1500, 131)).astype(np.float32)
+    expected = net.predict(x)
+
+    def predict(n: int):
+        for _ in range(30):
+            part = np.array_equal(net.predict(x[:n]), expected[:n])
+            row = np.array_equal(net.predict(x[n - 1]), single[n - 1])
+            whole = np.array_equal(net.predict(x[:n].astype(np.float64)), expected[:n])
+            assert part
+            assert row
+            assert whole
+
+    single = {n - 1: net.predict(x[n - 1]) for n in (1, 7, 300, 1500)}
+    at_once([lambda n=n: predict(n) for n in (1, 7, 300, 1500)])
+
+
+def test_one_trainer_used_by_several_threads_makes_every_step_once():
+    x = np.random.default_rng(0).standard_normal((60, 131)).astype(np.float32)
+    y = np.random.default_rng(1).integers(0, 10, 60)
+    ones = np.ones(60, np.float32)
+    trainer, expected = (cnn.Trainer(big_net("odd widths"), loss=cnn.SoftmaxCrossEntropy())
+                         for _ in range(2))  # fmt: skip
+    ways = [(x, y), (x, y, ones), (x.tolist(), y), (x, y)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once([lambda way=way: [trainer.step(*way) for _ in range(50)] for way in ways])
+    finally:
+        sys.setswitchinterval(before)
+    for _ in range(200):
+        expected.step(x, y)
+    assert trainer.optimizer.step_count == 200
+    assert trainer.net.store.value == pytest.approx(expected.net.store.value, rel=1e-3, abs=1e-5)
+
+
+# -- fork ---------------------------------------------------------------------------------
+
+FORK = """
+import hashlib, os, threading, warnings
+import numpy as np
+import cnn_core as cnn
+warnings.simplefilter("ignore")
+cnn.set_num_threads(3)
+
+def make(seed):
+    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131, seed=seed)
+    return cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), seed=seed)
+
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((600, 131)).astype("f"), rng.integers(0, 10, 600)
+
+def go(trainer):
+    trainer.fit(x, y, batch_size=200, epochs=3, progress=False)
+    predicted = trainer.net.predict(x)
+    return hashlib.sha256(trainer.net.store.value.tobytes() + predicted.tobytes()).hexdigest()
+
+def in_child(work):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, work().encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    text = os.read(read, 100).decode()
+    assert os.waitpid(child, 0)[1] == 0
+    return text
+"""
+
+
+@POSIX
+def test_child_of_a_fork_trains_on_with_old_and_new_networks():
+    run_checked(FORK + """
+reference = make(0)
+expected = go(reference), go(reference), go(make(1))
+trainer = make(0)
+assert go(trainer) == expected[0]
+assert in_child(lambda: go(trainer)) == expected[1]        # goes on with a network from before
+assert in_child(lambda: go(make(1))) == expected[2]        # and with a new one
+assert in_child(lambda: in_child(lambda: go(trainer))) == expected[1]
+assert go(trainer) == expected[1]                          # the parent is as it was
+""")  # fmt: skip
+
+
+@POSIX
+def test_fork_while_another_thread_trains():
+    run_checked(FORK + """
+expected = go(make(1))
+stop = False
+def busy():
+    trainer = make(0)
+    while not stop:
+        go(trainer)
+thread = threading.Thread(target=busy)
+thread.start()
+for _ in range(8):
+    assert in_child(lambda: go(make(1))) == expected
+stop = True
+thread.join()
+assert go(make(1)) == expected
+""")
+
+
+@POSIX
+def test_child_of_a_fork_uses_threads_again():
+    run_checked(FORK + """
+def n_threads():
+    return str(len(os.listdir("/proc/self/task")))
+if os.path.isdir("/proc/self/task"):
+    trainer = make(0)
+    program = trainer._program(trainer._data(x, y, None, "t"), 200, training=True)
+    program.pace.next = lambda: (2, 3)
+    go(trainer)
+    assert n_threads() == "3", n_threads()
+    def work():
+        before = n_threads()
+        go(trainer)
+        return before + n_threads()
+    assert in_child(work) == "13"
+""")
+
+
+# -- threads refused ----------------------------------------------------------------------
+
+
+@POSIX
+def test_threads_refused_by_the_system_mean_fewer_and_one_warning():
+    """A stack larger than all memory that the process may have: no thread can start."""
+    resource = pytest.importorskip("resource")
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the stack limit governs new threads on Linux only")
+    if resource.getrlimit(resource.RLIMIT_STACK)[1] != resource.RLIM_INFINITY:
+        pytest.skip("the stack limit may not be raised here")
+    inner = """
+import warnings, threading
+import numpy as np
+import cnn_core as cnn
+try:
+    threading.Thread(target=int).start()
+except RuntimeError:
+    pass
+else:
+    print("threads start")
+    raise SystemExit
+cnn.set_num_threads(1)
+def go():
+    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+    trainer = cnn.Trainer(net, loss=cnn.MSE())
+    trainer.fit(np.ones((300, 131)), np.ones((300, 10)), batch_size=150, epochs=2, progress=False)
+    return net.predict(np.ones((300, 131), "f"))
+expected = go()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    cnn.set_num_threads(2)
+    assert np.array_equal(go(), expected)
+    assert np.array_equal(go(), expected)
+texts = [str(w.message) for w in caught if "refused" in str(w.message)]
+assert len(texts) == 1, [str(w.message) for w in caught]
+"""
+    outer = f"""
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_STACK, (64 << 30, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.RLIM_INFINITY))
+os.execv(sys.executable, [sys.executable, "-c", {inner!r}])
+"""
+    if run_checked(outer, OPENBLAS_NUM_THREADS="1") == "threads start":
+        pytest.skip("this system starts threads all the same")
