@@ -9,7 +9,22 @@ from __future__ import annotations
 
 import os
 
-TUNING = ("OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "CNN_CORE_", "XLA_")
+TUNING = (
+    "OPENBLAS_",
+    "GOTO_",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "BLIS_",
+    "XLA_",
+    "DNNL_",
+    "ONEDNN_",
+    "ATEN_",
+    "NPY_",
+    "NUMBA_",
+    "GLIBC_TUNABLES",
+)
 
 
 def forget_tuning() -> list[str]:

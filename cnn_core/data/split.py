@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import ceil
 from numbers import Integral, Real
 from typing import Any
@@ -79,6 +78,8 @@ def _test_rows(test_size: Any, n: int) -> int:
     if whole and 0 < test_size < n:
         return int(test_size)
     if not whole and isinstance(test_size, Real) and 0 < test_size < 1:
+        from fractions import Fraction  # with decimal, a millisecond that few callers need
+
         # repr gives the decimal that the user wrote; the binary fraction may lie just above it
         # and would be rounded up to one row more.
         n_test = ceil(Fraction(repr(float(test_size))) * n)

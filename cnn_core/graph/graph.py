@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
-from cnn_core.graph.check import GradientReport, check_gradients
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.shapes import with_rows
+
+if TYPE_CHECKING:
+    from cnn_core.graph.check import GradientReport
 
 Value = Any  # a float for a scalar node, else an array
 
@@ -219,6 +221,8 @@ class Graph:
             raise DtypeError(f"check_gradients: need a graph of float64; got {self.dtype}")
         if not self._ran_forward:
             raise StateError("check_gradients: need forward first, for values to check at")
+        from cnn_core.graph.check import check_gradients  # not needed to train
+
         return check_gradients(self, n_directions=n_directions, seed=seed)
 
     def __repr__(self) -> str:

@@ -8,7 +8,6 @@ memory, and what waits until all row-wise work is done.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from cnn_core.errors import GraphError
 from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, Shape
@@ -21,34 +20,37 @@ FORWARD, FUSED_LOSS = -1, -2  # values of Step.which; else the number of an inpu
 EARLY, NORMAL, LATE = -1, 0, 1
 
 
-@dataclass(eq=False, slots=True)
 class Buffer:
-    """One tensor of a program.  ``home`` says where its memory comes from."""
+    """One tensor of a program.
 
-    key: str
-    shape: Shape
-    batched: bool
-    dtype: str = "real"
-    home: str = "arena"  # or "param", "grad" (the flat buffers), "constant"
-    keep: bool = False  # lives as long as the program: inputs, outputs, accumulators
-    source: Node | None = None
+    ``home`` says where its memory comes from: "arena", "param" or "grad" (the flat buffers), or
+    "constant".  ``keep``: it lives as long as the program, as inputs, outputs and sums do.
+    """
+
+    __slots__ = ("batched", "dtype", "home", "keep", "key", "shape", "source")
+
+    def __init__(
+        self, key: str, shape: Shape, batched: bool, dtype: str = "real", home: str = "arena",
+        keep: bool = False, source: Node | None = None,
+    ) -> None:  # fmt: skip
+        self.key, self.shape, self.batched, self.dtype = key, shape, batched, dtype
+        self.home, self.keep, self.source = home, keep, source
 
 
-@dataclass(eq=False, slots=True)
 class Step:
-    """One kernel call."""
+    """One kernel call: see `Plan` for what the parts mean."""
 
-    op: str
-    which: int
-    operands: list[Buffer]
-    attrs: tuple[float | int, ...]
-    split: int
-    label: str
-    n_unit: int = 0
-    accumulate: bool = False
-    activation: str | None = None
-    stage: int = NORMAL
-    n_saved: int = 0
+    __slots__ = ("accumulate", "activation", "attrs", "label", "n_saved", "n_unit", "op",
+                 "operands", "split", "stage", "which")  # fmt: skip
+
+    def __init__(
+        self, op: str, which: int, operands: list[Buffer], attrs: tuple[float | int, ...],
+        split: int, label: str, n_unit: int = 0, accumulate: bool = False,
+        activation: str | None = None, stage: int = NORMAL, n_saved: int = 0,
+    ) -> None:  # fmt: skip
+        self.op, self.which, self.operands, self.attrs = op, which, operands, attrs
+        self.split, self.label, self.n_unit, self.accumulate = split, label, n_unit, accumulate
+        self.activation, self.stage, self.n_saved = activation, stage, n_saved
 
     @property
     def written(self) -> list[Buffer]:
@@ -60,16 +62,16 @@ class Step:
         return self.operands[-1:]
 
 
-@dataclass(eq=False)
 class Lowered:
     """What lowering makes: steps, buffers, and where to find a node's part of them."""
 
-    forward: list[Step] = field(default_factory=list)
-    backward: list[Step] = field(default_factory=list)
-    value: dict[Node, Buffer] = field(default_factory=dict)
-    grad: dict[Node, Buffer] = field(default_factory=dict)
-    saved: dict[Node, list[Buffer]] = field(default_factory=dict)
-    node_steps: dict[Node, tuple[list[Step], list[Step]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.forward: list[Step] = []
+        self.backward: list[Step] = []
+        self.value: dict[Node, Buffer] = {}
+        self.grad: dict[Node, Buffer] = {}
+        self.saved: dict[Node, list[Buffer]] = {}
+        self.node_steps: dict[Node, tuple[list[Step], list[Step]]] = {}
 
     def in_stages(self) -> list[Step]:
         """Return all steps, forward and backward, by stage; within a stage in order."""

@@ -18,6 +18,7 @@ from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
 from cnn_core.graph.schedule import divide, flop
 from cnn_core.graph.shapes import row_size, with_rows
+from cnn_core.graph.threads import warn_once
 
 
 def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
@@ -169,6 +170,11 @@ class Program:
         if wanted != self.n_threads:
             with self.lock:
                 self.n_threads = self.plan.use_threads(wanted, schedule)
+            if self.n_threads < wanted:
+                warn_once(
+                    f"cnn_core: wanted {wanted} threads; the system gave {self.n_threads}, which "
+                    f"are used"
+                )
         return self.n_threads
 
     def _plan_step(self, s: Step) -> tuple:

@@ -68,8 +68,9 @@ def set_num_threads(n: int | None) -> None:
     with a warning, given once.  The environment variable CNN_CORE_NUM_THREADS sets the start.
     """
     global _chosen
+    before = get_num_threads()
     _chosen = None if n is None else _checked(n, "set_num_threads")
-    for listener in list(_listeners):
+    for listener in list(_listeners) if get_num_threads() != before else ():
         listener._forget_plan()
     if n is not None and n > available_cores():
         warn_once(f"set_num_threads: {n} threads on {available_cores()} cores are slower than fewer")

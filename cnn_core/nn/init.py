@@ -10,7 +10,6 @@ The normal forms are not truncated (as in PyTorch; Keras cuts at two standard de
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Any
 
@@ -18,7 +17,9 @@ import numpy as np
 
 from cnn_core.errors import DataError, OptionError, ShapeError
 
-Initialiser = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+# The generator's type is quoted: naming it would import numpy.random, a quarter of this package's
+# import time.
+Initialiser = Callable[[tuple[int, ...], "np.random.Generator"], np.ndarray]
 
 
 def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +87,6 @@ def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.zeros(shape)
 
 
-@dataclass(frozen=True)
 class constant:
     """An initialiser that returns ``value`` everywhere, float64, any shape.
 
@@ -99,14 +99,22 @@ class constant:
     array([0.1, 0.1, 0.1])
     """
 
-    value: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.value, (int, float, np.number)) or not isfinite(self.value):
-            raise OptionError(f"constant: need a finite number; got {self.value!r}")
+    def __init__(self, value: float) -> None:
+        if not isinstance(value, (int, float, np.number)) or not isfinite(value):
+            raise OptionError(f"constant: need a finite number; got {value!r}")
+        self.value = float(value)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value, np.float64)
+
+    def __repr__(self) -> str:
+        return f"constant(value={self.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, constant) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((constant, self.value))
 
 
 _KNOWN: dict[str, Initialiser] = {

@@ -13,7 +13,7 @@ import numpy as np
 from cnn_core import ops
 from cnn_core.data.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
-from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
 
 
@@ -67,8 +67,8 @@ class SoftmaxCrossEntropy(Loss):
                 f"SoftmaxCrossEntropy: need an output (B, C) of at least 2 classes; got "
                 f"{output.shape}; for one output use BinaryCrossEntropy"
             )
-        array = as_numbers(y, who="SoftmaxCrossEntropy", name="y")
-        if array.ndim == 2 and array.shape[1] == output.shape[1]:
+        shape = _shape(y, "SoftmaxCrossEntropy")
+        if len(shape) == 2 and shape[1] == output.shape[1]:
             return Input("y", output.shape)
         return Input("y", (BATCH,), dtype="int32")
 
@@ -138,8 +138,8 @@ class Hinge(Loss):
 
     def target_input(self, output: Node, y: Any) -> Input:
         if len(output.shape) == 2 and output.shape[1] > 1:
-            array = as_numbers(y, who="Hinge", name="y")
-            if array.ndim == 1 or array.shape[1:] == (1,):
+            shape = _shape(y, "Hinge")
+            if len(shape) == 1 or shape[1:] == (1,):
                 return Input("y", (BATCH,), dtype="int32")
         return Input("y", output.shape)
 
@@ -187,6 +187,14 @@ class Poisson(Loss):
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.poisson(output, target, weight=weight, name="loss")
+
+
+def _shape(y: Any, who: str) -> tuple[int, ...]:
+    """Return the shape of targets; () for what are no numbers: the door for labels says why."""
+    try:
+        return as_numbers(y, who=who, name="y").shape
+    except DtypeError:
+        return ()
 
 
 def _check_interval(rows: np.ndarray, who: str, what: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
-from cnn_core.data.arrays import as_features
+from cnn_core.data.arrays import as_features, as_numbers
 from cnn_core.errors import DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node, check_shape
 from cnn_core.graph.params import ParamStore, real_dtype
@@ -107,8 +107,6 @@ class Sequential(Predictor):
         while getattr(last, "training_only", False):
             (last,) = last.inputs
         program = Program([last], self.store, max_batch=rows)
-        if program.lowered.value[self.output] is program.lowered.value[self.input]:
-            raise OptionError("Sequential: need a layer that computes something; got only dropout")
         self._program = program
         output = program.tensor[program.lowered.value[last]]
         work = program.flop / rows
@@ -122,7 +120,7 @@ class Sequential(Predictor):
     def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
         row_shape = self.input.shape[1:]
-        x = np.asarray(x)
+        x = as_numbers(x, who="predict", name="x")
         single = x.shape == row_shape
         rows, _ = as_features(x[None] if single else x, row_shape, who="predict", dtype=self.dtype)
         shape = (len(rows), *self.output.shape[1:])

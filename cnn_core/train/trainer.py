@@ -92,7 +92,8 @@ class Trainer:
 
         Everything is checked before the first step.  Ctrl-C ends the training after the
         current chunk of steps, with a warning; the parameters are those of the last whole step.
-        A second call continues: optimizer state, epoch count and row order go on.
+        A second call continues: optimizer state, epoch count and row order go on; an epoch that
+        was broken off starts over.
         """
         batch_size = _whole("fit: batch_size", batch_size, 1)
         epochs = _whole("fit: epochs", epochs, 0)
@@ -144,7 +145,6 @@ class Trainer:
             values = program.results()
         if validation is not None:
             values |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
-        self.epochs_done += 1
         history.append(values, time.perf_counter() - start)
         bar.end_epoch(values)
         for hook in hooks:
@@ -156,6 +156,7 @@ class Trainer:
     ) -> None:  # fmt: skip
         """Make the steps of one epoch, in calls of the length and threads that `Pace` chooses."""
         n, at = len(data.x), 0
+        last = learner.step + -(-n // batch)
         sources = program.sources(data)
         while at < n:
             steps, n_threads = program.pace.next()
@@ -168,6 +169,7 @@ class Trainer:
                             n_threads=n_threads)  # fmt: skip
             finally:
                 self._count_steps()
+                self.epochs_done += learner.step == last  # also if Ctrl-C came in this call
             program.pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
             bar.update(at, program.results())
@@ -177,7 +179,11 @@ class Trainer:
         self._last = None
 
     def _rates(self, step: int, n: int) -> np.ndarray:
-        return np.array([self.optimizer.lr_at(step + i) for i in range(n)])
+        """Return the learning rates of ``n`` steps."""
+        o = self.optimizer
+        if not callable(o.lr):
+            return np.full(n, o.lr_at(step))
+        return np.array([o.lr_at(step + i) for i in range(n)])
 
     def _row_order(self, n: int) -> np.ndarray:
         """Return this epoch's order of rows: a function of seed and epoch alone."""

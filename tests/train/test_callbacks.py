@@ -111,7 +111,8 @@ def test_callback_may_load_an_earlier_state():
     class Back(cnn.Callback):
         def on_epoch_end(self, trainer, epoch, values):
             if epoch == 1:
-                self.state, self.params = trainer.optimizer.state_dict(), trainer.net.store.value.copy()
+                self.state = trainer.optimizer.state_dict()
+                self.params = trainer.net.store.value.copy()
             if epoch == 3:
                 trainer.optimizer.load_state_dict(self.state)
                 trainer.net.store.value[:] = self.params
@@ -225,6 +226,6 @@ def test_bad_options_of_early_stopping_are_refused(options):
 def test_what_is_no_callback_is_refused(callbacks):
     x, y = blobs(10)
     trainer = make_trainer()
-    with pytest.raises(OptionError, match="callbacks: need .*; got"):
+    with pytest.raises(OptionError, match=r"callbacks: need .*; got"):
         trainer.fit(x, y, callbacks=callbacks)
     assert trainer.optimizer.step_count == 0
