@@ -153,7 +153,7 @@ class Program:
         self.step_index = {step: i for i, step in enumerate(self.steps)}
         keep = (self.arena, self.constants, self.store)
         self.plan = Plan(tensors, [self._plan_step(s) for s in self.steps], keep)
-        self.n_threads = 1
+        self.n_threads = self._threads_wanted = 1
 
     @property
     def flop(self) -> float:
@@ -167,7 +167,8 @@ class Program:
         """
         schedule = divide(self.steps, n_threads, self.max_batch)
         wanted = n_threads if schedule is not None else 1
-        if wanted != self.n_threads:
+        if wanted != self._threads_wanted:
+            self._threads_wanted = wanted
             with self.lock:
                 self.n_threads = self.plan.use_threads(wanted, schedule)
             if self.n_threads < wanted:

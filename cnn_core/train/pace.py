@@ -5,6 +5,15 @@ from __future__ import annotations
 CHUNK_SECONDS = 0.05
 """The aim for one call: long enough to cost nothing, short enough for progress and Ctrl-C."""
 
+TRIAL_STEPS = (1, 4, 16)
+"""The first calls, for each number of threads: the early ones also pay for cold caches."""
+
+TRIAL_SECONDS = 0.02
+"""A trial as long as this, unless it is the first, needs no further one."""
+
+GROWTH = 4
+"""No call is longer than the longest before it times this, lest one wrong time makes it endless."""
+
 PROBE_EVERY = 40
 """Calls between two short tries of the other number of threads."""
 
@@ -22,28 +31,43 @@ class Pace:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
-        self._seconds: dict[int, float] = {}  # per step, by number of threads
+        self._choices = sorted({1, n_threads}, reverse=True)
+        self._seconds = dict.fromkeys(self._choices, float("inf"))  # per step
+        self._trials = dict.fromkeys(self._choices, 0)
         self._calls = 0
         self._limit = 1
 
+    @property
+    def best(self) -> int:
+        """The number of threads that was the fastest when measured last."""
+        return min(self._choices, key=lambda n: self._seconds[n])
+
     def next(self) -> tuple[int, int]:
         """Return the steps and the threads of the next call."""
-        choices = {1, self.n_threads}
-        untried = choices - self._seconds.keys()
-        if untried:
-            return 1 if not self._seconds else min(self._limit, 8), max(untried)
-        best = min(choices, key=lambda n: self._seconds[n])
-        steps = min(max(1, int(CHUNK_SECONDS / max(self._seconds[best], 1e-9))), self._limit)
-        if len(choices) > 1 and self._calls % PROBE_EVERY == PROBE_EVERY - 1:
-            (other,) = choices - {best}
+        trial = min(self._choices, key=lambda n: self._trials[n])
+        if self._trials[trial] < len(TRIAL_STEPS):
+            return min(TRIAL_STEPS[self._trials[trial]], self._fitting(trial)), trial
+        best = self.best
+        steps = self._fitting(best)
+        if len(self._choices) > 1 and self._calls % PROBE_EVERY == PROBE_EVERY - 1:
+            other = self._choices[1 - self._choices.index(best)]
             return max(1, int(steps * PROBE_SHARE)), other
         return steps, best
 
+    def _fitting(self, n_threads: int) -> int:
+        """Return the steps that take `CHUNK_SECONDS`, by what is known."""
+        return max(1, min(int(CHUNK_SECONDS / max(self._seconds[n_threads], 1e-9)), self._limit))
+
     def record(self, steps: int, n_threads: int, seconds: float) -> None:
         """Take note of a call that took ``seconds``."""
+        new, old = seconds / steps, self._seconds[n_threads]
+        self._limit = max(self._limit, GROWTH * steps)
+        if self._trials[n_threads] < len(TRIAL_STEPS):
+            self._trials[n_threads] += 1
+            if seconds >= TRIAL_SECONDS and self._trials[n_threads] > 1:
+                self._trials[n_threads] = len(TRIAL_STEPS)
+            self._seconds[n_threads] = min(new, old)
+            return
         self._calls += 1
-        self._limit = max(self._limit, 4 * steps)
-        new, old = seconds / steps, self._seconds.get(n_threads)
-        # The first step of all also pays for cold caches: it does not count for long.
-        weight = 0.7 if self._calls < 4 else 0.4
-        self._seconds[n_threads] = new if old is None else weight * new + (1 - weight) * old
+        # A probe is all that is known of the other choice at present; the one in use is smoothed.
+        self._seconds[n_threads] = 0.3 * new + 0.7 * old if n_threads == self.best else new
