@@ -6,9 +6,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from math import prod
 
-from cnn_core.graph.lowering import Buffer, Step
+from cnn_core.graph.lowering import LATE, ROWS, Buffer, Step
 from cnn_core.graph.params import LINE
-from cnn_core.graph.shapes import with_rows
+from cnn_core.graph.shapes import row_size, with_rows
 
 ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "uint8": 1}
 
@@ -55,6 +55,49 @@ class _FreeList:
         insort(self._blocks, (size, offset))
 
 
+class _Resting:
+    """Memory whose last use has been planned, but which some thread may still be using.
+
+    Threads take different rows through a run of row-wise steps, each at its own speed, and late
+    steps in any order.  Within such a run, freed memory is safe for one purpose only: as another
+    buffer with rows of the same length, row by row in the same place.
+    """
+
+    def __init__(self, free: _FreeList) -> None:
+        self._free = free
+        self._blocks: dict[tuple[int, int], list[int]] = {}  # (size, row) -> offsets
+        self._run: str | None = None
+
+    def enter(self, step: Step) -> None:
+        """Come to the next step; what rests is free once its run has ended."""
+        run = "late" if step.stage == LATE else "rows" if step.split == ROWS else None
+        if run != self._run or run is None:
+            for (size, _), offsets in self._blocks.items():
+                for offset in offsets:
+                    self._free.give(offset, size)
+            self._blocks = {}
+        self._run = run
+
+    def take(self, key: tuple[int, int]) -> int | None:
+        """Return memory that may become a buffer of this size and row length at once."""
+        found = self._blocks.get(key) if self._run == "rows" and key[1] else None
+        return found.pop() if found else None
+
+    def give(self, key: tuple[int, int], offset: int) -> None:
+        """Take back the memory of a buffer."""
+        if self._run is None:
+            self._free.give(offset, key[0])
+        else:
+            self._blocks.setdefault(key, []).append(offset)
+
+
+def _key(buffer: Buffer, dtype: str, max_batch: int) -> tuple[int, int]:
+    """Return the bytes of a buffer and those of one row; 0 for a buffer without rows."""
+    item = ITEM_SIZE[dtype if buffer.dtype == "real" else buffer.dtype]
+    row = row_size(buffer.shape) * item if buffer.batched else 0
+    return n_bytes(buffer, dtype, max_batch), row
+
+
 def plan_memory(
     steps: list[Step], extra: Iterable[Buffer], dtype: str, max_batch: int, guard: int = 0
 ) -> tuple[dict[Buffer, int], int]:
@@ -66,17 +109,21 @@ def plan_memory(
     spans = lifetimes(steps)
     for buffer in extra:
         spans.setdefault(buffer, (-1, len(steps)))
-    offsets: dict[Buffer, int] = {}
-    free = _FreeList()
     starts: dict[int, list[Buffer]] = {}
     ends: dict[int, list[Buffer]] = {}
     for buffer, (first, last) in spans.items():
         starts.setdefault(first, []).append(buffer)
         ends.setdefault(last, []).append(buffer)
+    offsets: dict[Buffer, int] = {}
+    free = _FreeList()
+    resting = _Resting(free)
     for at in range(-1, len(steps)):
+        if at >= 0:
+            resting.enter(steps[at])
         for buffer in starts.get(at, ()):
-            offsets[buffer] = free.take(n_bytes(buffer, dtype, max_batch) + guard)
-        if not guard:
-            for buffer in ends.get(at, ()):
-                free.give(offsets[buffer], n_bytes(buffer, dtype, max_batch))
+            key = _key(buffer, dtype, max_batch)
+            same = None if guard else resting.take(key)
+            offsets[buffer] = free.take(key[0] + guard) if same is None else same
+        for buffer in ends.get(at, ()) if not guard else ():
+            resting.give(_key(buffer, dtype, max_batch), offsets[buffer])
     return offsets, free.end

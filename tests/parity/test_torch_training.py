@@ -25,10 +25,12 @@ ACTIVATIONS: dict[str, Callable] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _float64():
-    before = torch.get_default_dtype()
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # threads that wait for each other take most of the time
     yield
     torch.set_default_dtype(before)
+    torch.set_num_threads(threads)
 
 
 def make_net(outputs: int, activation: str = "tanh", hidden=(11, 5), seed: int = 3):
