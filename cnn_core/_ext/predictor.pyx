@@ -102,10 +102,13 @@ cdef class Predictor:
         self._run(<char *> x, <char *> out, n, item)
 
     cdef int _run(self, char *x, char *out, int64_t n, int item) except -1:
-        cdef Plan plan = self._plan
+        cdef Plan plan
         cdef capi.cnn_run run
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
+        if self._plan is None:          # dropped since, by a change of the threads
+            self._prepare()
+        plan = self._plan
         memset(&run, 0, sizeof(run))
         plan._enter()
         plan._prepare(&run, plan._n_step, self._threads if n >= self._parallel_rows else 1)

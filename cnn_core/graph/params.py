@@ -97,7 +97,7 @@ class ParamStore(Mapping[str, np.ndarray]):
                 raise DtypeError(f"{who}: {name}: need real numbers; got dtype {array.dtype}")
             if array.shape != self._shapes[name]:
                 raise ShapeError(f"{who}: {name}: need shape {self._shapes[name]}; got {array.shape}")
-            checked[name] = array
+            checked[name] = array.copy() if np.may_share_memory(array, self.value) else array
         for name, array in checked.items():
             self._views[name][...] = array
 

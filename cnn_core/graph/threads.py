@@ -58,7 +58,8 @@ def _from_environment() -> int | None:
     text = os.environ.get("CNN_CORE_NUM_THREADS", "")
     if not text:
         return None
-    return _checked(int(text) if text.isdigit() else text, "CNN_CORE_NUM_THREADS")
+    whole = text.isascii() and text.isdigit()
+    return _checked(int(text) if whole else text, "CNN_CORE_NUM_THREADS")
 
 
 def set_num_threads(n: int | None) -> None:

@@ -43,6 +43,7 @@ static struct {
     pthread_mutex_t sleep;
     pthread_cond_t  wake;
     int32_t         n_worker;           /* threads started, without the caller             */
+    int             refused;            /* the system has refused a thread                 */
     int32_t         n_thread;           /* of the present caller, with the caller          */
     uint32_t        loop;               /* counts loops, 24 bits                           */
     cnn_tile_fn     run;
@@ -115,7 +116,7 @@ static void after_fork(void)
     pthread_mutex_init(&pool.taken, NULL);
     pthread_mutex_init(&pool.sleep, NULL);
     pthread_cond_init(&pool.wake, NULL);
-    pool.n_worker = 0;
+    pool.n_worker = pool.refused = 0;
     atomic_store(&pool.n_asleep, 0);
     atomic_store(&pool.n_done, 0);
     for (int32_t i = 0; i < CNN_MAX_THREAD; i++)
@@ -134,26 +135,35 @@ static int start_worker(int32_t worker)
     return !failed;
 }
 
-int32_t cnn_pool_grow(int32_t n_thread)
+/* Start workers until there are n_thread threads or the system refuses; return how many.
+ * The caller holds the pool. */
+static int32_t grow(int32_t n_thread)
 {
     static int registered;
-    if (n_thread > CNN_MAX_THREAD)
-        n_thread = CNN_MAX_THREAD;
-    pthread_mutex_lock(&pool.taken);
     if (!registered)
         registered = pthread_atfork(NULL, NULL, after_fork) == 0;
-    while (registered && pool.n_worker + 1 < n_thread && start_worker(pool.n_worker + 1))
-        pool.n_worker++;
-    const int32_t n = pool.n_worker + 1;
+    while (registered && !pool.refused && pool.n_worker + 1 < n_thread)
+        if (start_worker(pool.n_worker + 1))
+            pool.n_worker++;
+        else
+            pool.refused = 1;
+    return n_thread < pool.n_worker + 1 ? n_thread : pool.n_worker + 1;
+}
+
+int32_t cnn_pool_grow(int32_t n_thread)
+{
+    pthread_mutex_lock(&pool.taken);
+    pool.refused = 0;
+    const int32_t n = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
     pthread_mutex_unlock(&pool.taken);
-    return n < n_thread ? n : n_thread;
+    return n;
 }
 
 int32_t cnn_pool_take(int32_t n_thread)
 {
     if (n_thread < 2 || pthread_mutex_trylock(&pool.taken) != 0)
         return 1;
-    pool.n_thread = n_thread < pool.n_worker + 1 ? n_thread : pool.n_worker + 1;
+    pool.n_thread = grow(n_thread);     /* after a fork there may be none                  */
     if (pool.n_thread < 2)
         pthread_mutex_unlock(&pool.taken);
     return pool.n_thread;

@@ -17,7 +17,8 @@ typedef void (*cnn_tile_fn)(void *context, int32_t tile, int32_t worker);
  * are.  Fewer where the system refuses, 1 where there are no threads. */
 int32_t cnn_pool_grow(int32_t n_thread);
 
-/* Take the pool for n_thread threads; return the number to use, 1 if it is taken already. */
+/* Take the pool for n_thread threads, starting those that are missing; return the number to
+ * use, 1 if the pool is taken already. */
 int32_t cnn_pool_take(int32_t n_thread);
 void    cnn_pool_give(void);
 

@@ -37,7 +37,7 @@ FAULTS = {
     "two callers at once": (
         "pthread_mutex_trylock(&pool.taken) != 0", "pool.loop > 0xffffff", "callers", "thread",
     ),
-    "child believes in workers": ("    pool.n_worker = 0;\n", "", "fork", "plain"),
+    "child believes in workers": ("    pool.n_worker = pool.refused = 0;\n", "", "fork", "plain"),
     "child inherits the lock": (
         "    pthread_mutex_init(&pool.taken, NULL);\n", "", "fork", "plain",
     ),
