@@ -72,7 +72,8 @@ def blas_path():
     """Return the path of the BLAS library, that of the package scipy-openblas32."""
     spec = find_spec("scipy_openblas32")
     if spec is None:
-        raise ImportError("cnn_core needs the package scipy-openblas32: pip install scipy-openblas32")
+        raise ImportError("cnn_core needs the package scipy-openblas32: "
+                          "pip install scipy-openblas32")
     # The package is not imported: that would start a pool of BLAS threads.
     folder = os.path.join(spec.submodule_search_locations[0], "lib")
     suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
@@ -80,6 +81,10 @@ def blas_path():
     if not names:
         raise ImportError(f"cnn_core: need libscipy_openblas*{suffix} in {folder}; got none")
     return os.path.join(folder, sorted(names)[0])
+
+
+def _address(function):
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 cdef int need_blas() except -1:
@@ -98,9 +103,8 @@ cdef int need_blas() except -1:
         else:
             os.environ["OPENBLAS_NUM_THREADS"] = before
     library.scipy_openblas_set_num_threads(1)
-    address = lambda f: ctypes.cast(f, ctypes.c_void_p).value
-    table.gemm_f32 = <void *> <uintptr_t> address(library.scipy_cblas_sgemm)
-    table.gemm_f64 = <void *> <uintptr_t> address(library.scipy_cblas_dgemm)
+    table.gemm_f32 = <void *> <uintptr_t> _address(library.scipy_cblas_sgemm)
+    table.gemm_f64 = <void *> <uintptr_t> _address(library.scipy_cblas_dgemm)
     capi.cnn_set_blas(&table, _GEMM_MODE)
     _blas_loaded = True
     return 0
@@ -115,7 +119,8 @@ cdef int raise_for(capi.cnn_status status, str who, const capi.cnn_fault *fault,
         raise LabelError(f"{who}: need labels from 0 to {n_class - 1}; got {int(fault.value)} "
                          f"at row {fault.index} of the batch")
     if status == capi.CNN_ERR_INDEX_RANGE:
-        raise LabelError(f"{who}: index {int(fault.value)} at position {fault.index} is out of range")
+        raise LabelError(f"{who}: need an index in range; got {int(fault.value)} at position "
+                         f"{fault.index}")
     if status == capi.CNN_ERR_NOT_FINITE:
         raise DataError(f"{who}: need finite values; made {fault.value} at element {fault.index}, "
                         f"the first node to do so")

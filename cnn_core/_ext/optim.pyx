@@ -43,10 +43,12 @@ cdef class Learner:
         self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
         self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
         if len(slots) > self.c.optim.n_slot:
-            raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got {len(slots)}")
+            raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got "
+                               f"{len(slots)}")
         for i, slot in enumerate(slots):
             self.c.slot[i] = <void *> _address(slot, dtype, n, f"{kernel}: slot {i}")
-        self.c.state = <double *> _address(scalars, np.float64, capi.CNN_MAX_SLOT, f"{kernel}: scalars")
+        self.c.state = <double *> _address(scalars, np.float64, capi.CNN_MAX_SLOT,
+                                           f"{kernel}: scalars")
         if len(hyper) > 16:
             raise CnnCoreError(f"{kernel}: need at most 16 options; got {len(hyper)}")
         for i, option in enumerate(hyper):
@@ -67,7 +69,8 @@ cdef class Learner:
         end = 0
         for i, (first, last, decay) in enumerate(ranges.tolist()):
             if not end <= first <= last <= n:
-                raise ShapeError(f"{kernel}: need rising ranges within [0, {n}]; got {ranges.tolist()}")
+                raise ShapeError(f"{kernel}: need rising ranges within [0, {n}]; got "
+                                 f"{ranges.tolist()}")
             end = last
             self.ranges[i].begin, self.ranges[i].end = <int64_t> first, <int64_t> last
             self.ranges[i].weight_decay = decay

@@ -1,6 +1,4 @@
 """Plan: a compiled graph as the C core runs it, flat tables of tensors and steps."""
-import numpy as np
-
 cimport cython
 from cpython.pythread cimport (
     PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
@@ -177,7 +175,8 @@ cdef class Plan:
         """Become the only thread that uses the tables; wait for another one to leave."""
         if not PyThread_acquire_lock(self._lock, 0):
             if self._owner == <long> PyThread_get_thread_ident():
-                raise StateError("a program was called from within its own run, by a gate or callback")
+                raise StateError("a program was called from within its own run, by a gate or a "
+                                 "callback")
             with nogil:
                 PyThread_acquire_lock(self._lock, 1)
         self._owner = <long> PyThread_get_thread_ident()
@@ -237,8 +236,9 @@ cdef class Plan:
 
     cdef capi.cnn_source *_sources(self, list sources) except NULL:
         """Build the table of (tensor, address, dtype name, scale, shift); the caller frees it."""
-        cdef capi.cnn_source *table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
+        cdef capi.cnn_source *table
         cdef int i
+        table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
         for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
             if dtype not in _DTYPES:
                 free(table)

@@ -1,5 +1,4 @@
 """Predictor: the short way from an array to a network's outputs."""
-cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
@@ -85,7 +84,8 @@ cdef class Predictor:
                 return self._predict(x, out)
             r = <cnp.ndarray> out
             if (cnp.PyArray_TYPE(r) != self._type or not cnp.PyArray_ISCARRAY(r)
-                    or cnp.PyArray_NDIM(r) != n_dim or cnp.PyArray_DIM(r, n_dim - 1) != self._result_row
+                    or cnp.PyArray_NDIM(r) != n_dim
+                    or cnp.PyArray_DIM(r, n_dim - 1) != self._result_row
                     or cnp.PyArray_DIM(r, 0) != shape[0] or self._overlap(a, r)):
                 return self._predict(x, out)
         self._run(<char *> cnp.PyArray_DATA(a), <char *> cnp.PyArray_DATA(r), n,

@@ -122,7 +122,8 @@ def _directions(shape: tuple[int, ...], n: int, rng: np.random.Generator) -> lis
 
 
 def _compare(graph: Graph, node: Node, where: str, v: np.ndarray, analytic: float,
-             output: Callable[[], float], scale: float) -> tuple[str, float, float, float]:  # fmt: skip
+             output: Callable[[], float],
+             scale: float) -> tuple[str, float, float, float]:  # fmt: skip
     """Return (where, analytic, numeric, relative error) of the derivative along ``v``."""
     home = graph.program.value(node) if isinstance(node, Input) else graph.params[node.name]
     start = home.copy()

@@ -154,7 +154,7 @@ class Lowering:
             and loss.batched
             and getattr(loss, "has_fused_loss", False)
             and loss in self.wanted
-            and not any(self.operand(x) in self.wanted for x in (*loss.inputs[1:], *mean.inputs[1:]))
+            and self.wanted.isdisjoint(map(self.operand, (*loss.inputs[1:], *mean.inputs[1:])))
         )
 
     # -- forward --------------------------------------------------------------------------

@@ -181,7 +181,9 @@ def check_shape(who: str, shape: Any) -> Shape:
         if n is BATCH and axis == 0:
             continue
         if n is BATCH or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ShapeError(f"{who}: need positive lengths, BATCH only on axis 0; got shape {shape}")
+            raise ShapeError(
+                f"{who}: need positive lengths, BATCH only on axis 0; got shape {shape}"
+            )
     return tuple(n if n is BATCH else int(n) for n in shape)
 
 

@@ -69,7 +69,8 @@ class ParamStore(Mapping[str, np.ndarray]):
 
     def __getstate__(self) -> dict[str, Any]:
         """The values and their layout; gradients are passing."""
-        return {"dtype": self.dtype, "spans": self.spans, "shapes": self._shapes, "value": self.value}
+        kept = {"dtype": self.dtype, "spans": self.spans, "shapes": self._shapes}
+        return {**kept, "value": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.dtype, self.spans, self._shapes = state["dtype"], state["spans"], state["shapes"]
@@ -96,7 +97,9 @@ class ParamStore(Mapping[str, np.ndarray]):
             if array.dtype.kind not in "fiub":
                 raise DtypeError(f"{who}: {name}: need real numbers; got dtype {array.dtype}")
             if array.shape != self._shapes[name]:
-                raise ShapeError(f"{who}: {name}: need shape {self._shapes[name]}; got {array.shape}")
+                raise ShapeError(
+                    f"{who}: {name}: need shape {self._shapes[name]}; got {array.shape}"
+                )
             checked[name] = array.copy() if np.may_share_memory(array, self.value) else array
         for name, array in checked.items():
             self._views[name][...] = array

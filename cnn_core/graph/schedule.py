@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 from cnn_core.graph.lowering import LATE, ROWS, UNITS, WHOLE, Buffer, Step
 from cnn_core.graph.shapes import row_size, with_rows
@@ -94,8 +94,8 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
             found.append((i, 0, -1))
             continue
         n_tile = max(1, round(flop(step, max_batch) / aim))
-        n_tile = min(n_tile, -(-step.n_unit // UNIT_MULTIPLE), MAX_TILES // (2 * len(wave)) + 1)
-        height = -(-(-(-step.n_unit // n_tile)) // UNIT_MULTIPLE) * UNIT_MULTIPLE
+        n_tile = min(n_tile, ceil(step.n_unit / UNIT_MULTIPLE), MAX_TILES // (2 * len(wave)) + 1)
+        height = ceil(step.n_unit / n_tile / UNIT_MULTIPLE) * UNIT_MULTIPLE
         found += [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
     return found
 

@@ -23,7 +23,9 @@ def need_batch(node: Node, i: int, n_dim: int | None = None) -> None:
     x = node.inputs[i]
     if not x.batched or (n_dim is not None and len(x.shape) != n_dim):
         axes = "(B, ...)" if n_dim is None else "(" + ", ".join("BCDEFG"[:n_dim]) + ")"
-        raise ShapeError(f"{node.label}: need input {i} of shape {axes}; got {x.label} with {x.shape}")
+        raise ShapeError(
+            f"{node.label}: need input {i} of shape {axes}; got {x.label} with {x.shape}"
+        )
 
 
 def broadcast(node: Node) -> Shape:

@@ -74,7 +74,8 @@ def set_num_threads(n: int | None) -> None:
     for listener in list(_listeners) if get_num_threads() != before else ():
         listener._forget_plan()
     if n is not None and n > available_cores():
-        warn_once(f"set_num_threads: {n} threads on {available_cores()} cores are slower than fewer")
+        cores = available_cores()
+        warn_once(f"set_num_threads: {n} threads on {cores} cores are slower than fewer")
 
 
 def recompile_on_change(compiled: Any) -> None:

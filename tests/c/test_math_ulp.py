@@ -121,7 +121,8 @@ def drivers(tmp_path_factory):
     baseline = build("baseline")
     probe = folder / "probe.c"
     probe.write_text("#if !defined(__x86_64__)\n#error not x86-64\n#endif\n")
-    is_x86 = subprocess.run([compiler, "-fsyntax-only", str(probe)], capture_output=True).returncode == 0
+    tried = subprocess.run([compiler, "-fsyntax-only", str(probe)], capture_output=True)
+    is_x86 = tried.returncode == 0
     others = {name: build(name) for name in ("avx2", "avx512") if is_x86}
     result = {"baseline": load(*baseline)}
     for name, started in others.items():
@@ -207,14 +208,15 @@ def test_bits_do_not_depend_on_position(drivers, function, dtype):
         whole = driver.values(function, x)
         singly = np.concatenate([driver.values(function, x[i:i + 1]) for i in range(x.size)])
         np.testing.assert_array_equal(whole, singly, err_msg=build)
-        np.testing.assert_array_equal(whole[3:], driver.values(function, x[3:].copy()), err_msg=build)
+        moved = driver.values(function, x[3:].copy())
+        np.testing.assert_array_equal(whole[3:], moved, err_msg=build)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_helpers_follow_ieee_and_propagate_nan(drivers, dtype):
     rng = np.random.default_rng(2)
-    special = np.array([0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, inf, -inf, nan, 1e30, -1e30, 8388607.5,
-                        4503599627370495.5], dtype)
+    special = np.array([0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, inf, -inf, nan, 1e30, -1e30,
+                        8388607.5, 4503599627370495.5], dtype)
     a = np.concatenate([special, rng.normal(0, 100, 500).astype(dtype)])
     b = rng.permutation(a)
     positive = np.abs(a)
