@@ -80,3 +80,32 @@ def run_checked(code: str, timeout: float = 60, **environment: str) -> str:
     done = run_script(code, timeout, **environment)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr}"
     return done.stdout.strip()
+
+
+HARD = {"dropout": 0.3, "hidden": (18, 9)}
+
+
+def hard_trainer(seed: int = 0, dtype: str = "float32") -> cnn.Trainer:
+    """Return a trainer with momentum, clipping, a schedule and dropout."""
+    rate = cnn.optim.Warmup(cnn.optim.CosineDecay(0.1, 60, floor=0.01), 5)
+    optimizer = cnn.SGD(
+        lr=rate, momentum=0.9, weight_decay=1e-3, no_decay=("*.b",), clip_norm=1.0
+    )  # fmt: skip
+    return make_trainer(make_net(dtype=dtype, **HARD), optimizer=optimizer, seed=seed)
+
+
+NETS = {
+    "odd widths": ((65, 130, 33), "relu", 10, 0.0),
+    "width one": ((257, 1, 130), "tanh", 10, 0.0),
+    "wide and narrow": ((300, 3, 77), "gelu", 2, 0.0),
+    "dropout": ((129, 140), "silu", 11, 0.4),
+    "one layer": ((), "linear", 37, 0.0),
+}
+
+
+def big_net(name: str, dtype: str = "float32") -> cnn.Sequential:
+    hidden, activation, outputs, dropout = NETS[name]
+    layers: list = []
+    for units in hidden:
+        layers += [cnn.Dense(units, activation), cnn.Dropout(dropout)]
+    return cnn.Sequential([*layers, cnn.Dense(outputs)], 131, dtype=dtype, seed=1)

@@ -1,0 +1,293 @@
+"""Threads of Python, forks, and threads that the system refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from training_cases import big_net, run_checked
+
+import cnn_core as cnn
+from cnn_core._ext import core
+
+pytestmark = pytest.mark.skipif(
+    core.gemm_mode() == "blas", reason="only own kernels promise the same bits"
+)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system")
+
+
+@pytest.fixture(autouse=True)
+def _default_threads():
+    yield
+    cnn.set_num_threads(None)
+
+
+def set_threads(n: int) -> None:
+    """Allow ``n`` threads, whether or not there are as many cores."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cnn.set_num_threads(n)
+
+
+class AllThreads:
+    """A pace that uses all threads in every call."""
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+
+    def next(self) -> tuple[int, int]:
+        return 3, self.n_threads
+
+    def record(self, steps: int, n_threads: int, seconds: float) -> None:
+        pass
+
+
+# -- several Python threads ---------------------------------------------------------------
+
+
+def at_once(functions) -> list:
+    """Call functions, each in a thread of its own; return their results in order."""
+    results: list = [None] * len(functions)
+
+    def call(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except BaseException as error:
+            results[i] = error
+
+    running = [threading.Thread(target=call, args=(i,)) for i in range(len(functions))]
+    for t in running:
+        t.start()
+    for t in running:
+        t.join(60)
+        assert not t.is_alive(), "a thread hangs"
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def digest(trainer: cnn.Trainer) -> str:
+    return hashlib.sha256(trainer.net.store.value.tobytes()).hexdigest()
+
+
+def job(seed: int):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((400, 90)).astype(np.float32), rng.integers(0, 5, 400)
+    net = cnn.Sequential([cnn.Dense(70, "relu"), cnn.Dropout(0.2), cnn.Dense(5)], 90, seed=seed)
+    trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), seed=seed)
+    for _ in range(3):
+        trainer.fit(x, y, batch_size=100, epochs=2, progress=False)
+        trainer.step(x[:150], y[:150])
+        trainer.evaluate(x, y)
+        net.predict(x)
+    return digest(trainer)
+
+
+def test_several_python_threads_train_different_networks_at_once():
+    set_threads(3)
+    expected = [job(seed) for seed in range(6)]
+    found = at_once([lambda seed=seed: job(seed) for seed in range(6)])
+    assert found == expected
+
+
+def test_prediction_with_one_network_from_several_threads():
+    set_threads(2)
+    net = big_net("odd widths")
+    x = np.random.default_rng(0).standard_normal((1500, 131)).astype(np.float32)
+    expected = net.predict(x)
+
+    def predict(n: int):
+        for _ in range(30):
+            part = np.array_equal(net.predict(x[:n]), expected[:n])
+            row = np.array_equal(net.predict(x[n - 1]), single[n - 1])
+            whole = np.array_equal(net.predict(x[:n].astype(np.float64)), expected[:n])
+            assert part
+            assert row
+            assert whole
+
+    single = {n - 1: net.predict(x[n - 1]) for n in (1, 7, 300, 1500)}
+    at_once([lambda n=n: predict(n) for n in (1, 7, 300, 1500)])
+
+
+def test_threads_may_be_set_while_others_predict():
+    run_checked("""
+import threading, warnings
+import numpy as np, cnn_core as cnn
+warnings.simplefilter("ignore")
+net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+x = np.random.default_rng(0).standard_normal((300, 131))
+expected = net.predict(x)
+done = threading.Event()
+def toggle():
+    while not done.is_set():
+        for n in (1, 2, 3):
+            cnn.set_num_threads(n)
+thread = threading.Thread(target=toggle)
+thread.start()
+try:
+    assert all(np.array_equal(net.predict(x), expected) for _ in range(200))
+finally:
+    done.set()
+    thread.join()
+""")
+
+
+def test_one_trainer_used_by_several_threads_makes_every_step_once():
+    x = np.random.default_rng(0).standard_normal((60, 131)).astype(np.float32)
+    y = np.random.default_rng(1).integers(0, 10, 60)
+    ones = np.ones(60, np.float32)
+    trainer, expected = (
+        cnn.Trainer(big_net("odd widths"), loss=cnn.SoftmaxCrossEntropy(), optimizer=cnn.SGD(0.01))
+        for _ in range(2)
+    )
+    ways = [(x, y), (x, y, ones), (x.tolist(), y), (x, y)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once([lambda way=way: [trainer.step(*way) for _ in range(50)] for way in ways])
+    finally:
+        sys.setswitchinterval(before)
+    for _ in range(200):
+        expected.step(x, y)
+    assert trainer.optimizer.step_count == 200
+    assert trainer.net.store.value == pytest.approx(expected.net.store.value, rel=1e-3, abs=1e-5)
+
+
+# -- fork ---------------------------------------------------------------------------------
+
+FORK = """
+import hashlib, os, threading, warnings
+import numpy as np
+import cnn_core as cnn
+warnings.simplefilter("ignore")
+cnn.set_num_threads(3)
+
+def make(seed):
+    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131, seed=seed)
+    return cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), seed=seed)
+
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((600, 131)).astype("f"), rng.integers(0, 10, 600)
+
+def go(trainer):
+    trainer.fit(x, y, batch_size=200, epochs=3, progress=False)
+    predicted = trainer.net.predict(x)
+    return hashlib.sha256(trainer.net.store.value.tobytes() + predicted.tobytes()).hexdigest()
+
+def in_child(work):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, work().encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    text = os.read(read, 100).decode()
+    assert os.waitpid(child, 0)[1] == 0
+    return text
+"""
+
+
+@POSIX
+def test_child_of_a_fork_trains_on_with_old_and_new_networks():
+    run_checked(FORK + """
+reference = make(0)
+expected = go(reference), go(reference), go(make(1))
+trainer = make(0)
+assert go(trainer) == expected[0]
+assert in_child(lambda: go(trainer)) == expected[1]        # goes on with a network from before
+assert in_child(lambda: go(make(1))) == expected[2]        # and with a new one
+assert in_child(lambda: in_child(lambda: go(trainer))) == expected[1]
+assert go(trainer) == expected[1]                          # the parent is as it was
+""")  # fmt: skip
+
+
+@POSIX
+def test_fork_while_another_thread_trains():
+    run_checked(FORK + """
+expected = go(make(1))
+stop = False
+def busy():
+    trainer = make(0)
+    while not stop:
+        go(trainer)
+thread = threading.Thread(target=busy)
+thread.start()
+for _ in range(8):
+    assert in_child(lambda: go(make(1))) == expected
+stop = True
+thread.join()
+assert go(make(1)) == expected
+""")
+
+
+@POSIX
+def test_child_of_a_fork_uses_threads_again():
+    run_checked(FORK + """
+def n_threads():
+    return str(len(os.listdir("/proc/self/task")))
+if os.path.isdir("/proc/self/task"):
+    trainer = make(0)
+    program = trainer._program(trainer._data(x, y, None, "t"), 200, training=True)
+    program.pace.next = lambda: (2, 3)
+    go(trainer)
+    assert n_threads() == "3", n_threads()
+    def work():
+        before = n_threads()
+        go(trainer)
+        return before + n_threads()
+    assert in_child(work) == "13"
+""", OPENBLAS_NUM_THREADS="1")  # fmt: skip
+
+
+# -- threads refused ----------------------------------------------------------------------
+
+
+@POSIX
+def test_threads_refused_by_the_system_mean_fewer_and_one_warning():
+    """A stack larger than all memory that the process may have: no thread can start."""
+    resource = pytest.importorskip("resource")
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the stack limit governs new threads on Linux only")
+    if resource.getrlimit(resource.RLIMIT_STACK)[1] != resource.RLIM_INFINITY:
+        pytest.skip("the stack limit may not be raised here")
+    inner = """
+import warnings, threading
+import numpy as np
+import cnn_core as cnn
+try:
+    threading.Thread(target=int).start()
+except RuntimeError:
+    pass
+else:
+    print("threads start")
+    raise SystemExit
+cnn.set_num_threads(1)
+def go():
+    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+    trainer = cnn.Trainer(net, loss=cnn.MSE())
+    trainer.fit(np.ones((300, 131)), np.ones((300, 10)), batch_size=150, epochs=2, progress=False)
+    return net.predict(np.ones((300, 131), "f"))
+expected = go()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    cnn.set_num_threads(2)
+    assert np.array_equal(go(), expected)
+    assert np.array_equal(go(), expected)
+texts = [str(w.message) for w in caught if "the system gave 1" in str(w.message)]
+assert len(texts) == 1, [str(w.message) for w in caught]
+"""
+    outer = f"""
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_STACK, (64 << 30, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.RLIM_INFINITY))
+os.execv(sys.executable, [sys.executable, "-c", {inner!r}])
+"""
+    if run_checked(outer, OPENBLAS_NUM_THREADS="1") == "threads start":
+        pytest.skip("this system starts threads all the same")
