@@ -54,8 +54,8 @@ def load_pixels(folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
 def make_trainer(optimizer: str, scale: float) -> cnn.Trainer:
     layers = [cnn.Dense(256, "relu"), cnn.Dense(128, "relu"), cnn.Dense(10)]
     net = cnn.Sequential(layers, 784, input_scale=scale)
-    # So small a rate leaves the work of every epoch alike.
-    return cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=OPTIMIZERS[optimizer](lr=1e-6))
+    chosen = OPTIMIZERS[optimizer](lr=1e-6)  # so small that the work of all epochs is alike
+    return cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=chosen)
 
 
 def steps_alone(

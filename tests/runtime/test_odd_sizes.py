@@ -77,7 +77,9 @@ def forward(model: NumpyNet, x: np.ndarray) -> np.ndarray:
     return value
 
 
-def check_training(sizes: tuple[int, ...], batch: int, dtype: str, activation: str = "tanh") -> None:
+def check_training(
+    sizes: tuple[int, ...], batch: int, dtype: str, activation: str = "tanh"
+) -> None:
     """Make steps with whole batches and a short one; compare losses, parameters, outputs."""
     net = network(sizes, activation, dtype)
     x, y = rows(net, STEPS * batch - batch // 2, sizes[-1])
