@@ -71,16 +71,19 @@ def set_num_threads(n: int | None) -> None:
     global _chosen
     before = get_num_threads()
     _chosen = None if n is None else _checked(n, "set_num_threads")
+    _warn_of_too_many("set_num_threads", n)
     for listener in list(_listeners) if get_num_threads() != before else ():
         listener._forget_plan()
-    if n is not None and n > available_cores():
-        cores = available_cores()
-        warn_once(f"set_num_threads: {n} threads on {cores} cores are slower than fewer")
 
 
 def recompile_on_change(compiled: Any) -> None:
     """Call ``compiled._forget_plan()`` whenever the number of threads is set."""
     _listeners.add(compiled)
+
+
+def _warn_of_too_many(who: str, n: int | None) -> None:
+    if n is not None and n > available_cores():
+        warn_once(f"{who}: {n} threads on {available_cores()} cores are slower than fewer")
 
 
 def get_num_threads() -> int:
@@ -96,3 +99,4 @@ def warn_once(message: str) -> None:
 
 
 _chosen = _from_environment()
+_warn_of_too_many("CNN_CORE_NUM_THREADS", _chosen)

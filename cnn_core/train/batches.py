@@ -121,12 +121,12 @@ class LossProgram:
         The rows are ``index[:n]``, or from ``first`` on in order.  With a ``learner`` each step
         updates the parameters, at the rates ``lr``.
         """
-        loss_sum, weight_sum, last, error = self.program.plan.train(
+        # The sums go on in C, step by step: their bits do not depend on the length of calls.
+        self.loss_sum, self.weight_sum, last, error = self.program.plan.train(
             self.program.n_steps, sources, index, first, n, batch, self._loss_tensor,
             self._total_tensor, learner, lr, seed, n_threads,
+            self.loss_sum, self.weight_sum,
         )  # fmt: skip
-        self.loss_sum += loss_sum
-        self.weight_sum += weight_sum
         if error is not None:
             raise error
         return last

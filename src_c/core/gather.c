@@ -17,13 +17,24 @@ CONVERT(f32_to_f64, float, double)
 CONVERT(f64_to_f64, double, double)
 CONVERT(u8_to_f64, uint8_t, double)
 
-/* Rows picked at random are in no cache: the start of a row is asked for ahead of time. */
-#define AHEAD 8
+/* Rows picked at random are in no cache: they are asked for ahead of time.  Of short rows the
+ * first line is enough; of long ones every line, up to where the CPU goes on by itself. */
+#define AHEAD       4
+#define SHORT_ROW   512
+#define MAX_ASKED   2048
 #ifdef __GNUC__
 #  define PREFETCH(p) __builtin_prefetch(p)
 #else
 #  define PREFETCH(p) ((void)0)
 #endif
+
+/* Bytes [0, n) of a row; n of at least 1. */
+static void ask_for(const char *row, int64_t n)
+{
+    for (int64_t at = 0; at < n - 1; at += CNN_LINE)
+        PREFETCH(row + at);
+    PREFETCH(row + n - 1);
+}
 
 static const int64_t item_size[] = {[CNN_F32] = 4, [CNN_F64] = 8, [CNN_I32] = 4, [CNN_U8] = 1,
                                     [CNN_I64] = 8};
@@ -77,9 +88,12 @@ void cnn_gather_rows(const cnn_source *s, const int64_t *index, int64_t first, i
                (size_t)((end - begin) * to_row));
         return;
     }
+    const int64_t asked = from_row <= SHORT_ROW ? 1 : from_row < MAX_ASKED ? from_row : MAX_ASKED;
+    for (int64_t r = begin; index && asked > 1 && r < end && r < begin + AHEAD; r++)
+        ask_for((const char *)s->data + index[r] * from_row, asked);
     for (int64_t r = begin; r < end; r++) {
         if (index && r + AHEAD < end)
-            PREFETCH((const char *)s->data + index[r + AHEAD] * from_row);
+            ask_for((const char *)s->data + index[r + AHEAD] * from_row, asked);
         const char *x = (const char *)s->data + (index ? index[r] : first + r) * from_row;
         char       *y = (char *)t->data + r * to_row;
         if (plain)

@@ -104,7 +104,7 @@ static void update_block(void *context, int32_t block, int32_t worker)
 
 static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_thread)
 {
-    if (n_thread > 1)
+    if (n_thread > 1 && n_block <= CNN_MAX_POOL_TILE)
         cnn_pool_loop((int32_t)n_block, run, work);
     else
         for (int64_t b = 0; b < n_block; b++)

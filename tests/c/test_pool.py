@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,13 +68,16 @@ def run(program: Path, mode: str, timeout: float) -> tuple[bool, str]:
     env |= {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "halt_on_error=1"}
     command = [str(program), mode, str(ROUNDS[mode])]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=timeout)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 text=True, env=env, start_new_session=True)  # fmt: skip
+        output, _ = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)  # its forked children too
+        child.communicate()
         return False, f"{mode}: still running after {timeout} s"
-    output = done.stdout + done.stderr
     if "unexpected memory mapping" in output:
         pytest.skip("the thread sanitizer cannot run with this kernel's address layout")
-    return done.returncode == 0, output
+    return child.returncode == 0, output
 
 
 @pytest.fixture(scope="module")
