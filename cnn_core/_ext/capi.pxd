@@ -178,6 +178,7 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_status (*run)(const cnn_run *run, cnn_fault *fault) noexcept nogil
         cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
         void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil
+        void (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index) noexcept nogil
         void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
         int64_t (*n_partial)(int64_t n_param) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil

@@ -7,3 +7,6 @@ def convert_rows(
     scale: float,
     shift: float,
 ) -> None: ...
+
+
+def shuffled(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...

@@ -1,5 +1,7 @@
-"""Rows of an array converted as the C core gathers them."""
-from libc.stdint cimport uintptr_t
+"""Rows of an array: converted as the C core gathers them, and in random order."""
+import numpy as np
+
+from libc.stdint cimport int64_t, uint64_t, uintptr_t
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
@@ -16,3 +18,11 @@ def convert_rows(rows, target, double scale, double shift):
     source.data, source.dtype = <void *> <uintptr_t> rows.ctypes.data, _DTYPES[str(rows.dtype)]
     source.scale, source.shift, source.target = scale, shift, &tensor
     api().gather(&source, NULL, 0, len(rows))
+
+
+def shuffled(int64_t n, uint64_t seed, uint64_t epoch):
+    """Return the numbers below ``n`` in an order that depends on ``seed`` and ``epoch`` alone."""
+    cdef int64_t[::1] index = np.empty(n, np.int64)
+    with nogil:
+        api().shuffle(seed, epoch, n, &index[0])
+    return index.base

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import optim
+from cnn_core._ext.gather import shuffled
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
@@ -187,7 +188,7 @@ class Trainer:
 
     def _row_order(self, n: int) -> np.ndarray:
         """Return this epoch's order of rows: a function of seed and epoch alone."""
-        return np.random.default_rng([self.seed, self.epochs_done]).permutation(n)
+        return shuffled(n, self.seed, self.epochs_done)
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss."""

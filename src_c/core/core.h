@@ -13,6 +13,7 @@
 #define cnn_gather_rows   CNN_FOR_ISA(cnn_gather_rows)
 #define cnn_learn         CNN_FOR_ISA(cnn_learn)
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
+#define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
 #define cnn_n_partial     CNN_FOR_ISA(cnn_n_partial)
 
 /* What row tiles do before their first step: gather their rows. */
@@ -39,4 +40,5 @@ void       cnn_learn(const cnn_learner *learner, double lr, int64_t step);
 /* The same on n_thread threads of the pool; 1: without it. */
 void       cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread);
 int64_t    cnn_n_partial(int64_t n_param);
+void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 #endif

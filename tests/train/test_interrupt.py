@@ -14,6 +14,7 @@ import pytest
 from training_cases import HERE, assert_same_state, blobs, make_net, make_trainer, state
 
 import cnn_core as cnn
+from cnn_core._ext.gather import shuffled
 
 BATCH = 16
 
@@ -167,7 +168,7 @@ def test_interrupt_at_any_line_leaves_whole_steps_and_goes_on(part):
         made = trainer.optimizer.step_count
         if made < 21:
             epoch, at = divmod(made, 7)
-            order = np.random.default_rng([7, epoch]).permutation(100)
+            order = shuffled(100, 7, epoch)
             rows = order[at * BATCH : (at + 1) * BATCH]
             trainer.step(x[rows], y[rows])
             assert assert_whole_steps(trainer, reference) == made + 1, where
@@ -178,6 +179,7 @@ SCRIPT = """
 import hashlib, json, sys, warnings
 import numpy as np
 import cnn_core as cnn
+from cnn_core._ext.gather import shuffled
 cnn.set_num_threads(int(sys.argv[1]))
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((4000, 300)).astype("f"), rng.integers(0, 10, 4000)
@@ -207,7 +209,7 @@ result = {"warnings": [str(w.message) for w in caught if w.category is UserWarni
 again = make()
 steps = 0
 while steps < result["steps"]:
-    order = np.random.default_rng([1, steps // 40]).permutation(4000)
+    order = shuffled(4000, 1, steps // 40)
     rows = order[steps % 40 * 100 : (steps % 40 + 1) * 100]
     again.step(x[rows], y[rows])
     steps += 1
