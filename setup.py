@@ -39,6 +39,8 @@ else:
     if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):
         # GCC unrolls loops over 16 lanes before it looks for vectors, and then finds none.
         C_FLAGS.append("--param=max-completely-peel-times=8")
+        if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
+            ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"]
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]

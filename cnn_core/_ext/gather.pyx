@@ -22,7 +22,8 @@ def convert_rows(rows, target, double scale, double shift):
 
 def shuffled(int64_t n, uint64_t seed, uint64_t epoch):
     """Return the numbers below ``n`` in an order that depends on ``seed`` and ``epoch`` alone."""
-    cdef int64_t[::1] index = np.empty(n, np.int64)
+    index = np.empty(n, np.int64)
+    cdef int64_t *start = <int64_t *> <uintptr_t> index.ctypes.data
     with nogil:
-        api().shuffle(seed, epoch, n, &index[0])
-    return index.base
+        api().shuffle(seed, epoch, n, start)
+    return index

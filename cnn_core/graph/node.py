@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,16 +96,63 @@ class Node:
         return f"<{type(self).__name__} {self.label!r} ({operands}) shape={self.shape}>"
 
     def __add__(self, other: Any) -> Node:
-        return _binary("add", self, other)
+        return _make("add", self, other)
 
     def __radd__(self, other: Any) -> Node:
-        return _binary("add", other, self)
+        return _make("add", other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return _make("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return _make("sub", other, self)
 
     def __mul__(self, other: Any) -> Node:
-        return _binary("mul", self, other)
+        return _make("mul", self, other)
 
     def __rmul__(self, other: Any) -> Node:
-        return _binary("mul", other, self)
+        return _make("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return _make("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return _make("div", other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        if isinstance(other, Real) and not isinstance(other, bool):
+            return _make("power", self, p=other)
+        return _make("power", self, other)
+
+    def __rpow__(self, other: Any) -> Node:
+        return _make("power", other, self)
+
+    def __matmul__(self, other: Any) -> Node:
+        return _make("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Node:
+        return _make("matmul", other, self)
+
+    def __neg__(self) -> Node:
+        return _make("neg", self)
+
+    def __gt__(self, other: Any) -> Node:
+        return _make("greater", self, other)
+
+    def __lt__(self, other: Any) -> Node:
+        return _make("less", self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return _make("greater_equal", self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return _make("less_equal", self, other)
+
+    def __getitem__(self, key: Any) -> Node:
+        return _make("slice", self, key=key)
+
+    # Without this, iteration would call x[0], x[1], ... and end in an error about an index.
+    __iter__ = None
 
     # NumPy arrays on the left must leave the operator to the node.
     __array_ufunc__ = None
@@ -187,5 +235,5 @@ def check_shape(who: str, shape: Any) -> Shape:
     return tuple(n if n is BATCH else int(n) for n in shape)
 
 
-def _binary(op: str, a: Any, b: Any) -> Node:
-    return Node.registry[op]((as_node(a), as_node(b)))
+def _make(op: str, *operands: Any, **fields: Any) -> Node:
+    return Node.registry[op](tuple(as_node(x) for x in operands), **fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from cnn_core.errors import ShapeError
@@ -28,19 +29,22 @@ def need_batch(node: Node, i: int, n_dim: int | None = None) -> None:
         )
 
 
-def broadcast(node: Node) -> Shape:
+def broadcast(node: Node, shapes: Sequence[Shape] | None = None, what: str = "shapes") -> Shape:
     """Return the shape of the inputs broadcast together by NumPy's rule.
 
     BATCH fits BATCH and 1; it never fits another length, which would differ from batch to batch.
+    ``shapes`` stand in for the shapes of the inputs where only some axes are broadcast; ``what``
+    then says which.
     """
+    found = [x.shape for x in node.inputs] if shapes is None else shapes
     shape: list = []
-    n_dim = max(len(x.shape) for x in node.inputs)
+    n_dim = max(len(x) for x in found)
     for axis in range(-n_dim, 0):
-        lengths = [x.shape[axis] for x in node.inputs if len(x.shape) >= -axis]
+        lengths = [x[axis] for x in found if len(x) >= -axis]
         wide = [n for n in lengths if n is BATCH or n != 1]
         if any(n is not wide[0] and n != wide[0] for n in wide[1:]):
             got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs)
-            raise ShapeError(f"{node.label}: need shapes that broadcast together; got {got}")
+            raise ShapeError(f"{node.label}: need {what} that broadcast together; got {got}")
         shape.append(wide[0] if wide else 1)
     if BATCH in shape[1:]:
         got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs)

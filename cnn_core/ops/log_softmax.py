@@ -7,19 +7,21 @@ from cnn_core.graph.node import Node, as_node
 
 
 class LogSoftmax(AlongAxis):
-    """y = x - log(sum exp(x)) over the last axis.  Kernel: src_c/ops/log_softmax.c."""
+    """y = x - log(sum exp(x)) over one axis.  Kernel: src_c/ops/log_softmax.c."""
 
     op = "log_softmax"
     grad_reads = "y"
 
 
 def log_softmax(x: Node, axis: int = -1, *, name: str = "") -> Node:
-    """Return x - log(sum exp(x)) over the last axis; same shape and dtype as ``x`` (..., C).
+    """Return x - log(sum exp(x)) over ``axis``; same shape and dtype as ``x``.
 
     The maximum is subtracted first, so nothing overflows.  A single -inf stays -inf; NaN, +inf or
     nothing but -inf in a group make all of the group NaN.
 
-    Raises `ShapeError` for a scalar or where the batch axis is the only one, `OptionError` for
-    another axis than the last.
+    Axis 0 of a batched ``x`` is the batch, which no negative axis means.
+
+    Raises `ShapeError` for a scalar or a negative axis that is the batch, `OptionError` for an
+    axis that ``x`` does not have, `DtypeError` for integer nodes.
     """
     return LogSoftmax((as_node(x),), name=name, axis=axis)

@@ -7,19 +7,21 @@ from cnn_core.graph.node import Node, as_node
 
 
 class Softmax(AlongAxis):
-    """y = exp(x) / sum exp(x) over the last axis.  Kernel: src_c/ops/softmax.c."""
+    """y = exp(x) / sum exp(x) over one axis.  Kernel: src_c/ops/softmax.c."""
 
     op = "softmax"
     grad_reads = "y"
 
 
 def softmax(x: Node, axis: int = -1, *, name: str = "") -> Node:
-    """Return exp(x) / sum exp(x) over the last axis; same shape and dtype as ``x`` (..., C).
+    """Return exp(x) / sum exp(x) over ``axis``; same shape and dtype as ``x``.
 
     The maximum is subtracted first, so nothing overflows.  A single -inf gives 0; NaN, +inf or
     nothing but -inf in a group make all of the group NaN.
 
-    Raises `ShapeError` for a scalar or where the batch axis is the only one, `OptionError` for
-    another axis than the last.
+    Axis 0 of a batched ``x`` is the batch, which no negative axis means.
+
+    Raises `ShapeError` for a scalar or a negative axis that is the batch, `OptionError` for an
+    axis that ``x`` does not have, `DtypeError` for integer nodes.
     """
     return Softmax((as_node(x),), name=name, axis=axis)

@@ -5,6 +5,7 @@
  *   VALUE(a, b)           f
  *   SLOPE_A(a, b, dy)     dy times df/da; what it does not use need not be valid
  *   SLOPE_B(a, b, dy)     dy times df/db
+ * CNN_BINARY_FORWARD(op, VALUE) and CNN_BINARY_GRAD(op_grad_a, 0, SLOPE_A) define one kernel.
  * Operands: a, b, y and, for the gradients, dy and da or db.
  * Attributes (cnn_core/graph/binary.py): the axes of a row of y.  Their number, then of each,
  * outermost first, its length and the strides of a and b, 0 where an operand is repeated.  The
@@ -67,8 +68,10 @@ static inline int cnn_next(int n, const cnn_axis *axis, int64_t *index, cnn_axis
             CNN_INNER_LOOP(n, i, i, STATEMENT)                                               \
         else if (sa)                                                                         \
             CNN_INNER_LOOP(n, i, 0, STATEMENT)                                               \
-        else                                                                                 \
+        else if (sb)                                                                         \
             CNN_INNER_LOOP(n, 0, i, STATEMENT)                                               \
+        else                        /* both: a third operand has this axis */                \
+            CNN_INNER_LOOP(n, 0, 0, STATEMENT)                                               \
     } while (0)
 #define CNN_INNER_LOOP(n, at_a, at_b, STATEMENT)                                             \
     {                                                                                        \
@@ -187,7 +190,7 @@ static inline cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, K(cnn_in
         return K(cnn_grad_binary)(c, wrt, K(op##_write), K(op##_add_to), K(op##_add_up));    \
     }
 
-#define CNN_BINARY(op, VALUE, SLOPE_A, SLOPE_B)                                              \
+#define CNN_BINARY_FORWARD(op, VALUE)                                                        \
     static cnn_status K(op##_forward)(const cnn_call *c)                                     \
     {                                                                                        \
         const real *a0 = ROWS(c, 0), *b0 = ROWS(c, 1);                                       \
@@ -208,6 +211,9 @@ static inline cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, K(cnn_in
             CNN_INNER(in.n, in.a, in.b, y[i] = VALUE(a[ia], b[ib]));                         \
         } while (cnn_next(s.n - 1, s.axis, index, &at));                                     \
         return CNN_OK;                                                                       \
-    }                                                                                        \
+    }
+
+#define CNN_BINARY(op, VALUE, SLOPE_A, SLOPE_B)                                              \
+    CNN_BINARY_FORWARD(op, VALUE)                                                            \
     CNN_BINARY_GRAD(op##_grad_a, 0, SLOPE_A)                                                 \
     CNN_BINARY_GRAD(op##_grad_b, 1, SLOPE_B)

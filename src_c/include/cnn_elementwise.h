@@ -5,18 +5,25 @@
  *   GRAD(x, y, dy, a)    dy times df/dx; of x and y only what it uses need be valid
  * CNN_UNARY_OF(op, PARAM, FORWARD, GRAD) is the same for a function with an option:
  *   PARAM(attr)          the option `a`, read once per call
+ * CNN_UNARY_AS(op, type, PARAM, FORWARD, GRAD) lets `a` have a type of its own.
  * Operands: x, y and, for the gradient, dy, dx.  x may be y, and dx may be dy.
  */
 #define CNN_NO_PARAM(attr) 0
 #define CNN_UNARY(op, FORWARD, GRAD) CNN_UNARY_OF(op, CNN_NO_PARAM, FORWARD, GRAD)
 
-#define CNN_UNARY_OF(op, PARAM, FORWARD, GRAD)                                               \
+#define CNN_UNARY_OF(op, PARAM, FORWARD, GRAD) CNN_UNARY_AS(op, real, PARAM, FORWARD, GRAD)
+
+#define CNN_UNARY_AS(op, type, PARAM, FORWARD, GRAD)                                         \
     static void K(op##_map)(int64_t n, const void *from, void *to, const cnn_attr *attr)     \
     {                                                                                        \
         const real *x = from;                                                                \
         real       *y = to;                                                                  \
-        const real  a = (real)PARAM(attr);                                                   \
+        const type  a = PARAM(attr);                                                         \
         (void)attr, (void)a;                                                                 \
+        if (n == 1) {      /* a graph of scalars: not through the ends of a vector loop */   \
+            *y = FORWARD(*x, a);                                                             \
+            return;                                                                          \
+        }                                                                                    \
         CNN_IVDEP                                                                            \
         for (int64_t i = 0; i < n; i++)                                                      \
             y[i] = FORWARD(x[i], a);                                                         \
@@ -31,9 +38,12 @@
         const int64_t n = cnn_count(c, 1);                                                   \
         const real   *x = ROWS(c, 0), *y = ROWS(c, 1), *dy = ROWS(c, 2);                     \
         real         *dx = ROWS(c, 3);                                                       \
-        const real    a = (real)PARAM(c->step->attr);                                        \
+        const type    a = PARAM(c->step->attr);                                              \
         (void)a, (void)x, (void)y;                                                           \
-        if (c->step->accumulate) {                                                           \
+        if (n == 1) {                                                                        \
+            const real slope = GRAD(*x, *y, *dy, a);                                         \
+            *dx = c->step->accumulate ? *dx + slope : slope;                                 \
+        } else if (c->step->accumulate) {                                                           \
             CNN_IVDEP                                                                        \
             for (int64_t i = 0; i < n; i++)                                                  \
                 dx[i] += GRAD(x[i], y[i], dy[i], a);                                         \

@@ -113,3 +113,50 @@ static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, rea
     *sum = (real)((double)top + rest);
     *log_sum = K(cnn_log1p)((real)((double)(top - 1) + rest));
 }
+
+/* How operations along one axis see x: n_outer times n_class times inner numbers.  The
+ * attributes are the length of the axis, 0 for the batch axis, and the numbers from one of its
+ * entries to the next. */
+#ifndef CNN_ALONG_DEFINED
+#define CNN_ALONG_DEFINED
+#define CNN_COLUMNS 64       /* neighbouring groups of a strided axis that are worked on at a time */
+typedef struct { int64_t n_class, inner, n_outer; } cnn_along;
+
+static inline cnn_along cnn_read_along(const cnn_call *c)
+{
+    const int64_t n_class = ATTR_I(c, 0) ? ATTR_I(c, 0) : c->n_row, inner = ATTR_I(c, 1);
+    return (cnn_along){n_class, inner, cnn_count(c, 1) / (n_class * inner)};
+}
+#endif
+
+/* for every block of up to CNN_COLUMNS neighbouring groups: it starts at `at`, and has n groups */
+#define CNN_FOR_COLUMNS(s, at, n)                                                            \
+    for (int64_t o_ = 0; o_ < (s).n_outer; o_++)                                             \
+        for (int64_t j_ = 0, n = 0, at = o_ * (s).n_class * (s).inner; j_ < (s).inner;       \
+             j_ += n, at += n)                                                               \
+            if ((n = (s).inner - j_ < CNN_COLUMNS ? (s).inner - j_ : CNN_COLUMNS) > 0)
+
+/* Of n neighbouring groups: the maxima, sum exp(x - max) and the logarithms of these. */
+static inline void K(cnn_columns_exp)(int64_t n, const cnn_along *s, const real *x, real *max,
+                                      real *sum, real *log_sum)
+{
+    real rest[CNN_COLUMNS], top[CNN_COLUMNS];
+
+    for (int64_t l = 0; l < n; l++) {
+        max[l] = x[l];
+        rest[l] = top[l] = 0;
+    }
+    for (int64_t i = 1; i < s->n_class; i++)
+        for (int64_t l = 0; l < n; l++)
+            max[l] = x[i * s->inner + l] > max[l] ? x[i * s->inner + l] : max[l];
+    for (int64_t i = 0; i < s->n_class; i++)
+        for (int64_t l = 0; l < n; l++) {
+            const real d = x[i * s->inner + l] - max[l], power = K(cnn_exp)(d);
+            top[l] += d == 0 ? (real)1 : (real)0;
+            rest[l] += d == 0 ? (real)0 : power;
+        }
+    for (int64_t l = 0; l < n; l++) {
+        sum[l] = top[l] + rest[l];
+        log_sum[l] = K(cnn_log1p)(rest[l] + (top[l] - 1));
+    }
+}

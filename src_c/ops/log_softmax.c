@@ -1,7 +1,8 @@
 /* log_softmax - y = x - log(sum exp(x)) over one axis.
  *
- *   attributes: the length C of the axis, the elements between two of its entries (1)
- *   forward  operands: x, y (..., C)
+ *   attributes: the length C of the axis (0: the batch axis), the elements from one of its
+ *               entries to the next
+ *   forward  operands: x, y (..., C, ...)
  *   gradient operands: x, y, dy, dx
  *   gradient:  dx = dy - exp(y) sum dy
  *   NaN:       a group with NaN, +inf or only -inf becomes NaN; a single -inf stays -inf.
@@ -33,13 +34,51 @@ static void K(log_softmax_group)(int64_t n_class, const real *x, real *y)
         y[i] = (x[i] - max) - log_sum;
 }
 
+/* Groups along another axis than the last. */
+static void K(log_softmax_columns)(const cnn_along *s, const real *x, real *y)
+{
+    real max[CNN_COLUMNS], sum[CNN_COLUMNS], log_sum[CNN_COLUMNS];
+
+    CNN_FOR_COLUMNS(*s, at, n) {
+        K(cnn_columns_exp)(n, s, x + at, max, sum, log_sum);
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
+            CNN_IVDEP
+            for (int64_t l = 0; l < n; l++)
+                y[i + l] = (x[i + l] - max[l]) - log_sum[l];
+        }
+    }
+}
+
+static void K(log_softmax_grad_columns)(const cnn_along *s, const real *y, const real *dy,
+                                        real *dx, int add)
+{
+    double sum[CNN_COLUMNS];
+
+    CNN_FOR_COLUMNS(*s, at, n) {
+        for (int64_t l = 0; l < n; l++)
+            sum[l] = 0;
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner)
+            for (int64_t l = 0; l < n; l++)
+                sum[l] += (double)dy[i + l];
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
+            CNN_IVDEP
+            for (int64_t l = 0; l < n; l++)
+                dx[i + l] = (add ? dx[i + l] : 0) +
+                            (dy[i + l] - K(cnn_exp)(y[i + l]) * (real)sum[l]);
+        }
+    }
+}
+
 static cnn_status K(log_softmax_forward)(const cnn_call *c)
 {
-    const int64_t n_class = ATTR_I(c, 0), n = cnn_count(c, 1) / n_class;
+    const cnn_along s = cnn_read_along(c);
+    const int64_t n_class = s.n_class, n = s.n_outer;
     const real   *x = ROWS(c, 0);
     real         *y = ROWS(c, 1);
 
-    if (n_class <= CNN_LANE_CLASSES)
+    if (s.inner > 1)
+        K(log_softmax_columns)(&s, x, y);
+    else if (n_class <= CNN_LANE_CLASSES)
         for (int64_t r = 0; r < n; r += CNN_LANES)
             K(log_softmax_lanes)(n - r < CNN_LANES ? n - r : CNN_LANES, n_class, x + r * n_class,
                                  y + r * n_class);
@@ -51,11 +90,16 @@ static cnn_status K(log_softmax_forward)(const cnn_call *c)
 
 static cnn_status K(log_softmax_grad)(const cnn_call *c)
 {
-    const int64_t n_class = ATTR_I(c, 0), n = cnn_count(c, 1) / n_class;
+    const cnn_along s = cnn_read_along(c);
+    const int64_t n_class = s.n_class, n = s.n_outer;
     const real   *y = ROWS(c, 1), *dy = ROWS(c, 2);
     real         *dx = ROWS(c, 3);
     const int     add = c->step->accumulate;
 
+    if (s.inner > 1) {
+        K(log_softmax_grad_columns)(&s, y, dy, dx, add);
+        return CNN_OK;
+    }
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
         const real sum = (real)K(cnn_sum)(n_class, dy);
         CNN_IVDEP

@@ -1,7 +1,8 @@
 /* softmax - y = exp(x) / sum exp(x) over one axis.
  *
- *   attributes: the length C of the axis, the elements between two of its entries (1)
- *   forward  operands: x, y (..., C)
+ *   attributes: the length C of the axis (0: the batch axis), the elements from one of its
+ *               entries to the next
+ *   forward  operands: x, y (..., C, ...)
  *   gradient operands: x, y, dy, dx
  *   gradient:  dx = y (dy - sum y dy)
  *   NaN:       a group with NaN, +inf or only -inf becomes NaN; a single -inf gives 0.
@@ -33,13 +34,50 @@ static void K(softmax_group)(int64_t n_class, const real *x, real *y)
         y[i] = K(cnn_exp)(x[i] - max) / sum;
 }
 
+/* Groups along another axis than the last. */
+static void K(softmax_columns)(const cnn_along *s, const real *x, real *y)
+{
+    real max[CNN_COLUMNS], sum[CNN_COLUMNS], log_sum[CNN_COLUMNS];
+
+    CNN_FOR_COLUMNS(*s, at, n) {
+        K(cnn_columns_exp)(n, s, x + at, max, sum, log_sum);
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
+            CNN_IVDEP
+            for (int64_t l = 0; l < n; l++)
+                y[i + l] = K(cnn_exp)(x[i + l] - max[l]) / sum[l];
+        }
+    }
+}
+
+static void K(softmax_grad_columns)(const cnn_along *s, const real *y, const real *dy, real *dx,
+                                    int add)
+{
+    double dot[CNN_COLUMNS];
+
+    CNN_FOR_COLUMNS(*s, at, n) {
+        for (int64_t l = 0; l < n; l++)
+            dot[l] = 0;
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner)
+            for (int64_t l = 0; l < n; l++)
+                dot[l] += (double)y[i + l] * (double)dy[i + l];
+        for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
+            CNN_IVDEP
+            for (int64_t l = 0; l < n; l++)
+                dx[i + l] = (add ? dx[i + l] : 0) + y[i + l] * (dy[i + l] - (real)dot[l]);
+        }
+    }
+}
+
 static cnn_status K(softmax_forward)(const cnn_call *c)
 {
-    const int64_t n_class = ATTR_I(c, 0), n = cnn_count(c, 1) / n_class;
+    const cnn_along s = cnn_read_along(c);
+    const int64_t n_class = s.n_class, n = s.n_outer;
     const real   *x = ROWS(c, 0);
     real         *y = ROWS(c, 1);
 
-    if (n_class <= CNN_LANE_CLASSES)
+    if (s.inner > 1)
+        K(softmax_columns)(&s, x, y);
+    else if (n_class <= CNN_LANE_CLASSES)
         for (int64_t r = 0; r < n; r += CNN_LANES)
             K(softmax_lanes)(n - r < CNN_LANES ? n - r : CNN_LANES, n_class, x + r * n_class,
                              y + r * n_class);
@@ -51,11 +89,16 @@ static cnn_status K(softmax_forward)(const cnn_call *c)
 
 static cnn_status K(softmax_grad)(const cnn_call *c)
 {
-    const int64_t n_class = ATTR_I(c, 0), n = cnn_count(c, 1) / n_class;
+    const cnn_along s = cnn_read_along(c);
+    const int64_t n_class = s.n_class, n = s.n_outer;
     const real   *y = ROWS(c, 1), *dy = ROWS(c, 2);
     real         *dx = ROWS(c, 3);
     const int     add = c->step->accumulate;
 
+    if (s.inner > 1) {
+        K(softmax_grad_columns)(&s, y, dy, dx, add);
+        return CNN_OK;
+    }
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
         const real dot = (real)K(cnn_dot)(n_class, y, dy);
         CNN_IVDEP

@@ -113,6 +113,8 @@ def _leaf(name: str, spec: Any, unbatched: type) -> Node:
         return unbatched(name, np.zeros(spec[1]) if unbatched is Parameter else spec[1])
     if kind == "labels":
         return Input(name, (BATCH,), "int32")
+    if kind == "index":
+        return Input(name, (BATCH, *spec[2]), "int32")
     if kind == "weight":
         return Input(name, (BATCH,))
     rest = (spec[1],) if kind == "distribution" else spec[1] if kind else spec

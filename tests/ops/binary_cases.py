@@ -7,7 +7,7 @@ from op_case import OpCase, Spec
 from cnn_core import ops
 
 _U = "unbatched"
-_PAIRS: dict[str, tuple[Spec, Spec]] = {
+PAIRS: dict[str, tuple[Spec, Spec]] = {
     "": ((3, 4), (3, 4)),
     "_scalars": ((_U, ()), (_U, ())),
     "_row_and_scalar": ((4,), (_U, ())),
@@ -39,7 +39,7 @@ BINARY = {
         ("add", ops.add, lambda a, b: a + b),
         ("mul", ops.mul, lambda a, b: a * b),
     )
-    for suffix, (a, b) in _PAIRS.items()
+    for suffix, (a, b) in PAIRS.items()
 }
 BINARY["mul_self"] = OpCase(lambda x: ops.mul(x, x), {"x": (3,)}, lambda x: x * x)
 BINARY["add_self"] = OpCase(lambda x: ops.add(x, x), {"x": (3,)}, lambda x: 2 * x)

@@ -231,7 +231,7 @@ def check_split(case: OpCase, dtype: str, rows: int, splitter: Splitter, *, seed
 
 def _same_or_near(who: str, bench: Bench, one: np.ndarray, other: np.ndarray) -> None:
     """Products may be added up in another order; all else has the same bits, but for -0."""
-    if any(n.op == "dense" for n in bench.program.nodes):
+    if any(n.op in ("dense", "matmul") for n in bench.program.nodes):
         assert_near(who, one, other, RTOL[str(one.dtype)], np.abs(other).max())
     else:
         assert np.array_equal(one, other), f"{who} differs"

@@ -38,7 +38,7 @@ def test_all_operations(simd):
 
 @pytest.mark.parametrize("mode", ["own", "blas"])
 def test_products_by_own_kernels_and_by_blas(mode):
-    done = run_tests("-k", "dense", CNN_CORE_GEMM=mode)
+    done = run_tests("-k", "dense or matmul", CNN_CORE_GEMM=mode)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 

@@ -1,0 +1,25 @@
+"""abs: y = |x|."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Abs(Unary):
+    """y = |x|, any shape.  Kernel: src_c/ops/abs.c."""
+
+    op = "abs"
+    grad_reads = "x"
+
+
+def abs(x: Any, *, name: str = "") -> Node:
+    """Return |x|, elementwise; same shape and dtype as ``x``.
+
+    The gradient is sign(x) dy; the subgradient at 0 is 0.  NaN propagates.
+
+    Raises `DtypeError` for integer nodes.
+    """
+    return Abs((as_node(x),), name=name)

@@ -1,0 +1,44 @@
+"""cosine_similarity: y = sum_i a_i b_i / (|a| |b|)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+from cnn_core.graph.vectors import VectorPair
+
+
+class CosineSimilarity(VectorPair):
+    """y = sum_i a_i b_i / (max(|a|, eps) max(|b|, eps)).  a, b (..., N), y (...).
+
+    Kernel: src_c/ops/cosine_similarity.c.
+    """
+
+    op = "cosine_similarity"
+    grad_reads = "xy"
+    eps: float = 1e-8
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "eps", self.eps, above=0)
+        if self.inputs[0].shape[-1] != self.inputs[1].shape[-1]:
+            self.refuse("need vectors of one length along the last axis")
+        self.shape = self._lead
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (*super().attrs(), float(self.eps))
+
+
+def cosine_similarity(a: Any, b: Any, eps: float = 1e-8, *, name: str = "") -> Node:
+    """Return the cosine of the angle between a and b over the last axis: (..., N), result (...).
+
+    The axes before the last are broadcast together by NumPy's rule: a memory (B, M, N) and a key
+    (B, 1, N) give (B, M).  A norm below ``eps`` counts as the constant ``eps``, so a vector of
+    zeros gives 0.  The gradient of a is (b / |b| - y a / |a|) dy / |a|, and that of b likewise,
+    added up over the axes along which the operand was repeated.  NaN propagates.
+
+    Raises `ShapeError` where the shapes do not fit, `OptionError` unless eps > 0, `DtypeError`
+    for integer nodes.
+    """
+    return CosineSimilarity((as_node(a), as_node(b)), name=name, eps=eps)

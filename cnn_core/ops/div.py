@@ -1,0 +1,28 @@
+"""div: y = a / b."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Binary
+from cnn_core.graph.node import Node, as_node
+
+
+class Div(Binary):
+    """y = a / b, broadcast together.  Kernel: src_c/ops/div.c."""
+
+    op = "div"
+    grad_reads = "x"
+
+
+def div(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return a / b, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  Of the two operands, the gradient of a is dy / b and that of b is -(a / b) dy / b,
+    added up (in float64) over the axes along which the operand was repeated.  Division by zero
+    gives inf or NaN as in NumPy.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return Div((as_node(a), as_node(b)), name=name)

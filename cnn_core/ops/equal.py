@@ -1,0 +1,26 @@
+"""equal: y = 1 where a == b, else 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Comparison
+from cnn_core.graph.node import Node, as_node
+
+
+class Equal(Comparison):
+    """y = 1 where a == b, else 0; broadcast together.  Kernel: src_c/ops/equal.c."""
+
+    op = "equal"
+
+
+def equal(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return 1 where a is equal to b, else 0, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  The value has the dtype of the graph.  It has no gradient and counts as constant
+    in what is computed from it.  With NaN the value is 0.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return Equal((as_node(a), as_node(b)), name=name)

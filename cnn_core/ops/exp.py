@@ -1,0 +1,25 @@
+"""exp: y = exp(x)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Exp(Unary):
+    """y = exp(x), any shape.  Kernel: src_c/ops/exp.c."""
+
+    op = "exp"
+    grad_reads = "y"
+
+
+def exp(x: Any, *, name: str = "") -> Node:
+    """Return exp(x), elementwise; same shape and dtype as ``x``.
+
+    The gradient is y dy.  NaN propagates; -inf gives 0.
+
+    Raises `DtypeError` for integer nodes.
+    """
+    return Exp((as_node(x),), name=name)

@@ -1,0 +1,26 @@
+"""less: y = 1 where a < b, else 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Comparison
+from cnn_core.graph.node import Node, as_node
+
+
+class Less(Comparison):
+    """y = 1 where a < b, else 0; broadcast together.  Kernel: src_c/ops/less.c."""
+
+    op = "less"
+
+
+def less(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return 1 where a is less than b, else 0, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  The value has the dtype of the graph.  It has no gradient and counts as constant
+    in what is computed from it.  With NaN the value is 0.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return Less((as_node(a), as_node(b)), name=name)

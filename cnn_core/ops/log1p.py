@@ -1,0 +1,26 @@
+"""log1p: y = log(1 + x)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Log1p(Unary):
+    """y = log(1 + x), any shape.  Kernel: src_c/ops/log1p.c."""
+
+    op = "log1p"
+    grad_reads = "x"
+
+
+def log1p(x: Any, *, name: str = "") -> Node:
+    """Return log(1 + x), elementwise; same shape and dtype as ``x``.
+
+    Accurate for small x.  The gradient is dy / (1 + x).  -1 gives -inf, numbers below give NaN,
+    and NaN propagates.
+
+    Raises `DtypeError` for integer nodes.
+    """
+    return Log1p((as_node(x),), name=name)

@@ -1,0 +1,28 @@
+"""minimum: y = min(a, b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Binary
+from cnn_core.graph.node import Node, as_node
+
+
+class Minimum(Binary):
+    """y = min(a, b), broadcast together.  Kernel: src_c/ops/minimum.c."""
+
+    op = "minimum"
+    grad_reads = "x"
+
+
+def minimum(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return the smaller of a and b, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  The gradient dy goes to the operand that is the value, and where both are equal to
+    ``a``; it is added up (in float64) over the axes along which an operand was repeated.  NaN in
+    either operand gives NaN.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return Minimum((as_node(a), as_node(b)), name=name)

@@ -1,0 +1,25 @@
+"""neg: y = -x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Neg(Unary):
+    """y = -x, any shape.  Kernel: src_c/ops/neg.c."""
+
+    op = "neg"
+    grad_reads = ""
+
+
+def neg(x: Any, *, name: str = "") -> Node:
+    """Return -x, elementwise; same shape and dtype as ``x``.
+
+    The gradient is -dy.  NaN propagates.
+
+    Raises `DtypeError` for integer nodes.
+    """
+    return Neg((as_node(x),), name=name)

@@ -1,0 +1,26 @@
+"""not_equal: y = 1 where a != b, else 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.binary import Comparison
+from cnn_core.graph.node import Node, as_node
+
+
+class NotEqual(Comparison):
+    """y = 1 where a != b, else 0; broadcast together.  Kernel: src_c/ops/not_equal.c."""
+
+    op = "not_equal"
+
+
+def not_equal(a: Any, b: Any, *, name: str = "") -> Node:
+    """Return 1 where a is different from b, else 0, elementwise, for nodes, numbers or arrays.
+
+    Shapes are broadcast together by NumPy's rule, at most 6 axes; the batch axis fits itself and
+    length 1.  The value has the dtype of the graph.  It has no gradient and counts as constant
+    in what is computed from it.  NaN differs from everything.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    return NotEqual((as_node(a), as_node(b)), name=name)

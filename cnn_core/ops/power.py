@@ -1,0 +1,53 @@
+"""power: y = x^p."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+from cnn_core.graph.binary import walk
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+from cnn_core.graph.row_loss import need_real
+from cnn_core.graph.shapes import broadcast
+
+
+class Power(Node):
+    """y = x^p; p a number, or a second operand, broadcast together.  Kernel: src_c/ops/power.c."""
+
+    op = "power"
+    differentiable = (True, True)
+    grad_reads = "x"
+    p: float = 1.0
+
+    def infer_shape(self) -> None:
+        need_real(self, 0)
+        self.is_map = len(self.inputs) == 1  # type: ignore[misc]
+        if self.is_map:
+            number(self.label, "p", self.p)
+        else:
+            need_real(self, 1)
+        self.shape = broadcast(self)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        if len(self.inputs) == 1:
+            return (float(self.p),)
+        return walk(self.shape, [x.shape for x in self.inputs])
+
+
+def power(x: Any, p: Any, *, name: str = "") -> Node:
+    """Return x^p, elementwise, for nodes, numbers or arrays.
+
+    A number p needs no operand of its own and is fastest.  Otherwise shapes are broadcast
+    together by NumPy's rule, at most 6 axes; the batch axis fits itself and length 1.  The
+    gradient of x is p x^(p-1) dy (0 for p = 0) and that of p is y log(x) dy (0 at x = 0 for
+    p > 0), added up (in float64) over the axes along which the operand was repeated.
+
+    A negative x gives NaN unless p is a whole number; 0 to a negative power gives inf.
+
+    Raises `ShapeError` where the shapes do not fit, `OptionError` for a number p that is not
+    finite, `DtypeError` for integer nodes.
+    """
+    if isinstance(p, Real) and not isinstance(p, bool):
+        return Power((as_node(x),), name=name, p=p)
+    return Power((as_node(x), as_node(p)), name=name)

@@ -1,0 +1,34 @@
+"""scale: y = a x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+
+
+class Scale(Unary):
+    """y = a x, any shape, a a number.  Kernel: src_c/ops/scale.c."""
+
+    op = "scale"
+    grad_reads = ""
+    a: float = 1.0
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "a", self.a)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.a),)
+
+
+def scale(x: Any, a: float, *, name: str = "") -> Node:
+    """Return a x, elementwise, for a number a; same shape and dtype as ``x``.
+
+    The gate f_a(x) = a x of the lecture.  The gradient is a dy.  NaN propagates.
+
+    Raises `OptionError` unless a is a finite number, `DtypeError` for integer nodes.
+    """
+    return Scale((as_node(x),), name=name, a=a)

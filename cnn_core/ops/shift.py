@@ -1,0 +1,34 @@
+"""shift: y = c + x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.options import number
+
+
+class Shift(Unary):
+    """y = c + x, any shape, c a number.  Kernel: src_c/ops/shift.c."""
+
+    op = "shift"
+    grad_reads = ""
+    c: float = 1.0
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        number(self.label, "c", self.c)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (float(self.c),)
+
+
+def shift(x: Any, c: float, *, name: str = "") -> Node:
+    """Return c + x, elementwise, for a number c; same shape and dtype as ``x``.
+
+    The gate f_c(x) = c + x of the lecture.  The gradient is dy.  NaN propagates.
+
+    Raises `OptionError` unless c is a finite number, `DtypeError` for integer nodes.
+    """
+    return Shift((as_node(x),), name=name, c=c)

@@ -1,0 +1,74 @@
+"""split: the parts of x along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any
+
+from cnn_core.errors import ShapeError
+from cnn_core.graph.axes import one_axis
+from cnn_core.graph.node import BATCH, Node, Shape, as_node
+from cnn_core.graph.options import integer
+from cnn_core.graph.view import View, strides_of
+
+
+class Split(View):
+    """y = x[begin:end] along ``axis``, one of several parts.  Kernel: src_c/ops/split.c.
+
+    ``part`` counts from 0; ``sections`` is a number of equal parts or a list of places to cut.
+    """
+
+    op = "split"
+    sections: Any = 1
+    part: int = 0
+    axis: int = 0
+
+    def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
+        axis = one_axis(self, self.axis, len(x))
+        begin, end = self.bounds()[self.part]
+        strides = strides_of(x)
+        return (*x[:axis], end - begin, *x[axis + 1 :]), strides, begin * strides[axis]
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """Return (begin, end) of every part."""
+        x = self.inputs[0]
+        axis = one_axis(self, self.axis, len(x.shape))
+        n = x.shape[axis]
+        if n is BATCH:
+            raise ShapeError(
+                f"{self.label}: need another axis than the batch axis; got axis={self.axis} for "
+                f"{x.label} {x.shape}"
+            )
+        if isinstance(self.sections, Integral):
+            k = integer(self.label, "sections", self.sections, least=1)
+            cuts = [i * (n // k) for i in range(k + 1)] if n % k == 0 else [0]
+        else:
+            cuts = [0, *(integer(self.label, "cut", i, least=0) for i in self.sections), n]
+        if cuts[-1] != n or any(a >= b for a, b in pairwise(cuts)):
+            raise ShapeError(
+                f"{self.label}: need a number of parts that divides {n}, or places to cut that "
+                f"rise from 1 to {n - 1}; got {self.sections!r} for axis {axis} of {x.label} "
+                f"{x.shape}"
+            )
+        return list(pairwise(cuts))
+
+
+def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]:
+    """Return the parts of ``x`` along ``axis`` as a list of nodes, each a copy.
+
+    ``sections`` is a number of equal parts, or a list of the places where to cut: ``[2, 5]``
+    gives x[:2], x[2:5] and x[5:].  The batch axis cannot be cut.  The gradient is dy at the places
+    of a part; those of all parts add up.  A ``name`` gets the number of the part.
+
+    Raises `ShapeError` where the parts would not be equal or one would be empty, `OptionError`
+    for an axis that ``x`` does not have, `DtypeError` for integer nodes.
+    """
+    node = as_node(x)
+    given = sections if isinstance(sections, Integral) else tuple(sections)
+    first = Split((node,), name=f"{name}_0" if name else "", sections=given, axis=axis)
+    return [first, *(
+        Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis)
+        for i in range(1, len(first.bounds()))
+    )]  # fmt: skip

@@ -1,0 +1,25 @@
+"""square: y = x^2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.elementwise import Unary
+from cnn_core.graph.node import Node, as_node
+
+
+class Square(Unary):
+    """y = x^2, any shape.  Kernel: src_c/ops/square.c."""
+
+    op = "square"
+    grad_reads = "x"
+
+
+def square(x: Any, *, name: str = "") -> Node:
+    """Return x^2, elementwise; same shape and dtype as ``x``.
+
+    The gradient is 2 x dy.  NaN propagates.
+
+    Raises `DtypeError` for integer nodes.
+    """
+    return Square((as_node(x),), name=name)

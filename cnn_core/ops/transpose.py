@@ -1,0 +1,47 @@
+"""transpose: y = x with its axes in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnn_core.errors import OptionError
+from cnn_core.graph.axes import several_axes
+from cnn_core.graph.node import Node, Shape, as_node
+from cnn_core.graph.view import View, strides_of
+
+
+class Transpose(View):
+    """y = x with its axes in another order.  Kernel: src_c/ops/transpose.c."""
+
+    op = "transpose"
+    axes: Sequence[int] | None = None
+
+    def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
+        order = self._order(len(x))
+        strides = strides_of(x)
+        return tuple(x[i] for i in order), [strides[i] for i in order], 0
+
+    def _order(self, n_dim: int) -> tuple[int, ...]:
+        if self.axes is None:
+            first = int(self.inputs[0].batched)
+            return (*range(first), *reversed(range(first, n_dim)))
+        order = several_axes(self, tuple(self.axes), n_dim) if n_dim else ()
+        if len(order) != n_dim:
+            x = self.inputs[0]
+            raise OptionError(
+                f"{self.label}: need all {n_dim} axes of {x.label} {x.shape}; got {self.axes!r}"
+            )
+        return order
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str = "") -> Node:
+    """Return ``x`` with axis i of the result being axis ``axes[i]`` of ``x``.
+
+    Without ``axes`` the order is reversed; a batch axis always stays first.  The result is a
+    copy.  The gradient is dy with the axes back in order.
+
+    Raises `OptionError` unless ``axes`` names every axis once, `ShapeError` where the batch axis
+    would not stay first, `DtypeError` for integer nodes.
+    """
+    return Transpose((as_node(x),), name=name, axes=axes)

@@ -1,0 +1,27 @@
+/* outer - y_ij = a_i b_j over the last axes of a and b; their other axes are broadcast together.
+ *
+ *   a (..., N)   b (..., M)   y (..., N, M), up to 6 axes
+ *   attributes: the axes of a row of y for a (..., N, 1) and b (..., 1, M), see cnn_broadcast.h
+ *   forward  operands: a, b, y
+ *   gradient operands: a, b, y, dy, da or db
+ *   gradient:  da_i = sum_j b_j dy_ij and db_j = sum_i a_i dy_ij, added up further over the axes
+ *              where the operand is repeated
+ *   NaN:       propagates; 0 inf is NaN.
+ */
+#include "cnn_op.h"
+
+#ifdef real
+#include "cnn_broadcast.h"
+
+#define OUTER(a, b)             ((a) * (b))
+#define OUTER_SLOPE_A(a, b, dy) ((b) * (dy))
+#define OUTER_SLOPE_B(a, b, dy) ((a) * (dy))
+
+CNN_BINARY(outer, OUTER, OUTER_SLOPE_A, OUTER_SLOPE_B)
+
+#else
+#define CNN_SELF "ops/outer.c"
+#include "cnn_instantiate.h"
+CNN_DEFINE_OP(outer, .forward = CNN_TYPED(outer_forward),
+              .grad = {CNN_TYPED(outer_grad_a), CNN_TYPED(outer_grad_b)});
+#endif

@@ -1,0 +1,20 @@
+/* split - y = one part of x, cut along one axis.
+ *
+ *   attributes: where y starts in a row of x and the axes of a row of y, see cnn_view.h
+ *   forward  operands: x, y
+ *   gradient operands: x, y, dy, dx
+ *   gradient:  dx = dy at the places of the part, else 0
+ *   NaN:       propagates with the number that it is.
+ */
+#include "cnn_op.h"
+
+#ifdef real
+#include "cnn_view.h"
+
+CNN_VIEW(split)
+
+#else
+#define CNN_SELF "ops/split.c"
+#include "cnn_instantiate.h"
+CNN_DEFINE_OP(split, .forward = CNN_TYPED(split_forward), .grad = {CNN_TYPED(split_grad)});
+#endif

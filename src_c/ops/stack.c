@@ -1,0 +1,20 @@
+/* stack - y = the operands one after the other along a new axis.
+ *
+ *   attributes: into how many blocks a row of each operand is cut, see cnn_join.h
+ *   forward  operands: x_0 ... x_last, y
+ *   gradient operands: x_0 ... x_last, y, dy, dx_i
+ *   gradient:  dx_i = the part of dy that is the operand's
+ *   NaN:       propagates with the number that it is.
+ */
+#include "cnn_op.h"
+
+#ifdef real
+#include "cnn_join.h"
+
+CNN_JOIN_OPERANDS(stack)
+
+#else
+#define CNN_SELF "ops/stack.c"
+#include "cnn_instantiate.h"
+CNN_DEFINE_OP(stack, .forward = CNN_TYPED(stack_forward), .grad = {CNN_TYPED(stack_grad)});
+#endif

@@ -1,0 +1,106 @@
+"""Cases of matmul, cosine_similarity, circular_convolution and of work along any axis."""
+
+from __future__ import annotations
+
+import numpy as np
+from activation_cases import log_softmax
+from op_case import OpCase, Spec
+
+from cnn_core import ops
+
+_U = "unbatched"
+_MATRICES: dict[str, tuple[Spec, Spec]] = {
+    "": ((2, 3), (3, 4)),
+    "_rows": ((3,), (_U, (3, 4))),
+    "_rows_by_vector": ((5,), (_U, (5,))),
+    "_sequence": ((2, 3), (_U, (3, 4))),
+    "_shared_left": ((_U, (2, 3)), (3, 4)),
+    "_matrices_by_vector": ((2, 3), (_U, (3,))),
+    "_vector_by_matrices": ((_U, (3,)), (3, 4)),
+    "_vectors": ((_U, (4,)), (_U, (4,))),
+    "_unbatched": ((_U, (2, 3)), (_U, (3, 2))),
+    "_heads": ((2, 3, 4), (2, 4, 2)),
+    "_lead_repeated": ((2, 1, 2, 3), (_U, (3, 3, 2))),
+    "_lead_of_one": ((1, 2, 3), (4, 3, 2)),
+    "_lead_middle": ((_U, (2, 1, 2, 3)), (_U, (3, 3, 2))),
+    "_ones": ((1, 1), (1, 1)),
+    "_wide": ((17,), (_U, (17, 49))),
+    "_deep": ((2, 300), (300, 2)),
+}
+MATMUL = {
+    f"matmul{k}": OpCase(lambda a, b: ops.matmul(a, b), {"a": a, "b": b}, lambda a, b: a @ b)
+    for k, (a, b) in _MATRICES.items()
+}
+
+# -- vectors along the last axis ----------------------------------------------------------------
+
+_VECTORS: dict[str, tuple[Spec, Spec]] = {
+    "": ((5,), (5,)),
+    "_memory": ((6, 5), (1, 5)),
+    "_key_first": ((1, 5), (6, 5)),
+    "_shared_key": ((6, 5), (_U, (5,))),
+    "_shared_memory": ((_U, (6, 20)), (1, 20)),
+    "_unbatched": ((_U, (5,)), (_U, (5,))),
+    "_lead": ((2, 1, 4), (_U, (3, 4))),
+}
+
+
+def _cosine(a, b):
+    return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+
+
+def _convolution(x, k, center):
+    n, size = x.shape[-1], k.shape[-1]
+    return sum(k[..., j : j + 1] * np.roll(x, (j - center) % n, axis=-1) for j in range(size))
+
+
+COSINE = {
+    f"cosine_similarity{k}": OpCase(
+        lambda a, b: ops.cosine_similarity(a, b), {"a": a, "b": b}, _cosine)
+    for k, (a, b) in _VECTORS.items()
+}  # fmt: skip
+COSINE["cosine_similarity_one"] = OpCase(
+    lambda a, b: ops.cosine_similarity(a, b), {"a": (3, 1), "b": (3, 1)}, _cosine,
+    kinks={"a": (0.0,), "b": (0.0,)},
+)  # fmt: skip
+CONVOLUTION = {
+    f"circular_convolution{k}": OpCase(
+        lambda x, k, center=center: ops.circular_convolution(x, k, center), {"x": x, "k": w},
+        lambda x, k, center=center: _convolution(x, k, center))
+    for k, (x, w, center) in {
+        "": ((6,), (3,), 1), "_full": ((5,), (5,), 0), "_one": ((4,), (1,), 0),
+        "_shared": ((6,), (_U, (3,)), 2), "_heads": ((2, 7), (1, 3), 1),
+        "_heads_shared": ((1, 7), (2, 2), 0), "_unbatched": ((_U, (128,)), (_U, (3,)), 1),
+        "_longer_kernel": ((3,), (5,), 2), "_single": ((1,), (3,), 1),
+    }.items()
+}  # fmt: skip
+
+# -- along any axis -----------------------------------------------------------------------------
+
+
+def _softmax(x, axis):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _log_softmax(x, axis):
+    return np.moveaxis(log_softmax(np.moveaxis(x, axis, -1)), -1, axis)
+
+
+_ALONG: dict[str, tuple[Spec, int]] = {
+    "_first": ((4, 3), 1), "_middle": ((2, 5, 3), -2), "_batch": ((3,), 0),
+    "_only_batch": ((), 0), "_wide": ((3, 70), 1), "_long": ((70, 2), 1),
+    "_unbatched_first": ((_U, (4, 6)), 0), "_single": ((1, 3), 1),
+}  # fmt: skip
+ALONG = {
+    **{f"softmax{k}": OpCase(lambda x, a=a: ops.softmax(x, a), {"x": x},
+                             lambda x, a=a: _softmax(x, a)) for k, (x, a) in _ALONG.items()},
+    **{f"log_softmax{k}": OpCase(lambda x, a=a: ops.log_softmax(x, a), {"x": x},
+                                 lambda x, a=a: _log_softmax(x, a))
+       for k, (x, a) in _ALONG.items()},
+    **{f"cumsum{k}": OpCase(lambda x, a=a: ops.cumsum(x, a), {"x": x},
+                            lambda x, a=a: np.cumsum(x, a))
+       for k, (x, a) in {**_ALONG, "": ((5,), 1), "_last": ((2, 3), -1)}.items()},
+}  # fmt: skip
+
+PRODUCT = {**MATMUL, **COSINE, **CONVOLUTION, **ALONG}
