@@ -34,8 +34,9 @@ if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
 else:
     C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
-               "-fno-trapping-math", "-fvisibility=hidden", "-Wall", "-Wextra"]  # fmt: skip
-    CYTHON_FLAGS, LINK_FLAGS = ["-O2", "-g0", "-fvisibility=hidden"], []
+               "-fno-trapping-math", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
+               "-Wall", "-Wextra"]  # fmt: skip
+    CYTHON_FLAGS, LINK_FLAGS = ["-Os", "-g0", "-fvisibility=hidden"], []
     if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):
         # GCC unrolls loops over 16 lanes before it looks for vectors, and then finds none.
         C_FLAGS.append("--param=max-completely-peel-times=8")
