@@ -32,7 +32,7 @@ elif X86:
                            "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
 if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
-else:
+else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
     C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
                "-fno-trapping-math", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
                "-Wall", "-Wextra"]  # fmt: skip
