@@ -7,7 +7,16 @@ import warnings
 
 import numpy as np
 import pytest
-from training_cases import NETS, assert_same_state, big_net, run_checked, run_script, state
+from training_cases import (
+    NETS,
+    AllThreads,
+    assert_same_state,
+    big_net,
+    run_checked,
+    run_script,
+    set_threads,
+    state,
+)
 
 import cnn_core as cnn
 from cnn_core._ext import core
@@ -25,26 +34,6 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system
 def _default_threads():
     yield
     cnn.set_num_threads(None)
-
-
-def set_threads(n: int) -> None:
-    """Allow ``n`` threads, whether or not there are as many cores."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        cnn.set_num_threads(n)
-
-
-class AllThreads:
-    """A pace that uses all threads in every call."""
-
-    def __init__(self, n_threads: int) -> None:
-        self.n_threads = n_threads
-
-    def next(self) -> tuple[int, int]:
-        return 3, self.n_threads
-
-    def record(self, steps: int, n_threads: int, seconds: float) -> None:
-        pass
 
 
 # -- the same bits ------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,23 @@ def big_net(name: str, dtype: str = "float32") -> cnn.Sequential:
     for units in hidden:
         layers += [cnn.Dense(units, activation), cnn.Dropout(dropout)]
     return cnn.Sequential([*layers, cnn.Dense(outputs)], 131, dtype=dtype, seed=1)
+
+
+def set_threads(n: int) -> None:
+    """Allow ``n`` threads, whether or not there are as many cores."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cnn.set_num_threads(n)
+
+
+class AllThreads:
+    """A pace that uses all threads in every call."""
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+
+    def next(self) -> tuple[int, int]:
+        return 3, self.n_threads
+
+    def record(self, steps: int, n_threads: int, seconds: float) -> None:
+        pass
