@@ -111,7 +111,7 @@ class Product(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("m", "n", "k")),
         *((name, ctypes.c_void_p) for name in ("a", "b", "bias", "c")),
         *((name, ctypes.c_int64) for name in ("lda", "ldb", "ldc")),
-        *((name, ctypes.c_int32) for name in ("trans_a", "trans_b", "accumulate", "relu")),
+        *((name, ctypes.c_int32) for name in ("trans_a", "trans_b", "accumulate", "relu", "lone")),
     ]
 
 

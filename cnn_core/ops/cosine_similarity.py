@@ -25,6 +25,9 @@ class CosineSimilarity(VectorPair):
         if self.inputs[0].shape[-1] != self.inputs[1].shape[-1]:
             self.refuse("need vectors of one length along the last axis")
         self.shape = self._lead
+        if not any(x.batched for x in self.inputs):  # else threads would write one norm together
+            self.saved = {f"norm_{k}": x.shape[:-1]
+                          for k, x in zip("ab", self.inputs, strict=True)}  # fmt: skip
 
     def attrs(self) -> tuple[float | int, ...]:
         return (*super().attrs(), float(self.eps))

@@ -40,12 +40,14 @@ static double K(measure)(const cnn_learner *l, int64_t at, int64_t n)
     real *g = (real *)l->grad + at;
     if (l->clip_value > 0)
         K(clip_values)(n, (real)l->clip_value, g);
-    return l->clip_norm > 0 ? K(sum_of_squares)(n, g) : 0;
+    return K(sum_of_squares)(n, g);
 }
 
 static void K(update)(const cnn_learner *l, const double *coef, double scale, double decay,
                       int64_t at, int64_t n)
 {
+    if (l->clip_value > 0 && !(l->clip_norm > 0))     /* else `measure` has clipped */
+        K(clip_values)(n, (real)l->clip_value, (real *)l->grad + at);
     cnn_update u = {.n = n, .param = (real *)l->param + at, .grad = (const real *)l->grad + at,
                     .coef = coef, .grad_scale = scale, .weight_decay = decay};
     for (int i = 0; i < CNN_MAX_SLOT; i++)
@@ -119,13 +121,13 @@ void cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n_threa
     for (int32_t r = 0; r < l->n_range; r++)
         n_block += blocks_of(&l->range[r]);
     l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
-    if (l->clip_value > 0 || l->clip_norm > 0) {
+    if (l->clip_norm > 0) {
         double sum = 0;
         loop(n_block, measure_block, &work, n_thread);
         for (int64_t b = 0; b < n_block; b++)
             sum += l->partial[b];
         const double ratio = l->clip_norm / (sqrt(sum) + 1e-6);
-        if (l->clip_norm > 0 && !(ratio >= 1))
+        if (!(ratio >= 1))
             work.scale = ratio;
     }
     loop(n_block, update_block, &work, n_thread);

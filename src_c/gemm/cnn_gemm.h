@@ -18,6 +18,8 @@ typedef struct cnn_product {
     int32_t     trans_a, trans_b;
     int32_t     accumulate;          /* add to C instead of overwriting it             */
     int32_t     relu;                /* max(., 0) after everything; NaN stays NaN      */
+    int32_t     lone;                /* m = 1, and not as a part of more rows: its sums
+                                      * need not have the order that theirs have       */
 } cnn_product;
 
 /* Private working memory of one thread, in bytes, enough for any product. */

@@ -205,6 +205,8 @@ static int K(is_narrow)(const cnn_product *p)
 
 void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 {
+    if (K(cnn_thin_gemm)(p))
+        return;
     if (p->m == 1 && !p->trans_b)
         K(one_row)(p);
     else if (K(is_narrow)(p))

@@ -2,6 +2,7 @@
  *
  *   VECTOR          the type                    LANES      reals in it
  *   V_FMA(a, b, c)  a b + c: one rounding on AVX2 and AVX-512, two elsewhere
+ *   V_SUM(x)        of the lanes
  *   V_RELU(x)       max(x, 0); NaN stays NaN (the instruction returns its second operand)
  *   PART            which leading lanes exist; V_LOAD_PART reads no others and makes them 0,
  *                   V_STORE_PART writes no others
@@ -12,6 +13,7 @@
  */
 #ifndef CNN_VECTOR_H
 #define CNN_VECTOR_H
+#include <string.h>
 #include "cnn_typed.h"
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -78,5 +80,37 @@ static const int32_t cnn_part_window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #  define V_ADD(a, b)    MM(add)(a, b)
 #  define V_FMA(a, b, c) MM(fmadd)(a, b, c)
 #  define V_RELU(x)      MM(max)(V_ZERO(), x)
+#endif
+
+/* The sum of the lanes, halves folded upon each other. */
+#if defined(__AVX512F__)
+#  define V_SUM(v) MM(reduce_add)(v)
+#elif defined(MM_f32)
+#  define V_SUM(v) K(v_sum)(v)
+CNN_INLINE float v_sum_f32(__m256 v)
+{
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+CNN_INLINE double v_sum_f64(__m256d v)
+{
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+#else
+#  define V_SUM(v) K(v_sum)(v)
+#  define CNN_DEFINE_SUM(real, suffix)                                                        \
+    CNN_INLINE real v_sum_##suffix(vector_##suffix v)                                         \
+    {                                                                                         \
+        real lane[CNN_VECTOR_BYTES / sizeof(real)];                                           \
+        memcpy(lane, &v, sizeof lane);                                                        \
+        for (int half = (int)(CNN_VECTOR_BYTES / sizeof(real)) / 2; half > 0; half /= 2)      \
+            for (int i = 0; i < half; i++)                                                    \
+                lane[i] += lane[half + i];                                                    \
+        return lane[0];                                                                       \
+    }
+CNN_DEFINE_SUM(float, f32)
+CNN_DEFINE_SUM(double, f64)
 #endif
 #endif

@@ -13,12 +13,11 @@
  * Gradient: added up over the axes along which the operand is repeated, in double.
  */
 #include "cnn_op.h"
-#include "cnn_reduce.h"
-
-#define CNN_SUM_WIDTH 128    /* elements of the innermost axis that are added up at a time */
 
 #ifndef CNN_AXES_DEFINED
 #define CNN_AXES_DEFINED
+#define cnn_grad_binary_f32 CNN_FOR_ISA(cnn_grad_binary_f32)
+#define cnn_grad_binary_f64 CNN_FOR_ISA(cnn_grad_binary_f64)
 typedef struct { int64_t n, y, a, b; } cnn_axis;      /* length; strides of y, a, b */
 typedef struct { int n; cnn_axis axis[CNN_MAX_DIM]; } cnn_axes;
 
@@ -59,6 +58,12 @@ static inline int cnn_next(int n, const cnn_axis *axis, int64_t *index, cnn_axis
     }
     return 0;
 }
+
+/* Take the innermost of n axes off; one of length 1 if there is none. */
+static inline cnn_axis cnn_pop(int *n, const cnn_axis *axis)
+{
+    return *n ? axis[--*n] : (cnn_axis){.n = 1};
+}
 #endif
 
 /* for i in [0, n): STATEMENT, which finds its operands at a[ia] and b[ib]; sa, sb: 0 or 1. */
@@ -83,102 +88,46 @@ static inline int cnn_next(int n, const cnn_axis *axis, int64_t *index, cnn_axis
         }                                                                                    \
     }
 
-/* One pass over the innermost axis: write, add, or add up in double. */
-typedef void (*K(cnn_inner_fn))(int64_t n, int64_t sa, int64_t sb, const real *a, const real *b,
-                                const real *dy, real *dx, double *sum);
+/* One pass over the two innermost axes, or a part of them: `in` and, around it, `row`, whose
+ * places are dx_row apart in dx.  It writes, adds, or adds up in double over the rows. */
+typedef void (*K(cnn_inner_fn))(const cnn_axis *row, const cnn_axis *in, const real *a,
+                                const real *b, const real *dy, real *dx, int64_t dx_row,
+                                double *sum);
+typedef struct { K(cnn_inner_fn) write, add_to, add_up; } K(cnn_slope);
 
-/* The gradient of an operand that is not repeated: it has the shape of y. */
-static inline void K(cnn_grad_same)(const cnn_axes *s, K(cnn_inner_fn) inner, const real *a,
-                                    const real *b, const real *dy, real *dx)
-{
-    const int      n_outer = s->n - 1;
-    const cnn_axis in = s->axis[n_outer];
-    cnn_axis       at = {0};
-    int64_t        index[CNN_MAX_DIM] = {0};
+/* The gradient of operand `wrt`, 0 or 1, from what one pass does: see shared/broadcast.c. */
+cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *slope);
 
-    do
-        inner(in.n, in.a, in.b, a + at.a, b + at.b, dy + at.y, dx + at.y, NULL);
-    while (cnn_next(n_outer, s->axis, index, &at));
-}
-
-/* The gradient of a repeated operand: for each of its elements, added up over the others. */
-static inline void K(cnn_grad_repeated)(const cnn_axes *s, int wrt, K(cnn_inner_fn) inner,
-                                        const real *a, const real *b, const real *dy, real *dx,
-                                        int add)
-{
-    const cnn_axis in = s->axis[s->n - 1];
-    const int      column = wrt ? in.b != 0 : in.a != 0;     /* the innermost axis is kept */
-    cnn_axis       kept[CNN_MAX_DIM], gone[CNN_MAX_DIM], at = {0};
-    int            n_kept = 0, n_gone = 0;
-    int64_t        i_kept[CNN_MAX_DIM] = {0}, i_gone[CNN_MAX_DIM] = {0};
-    double         sum[CNN_SUM_WIDTH];
-
-    for (int d = 0; d < s->n - 1; d++)
-        if (wrt ? s->axis[d].b : s->axis[d].a)
-            kept[n_kept++] = s->axis[d];
-        else
-            gone[n_gone++] = s->axis[d];
-    do {
-        real  *to = dx + (wrt ? at.b : at.a);
-        double total = 0;
-        for (int64_t j = 0; j < in.n; j += CNN_SUM_WIDTH) {
-            const int64_t n = in.n - j < CNN_SUM_WIDTH ? in.n - j : CNN_SUM_WIDTH;
-            cnn_axis      p = at;
-            for (int64_t i = 0; i < n; i++)
-                sum[i] = 0;
-            do
-                inner(n, in.a, in.b, a + p.a + j * in.a, b + p.b + j * in.b, dy + p.y + j, NULL,
-                      sum);
-            while (cnn_next(n_gone, gone, i_gone, &p));
-            for (int64_t i = 0; column && i < n; i++)
-                to[j + i] = (real)((add ? to[j + i] : 0) + sum[i]);
-            total += column ? 0 : cnn_sum_double(n, sum);
-        }
-        if (!column)
-            to[0] = (real)((add ? to[0] : 0) + total);
-    } while (cnn_next(n_kept, kept, i_kept, &at));
-}
-
-static inline cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, K(cnn_inner_fn) write,
-                                            K(cnn_inner_fn) add_to, K(cnn_inner_fn) add_up)
-{
-    const int64_t n_row = OPERAND(c, 4)->stride ? c->end - c->begin : cnn_n_row(c, 3);
-    cnn_axes      s;
-    int           repeated = 0;
-
-    cnn_read_axes(c, n_row, &s);
-    for (int d = 0; d < s.n; d++)
-        repeated |= (wrt ? s.axis[d].b : s.axis[d].a) == 0;
-    if (repeated)
-        K(cnn_grad_repeated)(&s, wrt, add_up, ROWS(c, 0), ROWS(c, 1), ROWS(c, 3), ROWS(c, 4),
-                             c->step->accumulate);
-    else
-        K(cnn_grad_same)(&s, c->step->accumulate ? add_to : write, ROWS(c, 0), ROWS(c, 1),
-                         ROWS(c, 3), ROWS(c, 4));
-    return CNN_OK;
-}
+/* The body of a cnn_inner_fn: STATEMENT in each place of `row` and `in`. */
+#define CNN_EACH_PLACE(STATEMENT)                                                            \
+    (void)sum;                                                                               \
+    for (int64_t r = row->n; r > 0; r--) {                                                   \
+        CNN_INNER(in->n, in->a, in->b, STATEMENT);                                           \
+        a += row->a, b += row->b, dy += row->y, dx += dx_row;                                \
+    }
 
 #define CNN_BINARY_GRAD(op, wrt, SLOPE)                                                      \
-    static void K(op##_write)(int64_t n, int64_t sa, int64_t sb, const real *a,              \
-                              const real *b, const real *dy, real *dx, double *sum)          \
+    static void K(op##_write)(const cnn_axis *row, const cnn_axis *in, const real *a,        \
+                              const real *b, const real *dy, real *dx, int64_t dx_row,       \
+                              double *sum)                                                   \
     {                                                                                        \
-        (void)a, (void)b, (void)sum;                                                         \
-        CNN_INNER(n, sa, sb, dx[i] = SLOPE(a[ia], b[ib], dy[i]));                            \
+        CNN_EACH_PLACE(dx[i] = SLOPE(a[ia], b[ib], dy[i]))                                   \
     }                                                                                        \
-    static void K(op##_add_to)(int64_t n, int64_t sa, int64_t sb, const real *a,             \
-                               const real *b, const real *dy, real *dx, double *sum)         \
+    static void K(op##_add_to)(const cnn_axis *row, const cnn_axis *in, const real *a,       \
+                               const real *b, const real *dy, real *dx, int64_t dx_row,      \
+                               double *sum)                                                  \
     {                                                                                        \
-        (void)a, (void)b, (void)sum;                                                         \
-        CNN_INNER(n, sa, sb, dx[i] += SLOPE(a[ia], b[ib], dy[i]));                           \
+        CNN_EACH_PLACE(dx[i] += SLOPE(a[ia], b[ib], dy[i]))                                  \
     }                                                                                        \
-    static void K(op##_add_up)(int64_t n, int64_t sa, int64_t sb, const real *a,             \
-                               const real *b, const real *dy, real *dx, double *sum)         \
+    static void K(op##_add_up)(const cnn_axis *row, const cnn_axis *in, const real *a,       \
+                               const real *b, const real *dy, real *dx, int64_t dx_row,      \
+                               double *sum)                                                  \
     {                                                                                        \
-        (void)a, (void)b, (void)dx;                                                          \
-        CNN_INNER(n, sa, sb, sum[i] += (double)SLOPE(a[ia], b[ib], dy[i]));                  \
+        CNN_EACH_PLACE(sum[i] += (double)SLOPE(a[ia], b[ib], dy[i]))                         \
     }                                                                                        \
     static cnn_status K(op)(const cnn_call *c)                                               \
     {                                                                                        \
+        static const K(cnn_slope) slope = {K(op##_write), K(op##_add_to), K(op##_add_up)};   \
         if (c->step->attr[0].i == 0 && OPERAND(c, 2)->stride == 0) {     /* scalars */       \
             const real *a = OPERAND(c, 0)->data, *b = OPERAND(c, 1)->data;                   \
             const real *dy = OPERAND(c, 3)->data;                                            \
@@ -187,7 +136,7 @@ static inline cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, K(cnn_in
             dx[0] = (c->step->accumulate ? dx[0] : 0) + SLOPE(a[0], b[0], dy[0]);            \
             return CNN_OK;                                                                   \
         }                                                                                    \
-        return K(cnn_grad_binary)(c, wrt, K(op##_write), K(op##_add_to), K(op##_add_up));    \
+        return K(cnn_grad_binary)(c, wrt, &slope);                                           \
     }
 
 #define CNN_BINARY_FORWARD(op, VALUE)                                                        \
@@ -204,12 +153,16 @@ static inline cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, K(cnn_in
             return CNN_OK;                                                                   \
         }                                                                                    \
         cnn_read_axes(c, c->end - c->begin, &s);                                             \
-        const cnn_axis in = s.axis[s.n - 1];                                                 \
+        int            n_outer = s.n - 1;                                                    \
+        const cnn_axis in = s.axis[n_outer], row = cnn_pop(&n_outer, s.axis);             \
         do {                                                                                 \
             const real *a = a0 + at.a, *b = b0 + at.b;                                       \
             real       *y = y0 + at.y;                                                       \
-            CNN_INNER(in.n, in.a, in.b, y[i] = VALUE(a[ia], b[ib]));                         \
-        } while (cnn_next(s.n - 1, s.axis, index, &at));                                     \
+            for (int64_t r = row.n; r > 0; r--) {                                            \
+                CNN_INNER(in.n, in.a, in.b, y[i] = VALUE(a[ia], b[ib]));                     \
+                a += row.a, b += row.b, y += row.y;                                          \
+            }                                                                                \
+        } while (cnn_next(n_outer, s.axis, index, &at));                                     \
         return CNN_OK;                                                                       \
     }
 

@@ -36,7 +36,7 @@ static inline void K(cnn_single_rows)(const cnn_call *c, K(cnn_chunk_fn) chunk, 
 static inline real K(cnn_short_mean)(int64_t size, const real *value)
 {
     double sum = 0;
-    if (size >= 2 * CNN_SUM_LANES)
+    if (size >= 2 * CNN_WIDE_LANES)
         sum = K(cnn_sum)(size, value);
     else
         for (int64_t j = 0; j < size; j++)

@@ -90,9 +90,10 @@ static inline real K(cnn_group_max)(int64_t n_class, const real *restrict x)
     return max;
 }
 
-/* The same for one group: its maximum, sum exp(x - max) and the logarithm of that. */
-static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, real *max, real *sum,
-                                    real *log_sum)
+/* The same for one group: its maximum, sum exp(x - max) and the logarithm of that; the powers
+ * themselves go to e, unless that is NULL. */
+static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, real *restrict e,
+                                    real *max, real *sum, real *log_sum)
 {
     const real m = K(cnn_group_max)(n_class, x);
     real       power[CNN_PART];
@@ -103,6 +104,8 @@ static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, rea
         const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
         for (int64_t j = 0; j < n; j++)
             power[j] = K(cnn_exp)(x[i + j] - m);
+        if (e)
+            memcpy(e + i, power, (size_t)n * sizeof(real));
         for (int64_t j = 0; j < n; j++) {
             top += x[i + j] - m == 0;     /* not x == m: inf - inf must stay NaN */
             power[j] = x[i + j] - m == 0 ? 0 : power[j];

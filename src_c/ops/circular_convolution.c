@@ -14,6 +14,7 @@
 
 #ifdef real
 #include "cnn_pairs.h"
+#include "cnn_reduce.h"
 
 /* to_{(i + by) mod n} (+)= k from_i */
 static inline void K(add_turned)(int64_t n, int64_t by, real k, const real *from, real *to, int add)

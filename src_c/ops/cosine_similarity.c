@@ -2,43 +2,153 @@
  *
  *   a, b (..., N); the axes before are broadcast together
  *   attributes: the axes of a row, see cnn_pairs.h; then N, N, eps
- *   forward  operands: a, b, y (...)
- *   gradient operands: a, b, y, dy, da or db
+ *   saved (where nothing is batched): |a|, |b|
+ *   forward  operands: a, b, saved, y (...)
+ *   gradient operands: a, b, saved, y, dy, da or db
  *   gradient:  da = (b / |b| - y a / |a|) dy / |a|, where a norm below eps counts as the constant
  *              eps: the second term is then absent.  db likewise
  *   NaN:       propagates.  A vector of zeros gives 0.
  */
 #include "cnn_op.h"
 
+#define BLOCK 128
+
 #ifdef real
+#include "cnn_lanes.h"
 #include "cnn_pairs.h"
 
-static inline double K(norm)(int64_t n, const real *x)
+typedef struct {                 /* an operand: a block of its vectors and their norms */
+    const real *first, *x;       /* the operand's first vector, and the block's       */
+    real       *saved;           /* the norms of all vectors, or NULL ...             */
+    int         known;           /* ... which forward has put there                   */
+    int64_t     count;
+    double      norm[BLOCK];
+} K(vectors);
+
+static void K(open)(const cnn_call *c, int i, int gradient, K(vectors) *v)
 {
-    return sqrt(K(cnn_dot)(n, x, x));
+    const int n_saved = c->step->n_operand - (gradient ? 5 : 3);
+    v->first = ROWS(c, i);
+    v->x = NULL;
+    v->saved = n_saved ? OPERAND(c, 2 + i)->data : NULL;
+    v->known = gradient;
 }
 
+/* |x| of each of a block's vectors; a block measured before keeps its norms. */
+static void K(measure)(K(vectors) *v, int64_t count, int64_t n, const real *x, int64_t step)
+{
+    const int64_t at = (x - v->first) / n, by = step / n, used = step ? count : 1;
+    if (x == v->x && count == v->count)
+        return;
+    v->x = x, v->count = count;
+    if (v->saved && v->known) {
+        for (int64_t r = 0; r < used; r++)
+            v->norm[r] = (double)v->saved[at + r * by];
+    } else {
+        K(cnn_lane_dots)(used, n, x, step, x, step, v->norm);
+        for (int64_t r = 0; r < used; r++)
+            v->norm[r] = sqrt(v->norm[r]);
+        for (int64_t r = 0; v->saved && r < used; r++)
+            v->saved[at + r * by] = (real)v->norm[r];
+    }
+    for (int64_t r = used; r < count; r++)
+        v->norm[r] = v->norm[0];
+}
+
+/* Blocks of pairs along the innermost axis: their roots and quotients share vectors. */
 static cnn_status K(cosine_similarity_forward)(const cnn_call *c)
 {
     const int64_t n = CNN_PAIR_ATTR(c, 0).i;
     const double  eps = CNN_PAIR_ATTR(c, 2).f;
-    const real   *a = ROWS(c, 0), *b = ROWS(c, 1), *last_a = NULL, *last_b = NULL;
-    real         *y = ROWS(c, 2);
-    double        norm_a = 0, norm_b = 0;
+    const int     y_at = c->step->n_operand - 1;
+    K(vectors)    of_a, of_b;
+    double        dot[BLOCK];
     int64_t       index[CNN_MAX_DIM] = {0};
     cnn_axis      at = {0};
     cnn_axes      s;
 
+    K(open)(c, 0, 0, &of_a);
+    K(open)(c, 1, 0, &of_b);
     cnn_read_pairs(c, 0, &s);
-    do {
-        if (a + at.a != last_a)      /* a vector that is repeated is measured once */
-            norm_a = K(norm)(n, last_a = a + at.a);
-        if (b + at.b != last_b)
-            norm_b = K(norm)(n, last_b = b + at.b);
-        y[at.y] = (real)(K(cnn_dot)(n, last_a, last_b) / (norm_a < eps ? eps : norm_a) /
-                         (norm_b < eps ? eps : norm_b));
-    } while (cnn_next(s.n, s.axis, index, &at));
+    const cnn_axis in = s.axis[s.n - 1];
+    do
+        for (int64_t j = 0; j < in.n; j += BLOCK) {
+            const int64_t count = in.n - j < BLOCK ? in.n - j : BLOCK;
+            const real   *a = ROWS(c, 0) + at.a + j * in.a, *b = ROWS(c, 1) + at.b + j * in.b;
+            real         *y = ROWS(c, y_at) + at.y + j;
+            K(measure)(&of_a, count, n, a, in.a);
+            K(measure)(&of_b, count, n, b, in.b);
+            K(cnn_lane_dots)(count, n, a, in.a, b, in.b, dot);
+            for (int64_t r = 0; r < count; r++) {
+                const double p = of_a.norm[r], q = of_b.norm[r];
+                y[r] = (real)(dot[r] / ((p < eps ? eps : p) * (q < eps ? eps : q)));
+            }
+        }
+    while (cnn_next(s.n - 1, s.axis, index, &at));
     return CNN_OK;
+}
+
+CNN_INLINE VECTOR K(combined)(VECTOR p, const real *x, VECTOR q, const real *y, const real *z,
+                              int add)
+{
+    return V_FMA(p, V_LOAD(x), V_FMA(q, V_LOAD(y), add ? V_LOAD(z) : V_ZERO()));
+}
+
+/* z_r = p_r x_r - q_r y_r, or added to z_r; the rows of y and z are step_y apart.  The last
+ * vector of a row overlaps the one before it, so it is made before anything is stored. */
+CNN_INLINE void K(combine_each)(int64_t count, int64_t n, const real *p, const real *x,
+                                   int64_t step_x, const real *q, const real *y, int64_t step_y,
+                                   real *z, const int add)
+{
+    const int64_t last = n - LANES;
+    for (int64_t r = 0; r < count; r++, x += step_x, y += step_y, z += step_y) {
+        if (last < 0) {
+            for (int64_t i = 0; i < n; i++)
+                z[i] = (add ? z[i] : 0) + (p[r] * x[i] - q[r] * y[i]);
+            continue;
+        }
+        const VECTOR pp = V_FILL(p[r]), qq = V_FILL(-q[r]);
+        const VECTOR end = K(combined)(pp, x + last, qq, y + last, z + last, add);
+        for (int64_t i = 0; i < last; i += LANES)
+            V_STORE(z + i, K(combined)(pp, x + i, qq, y + i, z + i, add));
+        V_STORE(z + last, end);
+    }
+}
+
+static void K(combine)(int64_t count, int64_t n, const real *p, const real *x, int64_t step_x,
+                       const real *q, const real *y, int64_t step_y, real *z, int add)
+{
+    if (add)
+        K(combine_each)(count, n, p, x, step_x, q, y, step_y, z, 1);
+    else
+        K(combine_each)(count, n, p, x, step_x, q, y, step_y, z, 0);
+}
+
+/* z = sum_r (p_r x_r - q_r y), or added to z; the rows of x are `step` apart */
+static void K(combine_all)(int64_t count, int64_t n, const real *p, const real *x, int64_t step,
+                            const real *q, const real *y, real *z, int add)
+{
+    real minus = 0;
+    for (int64_t r = 0; r < count; r++)
+        minus -= q[r];
+    for (int64_t i = 0; i < n; i += LANES) {
+        const int  whole = n - i >= LANES;
+        const PART part = V_PART((int)(whole ? LANES : n - i));
+        real       sum[CNN_VECTOR_BYTES / sizeof(real)];
+        VECTOR     one = V_ZERO(), two = V_ZERO();
+        int64_t    r = 0;
+        for (const real *at = x + i; r + 2 <= count; r += 2, at += 2 * step) {
+            one = V_FMA(V_FILL(p[r]), whole ? V_LOAD(at) : V_LOAD_PART(at, part), one);
+            two = V_FMA(V_FILL(p[r + 1]), whole ? V_LOAD(at + step) : V_LOAD_PART(at + step, part),
+                        two);
+        }
+        if (r < count)
+            one = V_FMA(V_FILL(p[r]), whole ? V_LOAD(x + i + r * step)
+                                            : V_LOAD_PART(x + i + r * step, part), one);
+        V_STORE(sum, V_ADD(one, two));
+        for (int64_t l = 0; l < LANES && i + l < n; l++)
+            z[i + l] = (add ? z[i + l] : 0) + (sum[l] + minus * y[i + l]);
+    }
 }
 
 /* The gradient of one operand; u is the operand's vector and v the other. */
@@ -46,30 +156,40 @@ static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
 {
     const int64_t n = CNN_PAIR_ATTR(c, 0).i;
     const double  eps = CNN_PAIR_ATTR(c, 2).f;
-    const real   *u0 = ROWS(c, wrt), *v0 = ROWS(c, 1 - wrt), *y = ROWS(c, 2), *dy = ROWS(c, 3);
-    const real   *last_u = NULL, *last_v = NULL;
-    real         *du0 = ROWS(c, 4);
-    double        norm_u = 0, norm_v = 0;
+    const int     y_at = c->step->n_operand - 3;
+    K(vectors)    of_u, of_v;
+    real          k_u[BLOCK], k_v[BLOCK];
     int64_t       index[CNN_MAX_DIM] = {0};
     cnn_axis      at = {0};
     cnn_axes      s;
 
+    K(open)(c, wrt, 1, &of_u);
+    K(open)(c, 1 - wrt, 1, &of_v);
     cnn_read_pairs(c, 1, &s);
+    const cnn_axis in = s.axis[s.n - 1];
+    const int64_t  step_u = wrt ? in.b : in.a, step_v = wrt ? in.a : in.b;
     do {
-        const real *u = u0 + (wrt ? at.b : at.a), *v = v0 + (wrt ? at.a : at.b);
-        real       *du = du0 + (wrt ? at.b : at.a);
-        const int   add = c->step->accumulate || cnn_is_repeated(&s, index, wrt);
-        if (u != last_u)
-            norm_u = K(norm)(n, last_u = u);
-        if (v != last_v)
-            norm_v = K(norm)(n, last_v = v);
-        const double far_u = norm_u < eps ? eps : norm_u, far_v = norm_v < eps ? eps : norm_v;
-        const real   k_v = (real)((double)dy[at.y] / far_u / far_v);
-        const real   k_u = norm_u < eps ? 0 : (real)((double)(y[at.y] * dy[at.y]) / norm_u / norm_u);
-        CNN_IVDEP
-        for (int64_t i = 0; i < n; i++)
-            du[i] = (add ? du[i] : 0) + (k_v * v[i] - k_u * u[i]);
-    } while (cnn_next(s.n, s.axis, index, &at));
+        const int repeated = c->step->accumulate || cnn_is_repeated(&s, index, wrt);
+        for (int64_t j = 0; j < in.n; j += BLOCK) {
+            const int64_t count = in.n - j < BLOCK ? in.n - j : BLOCK;
+            const real   *u = ROWS(c, wrt) + (wrt ? at.b : at.a) + j * step_u;
+            const real   *v = ROWS(c, 1 - wrt) + (wrt ? at.a : at.b) + j * step_v;
+            const real   *y = ROWS(c, y_at) + at.y + j, *dy = ROWS(c, y_at + 1) + at.y + j;
+            real         *du = ROWS(c, y_at + 2) + (wrt ? at.b : at.a) + j * step_u;
+            K(measure)(&of_u, count, n, u, step_u);
+            K(measure)(&of_v, count, n, v, step_v);
+            for (int64_t r = 0; r < count; r++) {
+                const double p = of_u.norm[r] < eps ? eps : of_u.norm[r];
+                const double q = of_v.norm[r] < eps ? eps : of_v.norm[r];
+                k_v[r] = (real)((double)dy[r] / (p * q));
+                k_u[r] = of_u.norm[r] < eps ? 0 : (real)((double)(y[r] * dy[r]) / (p * p));
+            }
+            if (step_u)
+                K(combine)(count, n, k_v, v, step_v, k_u, u, step_u, du, repeated);
+            else
+                K(combine_all)(count, n, k_v, v, step_v, k_u, u, du, repeated || j > 0);
+        }
+    } while (cnn_next(s.n - 1, s.axis, index, &at));
     return CNN_OK;
 }
 

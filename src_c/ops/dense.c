@@ -11,7 +11,7 @@
 #include "cnn_op.h"
 #include "gemm/cnn_gemm.h"
 
-#define PART   64        /* columns whose sums are made together                      */
+#define COLUMNS 64       /* columns whose sums are made together                      */
 #define NARROW 16        /* up to so many columns, whole blocks of FOLD rows are added */
 #define FOLD   16
 
@@ -51,7 +51,8 @@ static cnn_status K(dense_grad_x)(const cnn_call *c)
                            .a = ROWS(c, 3 + bias), .lda = n_out,
                            .b = w->data, .ldb = n_out, .trans_b = 1,
                            .c = ROWS(c, 4 + bias), .ldc = n_in,
-                           .accumulate = c->step->accumulate};
+                           .accumulate = c->step->accumulate,
+                           .lone = K(n_rows)(c, cnn_n_row(c, 0)) == 1};
     return K(cnn_gemm)(&p, c->scratch);
 }
 
@@ -68,14 +69,14 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     return K(cnn_gemm)(&p, c->scratch);
 }
 
-/* Sums over the rows of n columns, at most PART: registers hold them all the way. */
+/* Sums over the rows of n columns, at most COLUMNS: registers hold them all the way. */
 static void K(sum_part)(int64_t n_row, int64_t n_out, int64_t n, const real *restrict dy,
                         real *restrict sum)
 {
-    real lane[PART] = {0};
-    if (n == PART)
+    real lane[COLUMNS] = {0};
+    if (n == COLUMNS)
         for (int64_t r = 0; r < n_row; r++)
-            for (int l = 0; l < PART; l++)
+            for (int l = 0; l < COLUMNS; l++)
                 lane[l] += dy[r * n_out + l];
     else
         for (int64_t r = 0; r < n_row; r++)
@@ -107,9 +108,9 @@ static cnn_status K(dense_grad_b)(const cnn_call *c)
     const real *dy = OPERAND(c, 4)->data;
     real       *db = OPERAND(c, 5)->data;
 
-    for (int64_t j = 0; j < n_out; j += PART) {
-        const int64_t n = n_out - j < PART ? n_out - j : PART;
-        real sum[PART];
+    for (int64_t j = 0; j < n_out; j += COLUMNS) {
+        const int64_t n = n_out - j < COLUMNS ? n_out - j : COLUMNS;
+        real sum[COLUMNS];
         if (n_out <= NARROW)
             K(sum_narrow)(n_row, n_out, dy, sum);
         else

@@ -28,7 +28,7 @@ static void K(log_softmax_lanes)(int64_t n, int64_t n_class, const real *x, real
 static void K(log_softmax_group)(int64_t n_class, const real *x, real *y)
 {
     real max, sum, log_sum;
-    K(cnn_group_exp)(n_class, x, &max, &sum, &log_sum);
+    K(cnn_group_exp)(n_class, x, NULL, &max, &sum, &log_sum);
     CNN_IVDEP
     for (int64_t i = 0; i < n_class; i++)
         y[i] = (x[i] - max) - log_sum;

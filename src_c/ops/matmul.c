@@ -61,6 +61,7 @@ static cnn_status K(matmul_grad_a)(const cnn_call *c)
     do {
         const cnn_product p = {.m = rows, .n = k, .k = m, .a = dy + at.y * y_size, .lda = m,
                                .b = b + at.b, .ldb = m, .trans_b = 1, .c = da + at.a, .ldc = k,
+                               .lone = rows == 1 && cnn_n_row(c, 3) == 1,
                                .accumulate = c->step->accumulate || cnn_is_repeated(&s, index, 0)};
         status = K(cnn_gemm)(&p, c->scratch);
     } while (status == CNN_OK && cnn_next(s.n, s.axis, index, &at));

@@ -22,10 +22,10 @@
 
 CNN_BINARY(power_of, POWER, POWER_SLOPE_X, POWER_SLOPE_P)
 
-/* y = x^p for n <= PART elements and a whole number p. */
+/* y = x^p for n <= CHUNK elements and a whole number p. */
 static void K(power_whole)(int64_t n, const real *x, int64_t p, real *y)
 {
-    real    base[PART], power[PART];
+    real    base[CHUNK], power[CHUNK];
     int64_t left = p < 0 ? -p : p;
 
     for (int64_t i = 0; i < n; i++) {
@@ -42,7 +42,7 @@ static void K(power_whole)(int64_t n, const real *x, int64_t p, real *y)
         y[i] = p < 0 ? 1 / power[i] : power[i];
 }
 
-/* y = x^p for n <= PART elements; x may be y. */
+/* y = x^p for n <= CHUNK elements; x may be y. */
 static void K(power_part)(int64_t n, const real *x, double p, real *y)
 {
     if (p == (double)(int64_t)p && p <= MAX_WHOLE && p >= -MAX_WHOLE) {
@@ -62,8 +62,8 @@ static void K(power_map)(int64_t n, const void *from, void *to, const cnn_attr *
 {
     const real *x = from;
     real       *y = to;
-    for (int64_t i = 0; i < n; i += PART)
-        K(power_part)(n - i < PART ? n - i : PART, x + i, attr[0].f, y + i);
+    for (int64_t i = 0; i < n; i += CHUNK)
+        K(power_part)(n - i < CHUNK ? n - i : CHUNK, x + i, attr[0].f, y + i);
 }
 
 static cnn_status K(power_forward)(const cnn_call *c)
@@ -80,12 +80,12 @@ static cnn_status K(power_grad_x)(const cnn_call *c)
         return K(power_of_grad_a)(c);
     const int64_t count = cnn_count(c, 1);
     const real   *x = ROWS(c, 0), *dy = ROWS(c, 2);
-    real         *dx = ROWS(c, 3), slope[PART];
+    real         *dx = ROWS(c, 3), slope[CHUNK];
     const double  p = ATTR_F(c, 0);
     const int     add = c->step->accumulate;
 
-    for (int64_t j = 0; j < count; j += PART, x += PART, dy += PART, dx += PART) {
-        const int64_t n = count - j < PART ? count - j : PART;
+    for (int64_t j = 0; j < count; j += CHUNK, x += CHUNK, dy += CHUNK, dx += CHUNK) {
+        const int64_t n = count - j < CHUNK ? count - j : CHUNK;
         K(power_part)(n, x, p - 1, slope);
         CNN_IVDEP
         for (int64_t i = 0; i < n; i++)
@@ -102,7 +102,7 @@ static cnn_status K(power_grad_p)(const cnn_call *c)
 #else
 #include "math/cnn_math.h"
 
-#define PART      64     /* elements that are worked on at a time          */
+#define CHUNK     64     /* elements that are worked on at a time          */
 #define MAX_WHOLE 32     /* the product loses less than half as many ulps   */
 
 static inline double cnn_pow_f64(double x, double p)

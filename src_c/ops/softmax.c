@@ -28,10 +28,10 @@ static void K(softmax_lanes)(int64_t n, int64_t n_class, const real *x, real *y)
 static void K(softmax_group)(int64_t n_class, const real *x, real *y)
 {
     real max, sum, log_sum;
-    K(cnn_group_exp)(n_class, x, &max, &sum, &log_sum);
+    K(cnn_group_exp)(n_class, x, y, &max, &sum, &log_sum);
     CNN_IVDEP
     for (int64_t i = 0; i < n_class; i++)
-        y[i] = K(cnn_exp)(x[i] - max) / sum;
+        y[i] /= sum;
 }
 
 /* Groups along another axis than the last. */

@@ -185,7 +185,7 @@ static void K(sce_row)(const K(sce_task) *k, int64_t r)
     real          max, sum, log_sum, total = 1, target[CNN_PART], p[CNN_PART];
     double        loss = 0;
 
-    K(cnn_group_exp)(n_class, z, &max, &sum, &log_sum);
+    K(cnn_group_exp)(n_class, z, NULL, &max, &sum, &log_sum);
     if (!ignored)
         loss = K(sce_row_loss)(k, r, max, log_sum, &total);
     if (k->y)
@@ -245,7 +245,7 @@ static cnn_status K(sce_grad_t)(const cnn_call *c)
 
     for (int64_t r = 0; r < c->end - c->begin; r++, z += n_class, dt += n_class) {
         real max, sum, log_sum;
-        K(cnn_group_exp)(n_class, z, &max, &sum, &log_sum);
+        K(cnn_group_exp)(n_class, z, NULL, &max, &sum, &log_sum);
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
             dt[i] = (add ? dt[i] : 0) + dy[r] * keep * (log_sum - (z[i] - max));

@@ -49,8 +49,8 @@ class OpLibrary:
 
     def __init__(self, op: str, root: Path, folder: Path) -> None:
         self.op = op
-        sources = [root / "ops" / f"{op}.c"]
-        if op == "dense":
+        sources = [root / "ops" / f"{op}.c", *(root / "shared").glob("*.c")]
+        if op in ("dense", "weight_grad"):
             sources.append(HERE / "plain_gemm.c")
         self._library = compile_library(sources, root, folder / f"{op}.so")
         # cnn_op: name, forward, grad, fused_loss, each of the kernels for float and double.

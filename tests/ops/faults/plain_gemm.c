@@ -1,4 +1,4 @@
-/* plain_gemm - matrix products as plain loops, so that dense.c can be compiled alone. */
+/* plain_gemm - matrix products as plain loops, so that an operation can be compiled alone. */
 #include "gemm/cnn_gemm.h"
 #include <stddef.h>
 

@@ -97,8 +97,41 @@ FAULTS = {
     "slope_of_the_wrong_operand": Fault(
         "mul", "ops/mul.c", "((b) * (dy))", "((a) * (dy))", "mul", "gradient of a"),
     "repeated_operand_does_not_add": Fault(
-        "add", "include/cnn_broadcast.h", "to[j + i] = (real)((add ? to[j + i] : 0) + sum[i]);",
-        "to[j + i] = (real)sum[i];", "add_bias", "accumulated gradient of b"),
+        "add", "shared/broadcast.c", "*t = (real)((add ? *t : 0) + sum[i]);",
+        "*t = (real)sum[i];", "add_bias", "accumulated gradient of b"),
+    "rows_that_are_summed_together_share_the_first": Fault(
+        "mul", "shared/broadcast.c", "(rows.n, part.n, slope, width, NULL, 0, some)",
+        "(rows.n, part.n, slope, 0, NULL, 0, some)", "mul_column", "gradient of b"),
+    "rows_after_the_first_that_fit_left_out": Fault(
+        "mul", "shared/broadcast.c", "for (int64_t r = 0; r < row->n; r += n_row)",
+        "for (int64_t r = 0; r < row->n && r < n_row; r += n_row)", "mul_wide_column",
+        "gradient of b"),
+    "long_rows_lose_their_end": Fault(
+        "mul", "shared/broadcast.c", "for (int64_t j = 0; j < in->n; j += width)",
+        "for (int64_t j = 0; j + width <= in->n; j += width)", "mul_wide_scalar", "gradient of b"),
+    "pairs_after_the_first_block_left_out": Fault(
+        "cosine_similarity", "ops/cosine_similarity.c",
+        "const int64_t count = in.n - j < BLOCK ? in.n - j : BLOCK;\n            const real   *a",
+        "const int64_t count = j ? 0 : BLOCK < in.n ? BLOCK : in.n;\n            const real   *a",
+        "cosine_similarity_long_memory", "value"),
+    "later_blocks_of_a_key_overwrite_the_first": Fault(
+        "cosine_similarity", "ops/cosine_similarity.c", "repeated || j > 0", "repeated",
+        "cosine_similarity_long_memory", "gradient of b"),
+    "norms_of_another_block": Fault(
+        "cosine_similarity", "ops/cosine_similarity.c", "if (x == v->x && count == v->count)",
+        "if (v->x)", "cosine_similarity_long_pairs", "value"),
+    "a_pair_left_out": Fault(
+        "weight_grad", "ops/weight_grad.c", "i < c->step->n_operand - 3; i += 2",
+        "i < c->step->n_operand - 5; i += 2", "weight_grad", "value"),
+    "pairs_written_over_each_other": Fault(
+        "weight_grad", "ops/weight_grad.c", "to += OPERAND(c, i)->size;", ";", "weight_grad",
+        "value"),
+    "joined_gradient_does_not_add": Fault(
+        "weight_grad", "ops/weight_grad.c", ".accumulate = c->step->accumulate};",
+        ".accumulate = 0};", "weight_grad", "added value"),
+    "joined_gradient_always_adds": Fault(
+        "weight_grad", "ops/weight_grad.c", ".accumulate = c->step->accumulate};",
+        ".accumulate = 1};", "weight_grad", "value"),
     "weights_forgotten": Fault(
         "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_dot)(c->n_row, l, w) :", "total[0] =",
         "row_mean_weight", "value"),
