@@ -64,7 +64,7 @@ def steps_alone(
     """Return a call that makes the steps of ``n`` rows: those of ``x`` in order, over and over."""
     data = trainer._data(x, y, None, "benchmark")
     program: LossProgram = trainer._program(data, BATCH, training=True)
-    learner, sources = trainer._bound_learner(), program.sources(data)
+    learner, sources = trainer.optimizer.learner(trainer.net.store), program.sources(data)
     rate = np.full(-(-n // BATCH), trainer.optimizer.lr_at(0))
 
     def run() -> None:

@@ -21,8 +21,9 @@ from __future__ import annotations
 
 from cnn_core import data, errors, kernels, ops, optim
 from cnn_core.config import show_config
+from cnn_core.graph.gate import Gate
 from cnn_core.graph.graph import Graph
-from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
+from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, group
 from cnn_core.graph.params import ParamStore
 from cnn_core.graph.threads import get_num_threads, set_num_threads
 from cnn_core.nn import init
@@ -59,6 +60,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Gate",
     "Graph",
     "Hinge",
     "History",
@@ -79,6 +81,7 @@ __all__ = [
     "data",
     "errors",
     "get_num_threads",
+    "group",
     "init",
     "kernels",
     "ops",

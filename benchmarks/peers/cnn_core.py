@@ -44,7 +44,7 @@ class Adapter(Peer):
         t = self.trainer
         self.data = t._data(self.rows.x, self.rows.y, None, "benchmark")
         self.program = t._program(self.data, self.batch, training=True)
-        self.learner = t._bound_learner()
+        self.learner = t.optimizer.learner(t.net.store)
 
     def run(self, n_steps: int) -> None:
         """Make the steps as `Trainer.fit` makes those of an epoch."""

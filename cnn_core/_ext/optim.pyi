@@ -23,17 +23,3 @@ class Learner:
     @property
     def step(self) -> int: ...
     def learn(self, lr: float) -> None: ...
-
-def apply_update(
-    kernel: str,
-    value: _Flat,
-    grad: _Flat,
-    slots: Sequence[_Flat],
-    scalars: NDArray[np.float64],
-    hyper: Sequence[float],
-    lr: float,
-    step: int,
-    ranges: ArrayLike,
-    clip_norm: float = 0.0,
-    clip_value: float = 0.0,
-) -> None: ...

@@ -85,10 +85,3 @@ cdef class Learner:
         with nogil:
             api().learn(&self.c, lr, self.step + 1)
             self.step += 1
-
-
-def apply_update(kernel, value, grad, slots, scalars, hyper, lr, step, ranges,
-                 clip_norm=0.0, clip_value=0.0):
-    """Make update number ``step``, from 1, of ``value``: see `Learner` for the arguments."""
-    Learner(kernel, value, grad, slots, scalars, hyper, ranges, clip_norm, clip_value,
-            step - 1).learn(lr)

@@ -17,14 +17,17 @@ cdef class Plan:
     cdef PyThread_type_lock _lock
     cdef long _owner
     cdef object _keep
+    cdef list _gates
     cdef readonly list labels
 
     cdef int _set_scratch(self, int32_t n_thread) except -1
     cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept
     cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape)
     cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
-                   tuple operands, tuple attrs, int split, int64_t n_unit, bint accumulate,
-                   str activation, str label)
+                   tuple operands, tuple attrs, int split, int64_t n_unit, int32_t accumulate,
+                   user, str label)
+    cdef int _find_kernel(self, capi.cnn_step *s, str op, int which, int dtype,
+                          str label) except -1
     cdef int _enter(self) except -1
     cdef void _leave(self) noexcept
     cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1

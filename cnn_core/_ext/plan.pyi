@@ -9,6 +9,7 @@ from cnn_core.errors import CnnCoreError
 
 FORWARD: int
 FUSED_LOSS: int
+JOINT: int
 
 _Source: TypeAlias = tuple[int, int, str, float, float]
 

@@ -10,11 +10,12 @@ from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api, need_blas, raise_for
+from cnn_core._ext.gate cimport GateCall, call_gate, take_error
 from cnn_core._ext.optim cimport Learner
 
 from cnn_core.errors import CnnCoreError, DtypeError, StateError
 
-FORWARD, FUSED_LOSS = -1, -2        # values of a step's `which`; else the number of an input
+FORWARD, FUSED_LOSS, JOINT = -1, -2, -3      # values of a step's `which`; else an input's number
 
 cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
                      "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
@@ -33,8 +34,9 @@ cdef class Plan:
 
     ``tensors`` is a list of (address, dtype name, batched, shape), where a batched shape has
     the maximal number of rows first; ``steps`` a list of (operation, which, dtype, operands,
-    attrs, split, n_unit, accumulate, activation, label).  ``keep`` holds the arrays that the
-    addresses point into.  One run at a time: a second thread waits.
+    attrs, split, n_unit, accumulate, user, label), where ``user`` is the name of a fused
+    activation, a `GateCall`, which then is the kernel, or None.  ``keep`` holds the arrays that
+    the addresses point into.  One run at a time: a second thread waits.
     """
 
     def __cinit__(self, list tensors, list steps, keep):
@@ -50,15 +52,15 @@ cdef class Plan:
         self._lock = PyThread_allocate_lock()
         if self._lock == NULL:
             raise MemoryError("no memory for a lock")
-        self._keep, self.labels = keep, []
+        self._keep, self._gates, self.labels = keep, [], []
         need_blas()
         for address, dtype, batched, shape in tensors:
             self._add_tensor(address, dtype, batched, shape)
         n_operand = n_attr = 0
         for step in steps:
-            op, which, real, operands, attrs, split, n_unit, accumulate, activation, label = step
+            op, which, real, operands, attrs, split, n_unit, accumulate, user, label = step
             self._add_step(n_operand, n_attr, op, which, real, operands, attrs, split, n_unit,
-                           accumulate, activation, label)
+                           accumulate, user, label)
             n_operand += len(step[3])
             n_attr += len(step[4])
 
@@ -96,7 +98,8 @@ cdef class Plan:
         if n_thread <= 1 or schedule is None:
             self._n_thread = 1
             return 1
-        n_thread = api().grow_pool(n_thread)
+        with nogil:     # who has the pool may be waiting for the GIL, in a gate
+            n_thread = api().grow_pool(n_thread)
         segments, tiles, rows_first = schedule
         segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
         tile = <capi.cnn_tile *> calloc(max(len(tiles), 1), sizeof(capi.cnn_tile))
@@ -138,24 +141,18 @@ cdef class Plan:
         self._n_tensor += 1
 
     cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
-                   tuple operands, tuple attrs, int split, int64_t n_unit, bint accumulate,
-                   str activation, str label):
+                   tuple operands, tuple attrs, int split, int64_t n_unit, int32_t accumulate,
+                   user, str label):
         cdef capi.cnn_step *s = &self._step[self._n_step]
-        cdef const capi.cnn_op *found = api().find_op(op.encode())
-        cdef int i, last = 0
-        if found == NULL:
-            raise CnnCoreError(f"{label}: no C kernel named {op!r}")
+        cdef int i
         s.wrt = max(which, 0)
-        if which == FORWARD:
-            s.kernel = found.forward[dtype]
-        elif which == FUSED_LOSS:
-            s.kernel = found.fused_loss[dtype]
+        if isinstance(user, GateCall):
+            s.kernel, s.user = call_gate, <const void *> user
+            self._gates.append(user)
         else:
-            while last + 1 < capi.CNN_MAX_GRAD and found.grad[last + 1][0] != NULL:
-                last += 1
-            s.kernel = found.grad[min(which, last)][dtype]
-        if s.kernel == NULL:
-            raise CnnCoreError(f"{label}: the operation {op!r} has no kernel for step {which}")
+            self._find_kernel(s, op, which, dtype, label)
+            if user is not None:
+                s.user = api().find_op((<str> user).encode())
         s.n_operand, s.split, s.n_unit, s.accumulate = len(operands), split, n_unit, accumulate
         s.operand = self._operand + first_operand
         for i in range(s.n_operand):
@@ -166,10 +163,27 @@ cdef class Plan:
                 self._attr[first_attr + i].f = attrs[i]
             else:
                 self._attr[first_attr + i].i = attrs[i]
-        if activation is not None:
-            s.user = api().find_op(activation.encode())
         self.labels.append(label)
         self._n_step += 1
+
+    cdef int _find_kernel(self, capi.cnn_step *s, str op, int which, int dtype,
+                          str label) except -1:
+        """Set the kernel of an operation of the C core."""
+        cdef const capi.cnn_op *found = api().find_op(op.encode())
+        cdef int last = 0
+        if found == NULL:
+            raise CnnCoreError(f"{label}: no C kernel named {op!r}")
+        if which == FORWARD:
+            s.kernel = found.forward[dtype]
+        elif which == FUSED_LOSS:
+            s.kernel = found.fused_loss[dtype]
+        else:
+            while last + 1 < capi.CNN_MAX_GRAD and found.grad[last + 1][0] != NULL:
+                last += 1
+            s.kernel = found.grad[min(which, last)][dtype]
+        if s.kernel == NULL:
+            raise CnnCoreError(f"{label}: the operation {op!r} has no kernel for step {which}")
+        return 0
 
     cdef int _enter(self) except -1:
         """Become the only thread that uses the tables; wait for another one to leave."""
@@ -188,7 +202,10 @@ cdef class Plan:
 
     cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
         cdef const capi.cnn_step *s = &self._step[fault.step]
-        return raise_for(status, self.labels[fault.step], fault, s.operand[0].size)
+        if status == capi.CNN_ERR_CALLBACK:
+            raise take_error(s, self.labels[fault.step])
+        n_class = s.operand[0].dim[0] if status == capi.CNN_ERR_INDEX_RANGE else s.operand[0].size
+        return raise_for(status, self.labels[fault.step], fault, n_class)
 
     @property
     def n_steps(self):
@@ -298,6 +315,6 @@ cdef class Plan:
         if status != capi.CNN_OK:
             try:
                 self._raise(status, &fault)
-            except CnnCoreError as raised:
+            except BaseException as raised:
                 error = raised
         return chunk.loss_sum, chunk.weight_sum, chunk.last_loss, error

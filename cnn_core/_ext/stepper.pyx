@@ -87,6 +87,8 @@ cdef class Stepper:
             status = api().train(&chunk, &fault)
         learner.step += chunk.done
         self._plan._leave()
+        if status == capi.CNN_ERR_CALLBACK:     # what the gate raised, not a second call of it
+            self._plan._raise(status, &fault)
         return chunk.last_loss if status == capi.CNN_OK else None
 
     cdef bint _fits(self, cnp.ndarray y, int64_t n) noexcept:

@@ -14,6 +14,10 @@ def one_axis(node: Node, axis: Any, n_dim: int, option: str = "axis") -> int:
     fine = isinstance(axis, Integral) and not isinstance(axis, bool)
     if not fine or not -n_dim <= axis < n_dim:
         got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs[:2])
+        if n_dim == 0:
+            raise OptionError(
+                f"{node.label}: need at least one axis; got {option}={axis!r} for {got}"
+            )
         raise OptionError(
             f"{node.label}: need {option} as an integer from {-n_dim} to {n_dim - 1}; got "
             f"{axis!r} for {got}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.graph.node import Input, Node
+from cnn_core.graph.walk import GRADIENTS
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -35,8 +36,8 @@ class GradientReport:
     """The result of `Graph.check_gradients`: one `GradientLine` per input and parameter.
 
     The error is |analytic - numeric|, less what rounding makes of the numeric one, over
-    max(|analytic|, |numeric|, 1e-8 times the largest gradient in the graph, 1e-12).  ``ok`` says
-    that the worst is below 1e-6.
+    max(|analytic|, |numeric|, 1e-8 times the largest gradient in the graph, 1e-12); infinite where
+    either is NaN or infinite.  ``ok`` says that the worst is below 1e-6.
     """
 
     lines: tuple[GradientLine, ...]
@@ -82,9 +83,9 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
     # The same dropout masks serve all evaluations.
     run = {"seed": graph._seed, "counter": graph._counter}
     graph.program.run_backward(**run)
-    graph._ran_backward = True
+    graph._walk.stage = GRADIENTS
     gradients = {n: np.array(graph.grad(n)) for n in graph._targets}
-    scale = max((float(np.abs(g).max()) for g in gradients.values()), default=0.0)
+    scale = max((_largest(g) for g in gradients.values()), default=0.0)
 
     def output() -> float:
         graph.program.run_forward(**run)
@@ -96,7 +97,7 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
         reached = node in graph.program.lowered.grad
         candidates = _directions(gradients[node].shape, n_directions, rng)
         tried = [
-            _compare(graph, node, where, v, float(np.sum(gradients[node] * v)), output, scale)
+            _compare(graph, node, where, v, _slope(gradients[node], v), output, scale)
             for where, v in candidates
         ]
         where, analytic, numeric, error = max(tried, key=lambda t: t[3])
@@ -104,6 +105,15 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
         lines.append(GradientLine(node.name, shape, where, analytic, numeric, error, reached))
     output()
     return GradientReport(tuple(lines))
+
+
+def _largest(gradient: np.ndarray) -> float:
+    return float(np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0))
+
+
+def _slope(gradient: np.ndarray, v: np.ndarray) -> float:
+    """Return the derivative along ``v``; an infinite entry that v leaves alone does not matter."""
+    return float(np.sum(gradient[v != 0] * v[v != 0]))
 
 
 def _directions(shape: tuple[int, ...], n: int, rng: np.random.Generator) -> list:
@@ -127,7 +137,7 @@ def _compare(graph: Graph, node: Node, where: str, v: np.ndarray, analytic: floa
     """Return (where, analytic, numeric, relative error) of the derivative along ``v``."""
     home = graph.program.value(node) if isinstance(node, Input) else graph.params[node.name]
     start = home.copy()
-    h = 1e-3 * max(1.0, float(np.linalg.norm(start)) / max(1.0, np.sqrt(start.size)))
+    h = 1e-3 * max(1.0, float(np.linalg.norm(start)) / start.size**0.5)
     best = (where, analytic, np.inf, np.inf)
     # Rounding errors grow and truncation errors fall with a smaller step: the best of three.
     for step in (h, h / 10, h / 100):
@@ -140,7 +150,9 @@ def _compare(graph: Graph, node: Node, where: str, v: np.ndarray, analytic: floa
         # What the rounding of the outputs alone can make of the difference quotient.
         noise = 16 * np.finfo(np.float64).eps * max(map(abs, values)) / step
         floor = max(abs(analytic), abs(numeric), 1e-8 * scale, 1e-12)
-        error = float(max(0.0, abs(analytic - numeric) - noise) / floor)
+        error = max(0.0, abs(analytic - numeric) - noise) / floor
+        if not np.isfinite(analytic - numeric):
+            error = np.inf
         if error < best[3] or best[3] == np.inf:
             best = (where, analytic, numeric, error)
     return best

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
+from cnn_core._ext.runner import Guard, Runner
+from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
+from cnn_core.graph.feeding import check_inputs, check_seeds, real_numbers
+from cnn_core.graph.named import NamedNodes
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.params import ParamStore, real_dtype
-from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.shapes import with_rows
+from cnn_core.graph.step_program import StepProgram
+from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
 
 if TYPE_CHECKING:
     from cnn_core.graph.check import GradientReport
+    from cnn_core.graph.step_program import Updates
 
 Value = Any  # a float for a scalar node, else an array
 
+FLOP_WORTH_THE_GIL = 1e6
+"""Below this much arithmetic, giving up the GIL and taking it back costs more than it gives."""
 
-class Graph:
+
+class Graph(NamedNodes):
     """A compiled computational graph: values forward, gradients backward.
 
     ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32.  ``training``
@@ -44,51 +54,69 @@ class Graph:
         seed: int = 0,
         params: ParamStore | None = None,
     ) -> None:
-        self._single = isinstance(outputs, Node)
-        self.outputs: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
-        for node in self.outputs:
-            if not isinstance(node, Node):
-                raise GraphError(f"Graph: need nodes as outputs; got {node!r}")
-        if not self.outputs:
-            raise GraphError("Graph: need at least one output; got none")
+        super().__init__(outputs)
         self.dtype = real_dtype(dtype, "Graph")
         found = parameters_of(self.outputs)
         self.params = ParamStore(found, self.dtype) if params is None else params
         self._check_params(found)
         self._training, self._seed, self._counter = training, seed, 0
-        self._lock = threading.RLock()
-        self._compile(max_batch=1)
+        self._lock, self._compiling = Guard(), threading.RLock()
+        self._stepping: StepProgram | None = None
+        reals = [n for n in self._nodes if n.dtype == "real"]
+        self._targets = [n for n in reals if isinstance(n, (Input, Parameter))]
+        self._seeds = [n for n in dict.fromkeys(self.outputs)
+                       if n.dtype == "real" and n.has_gradient]  # fmt: skip
+        self._scalar_seeds = all(n.shape == () for n in self._seeds)
 
     def _check_params(self, parameters: list[Parameter]) -> None:
         if self.params.dtype != self.dtype:
             raise DtypeError(f"Graph: need params of {self.dtype}; got {self.params.dtype}")
         missing = [p.name for p in parameters if p.name not in self.params]
         if missing:
-            raise GraphError(f"Graph: need params that hold {', '.join(missing)}; they do not")
+            held = ", ".join(self.params) or "none"
+            raise GraphError(f"Graph: need params that hold {', '.join(missing)}; got {held}")
+
+    def __getattr__(self, name: str) -> Any:
+        """Compile the graph when it is first asked to run: `step` alone does not need it."""
+        if name not in ("program", "_walk", "_no_gradient", "_runner"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with self._compiling:
+            if name not in self.__dict__:
+                self._compile(max_batch=1)
+        return self.__dict__[name]
 
     def _compile(self, max_batch: int) -> None:
-        nodes = self.nodes_topologically_sorted()
-        targets = [n for n in nodes if isinstance(n, (Input, Parameter)) and n.dtype == "real"]
-        seeds = [n for n in dict.fromkeys(self.outputs) if n.dtype == "real"]
-        self.program = Program(
-            self.outputs, self.params, max_batch=max_batch, seeds=seeds, targets=targets,
-            keep_all=True, training=self._training,
+        program = Program(
+            self.outputs, self.params, max_batch=max_batch, seeds=self._seeds,
+            targets=self._targets, keep_all=True, training=self._training,
         )  # fmt: skip
-        self._targets, self._seeds = targets, seeds
-        self._by_name = {name: node for node, name in self.program.names.items()}
-        self._ran_forward = self._ran_backward = False
+        self.program, self._walk = program, Walk(program)
+        self._no_gradient = what_stops_gradients(program, self._targets)
+        self._runner = self._make_runner()
 
-    def nodes_topologically_sorted(self) -> list[Node]:
-        """Return all nodes, each after the nodes that it depends on."""
-        if hasattr(self, "program"):
-            return list(self.program.nodes)
-        from cnn_core.graph.order import topological_order
+    def _make_runner(self) -> Runner | None:
+        """Return the short way; None where a run should give up the GIL, or calls Python."""
+        program = self.program
+        if program.flop > FLOP_WORTH_THE_GIL or program.calls_python:
+            return None
+        low, tensor = program.lowered, program.tensor
+        inputs = {name: program.input_tensor(name) for name in program.inputs}
+        gradients = {n.name: tensor[low.grad[n]] if n in low.grad else -1 for n in self._targets}
+        zeros = {n.name: partial(self._unreached, n) for n in self._targets if n not in low.grad}
+        return Runner(
+            program, program.plan, self._lock, inputs, [tensor[low.value[n]] for n in self.outputs],
+            [tensor[low.grad[n]] for n in self._seeds], gradients, zeros, program.n_forward,
+            self._seed,
+        )  # fmt: skip
 
-        return topological_order(self.outputs)
+    def _zeros(self, node: Node, n_rows: int) -> Value:
+        return _plain(np.zeros(with_rows(node.shape, n_rows), self.dtype))
 
-    def name_of(self, node: Node) -> str:
-        """Return a node's name in this graph: its own, or its operation's with a number."""
-        return self.program.names[self._node(node)]
+    def _unreached(self, node: Node, n_rows: int) -> Value:
+        """Return zeros; for a parameter also where an optimizer looks for its gradient."""
+        if isinstance(node, Parameter):
+            self.params.grads[node.name][...] = 0
+        return self._zeros(node, n_rows)
 
     # -- running --------------------------------------------------------------------------
 
@@ -99,43 +127,56 @@ class Graph:
         that was fed before may be left out.  ``check_finite`` raises `DataError` naming the
         first node that makes a NaN or infinity.
         """
+        short = None
+        if self._runner is not None and not check_finite:
+            try:
+                short = self._runner.forward(inputs, self._counter + 1)
+            except BaseException:
+                self._walk.feed()  # a run that stopped halfway
+                raise
+        if short is None:
+            values = self._forward(inputs, check_finite)
+        else:
+            values = short
+            self._counter += 1
+            self._walk.have_values()
+        return values[0] if self._single else tuple(values)
+
+    def _forward(self, inputs: dict[str, Any], check_finite: bool) -> list[Value]:
         with self._lock:
             self.feed(**inputs)
             self._counter += 1
             self.program.run_forward(
                 seed=self._seed, counter=self._counter, check_finite=check_finite
             )
-            self._ran_forward, self._ran_backward = True, False
-            values = tuple(self.value(node) for node in self.outputs)
-        return values[0] if self._single else values
+            self._walk.have_values()
+            return [self.value(node) for node in self.outputs]
 
     def feed(self, **inputs: Any) -> None:
         """Copy the inputs in without computing anything; for going node by node."""
-        rows = max((self._rows(name, a) for name, a in inputs.items()), default=1)
         program = self.program
-        missing = set(program.inputs) - set(inputs)
-        if missing and (not self._ran_forward or rows > program.max_batch):
+        checked, rows = check_inputs(program.inputs, inputs)
+        missing = program.inputs.keys() - inputs.keys()
+        larger = rows is not None and rows > program.max_batch
+        if missing and (self._walk.stage == NOTHING or larger):
             raise GraphError(f"forward: need a value for {', '.join(sorted(missing))}; got none")
-        stale = [n for n in missing if program.inputs[n].batched]
-        if stale and rows != program.n_rows and any(program.inputs[n].batched for n in inputs
-                                                    if n in program.inputs):  # fmt: skip
+        stale = sorted(n for n in missing if program.inputs[n].batched)
+        if stale and rows not in (None, program.n_rows):
             raise ShapeError(
-                f"forward: need {', '.join(sorted(stale))} anew for {rows} rows; fed last with "
+                f"forward: need {', '.join(stale)} anew for {rows} rows; fed last with "
                 f"{program.n_rows}"
             )
-        if rows > program.max_batch:
-            self._compile(max_batch=max(rows, 2 * program.max_batch))
-        self.program.feed({name: self._numbers(name, a) for name, a in inputs.items()})
+        if larger:
+            self._compile(max_batch=max(rows, 2 * program.max_batch))  # type: ignore[type-var]
+        self.program.feed({n.name: array for n, array in checked.items()})
+        self._walk.feed()
 
     def _rows(self, name: str, array: Any) -> int:
-        node = self.program.inputs.get(name)
-        return len(array) if node is not None and node.batched and np.ndim(array) else 1
-
-    def _numbers(self, name: str, value: Any) -> np.ndarray:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise DtypeError(f"input {name!r}: need real numbers; got dtype {array.dtype}")
-        return array
+        node = self._inputs.get(name)
+        if node is None or not node.batched:
+            return 1
+        shape = real_numbers(f"input {name!r}", array).shape
+        return shape[0] if shape else 1
 
     def backward(self, seed: Any = None) -> dict[str, Value]:
         """Compute all gradients of the output; return those of inputs and parameters by name.
@@ -144,73 +185,92 @@ class Graph:
         output.  With several outputs, a dict from names or nodes to such gradients; outputs
         that it leaves out get 0.
         """
-        if not self._ran_forward:
-            raise StateError("backward: need forward first; got backward before any forward")
+        self._walk.need_values("backward")
+        if self._no_gradient:
+            raise GraphError(self._no_gradient)
+        if seed is None and self._runner is not None and self._scalar_seeds:
+            found = self._runner.backward(self.program.n_rows, self._counter)
+            if found is not None:
+                self._walk.have_gradients()
+                return found
         with self._lock:
-            for node, value in self._seed_values(seed).items():
-                self.program.grad(node)[...] = value
+            seeds = self._set_seeds(seed)
             self.program.run_backward(seed=self._seed, counter=self._counter)
-            self._ran_backward = True
-            return {n.name: self.grad(n) for n in self._targets}
+            self._walk.have_gradients(seeds)
+            low, rows = self.program.lowered, self.program.n_rows
+            return {n.name: self.grad(n) if n in low.grad else self._unreached(n, rows)
+                    for n in self._targets}  # fmt: skip
 
-    def _seed_values(self, seed: Any) -> dict[Node, Any]:
-        if not self._seeds:
-            raise GraphError("backward: need a real output; the outputs are whole numbers")
-        if seed is None:
-            for node in self._seeds:
-                if node.shape != ():
-                    raise ShapeError(
-                        f"backward: need a seed for {self.name_of(node)}, whose shape is "
-                        f"{node.shape}; got none (only a scalar has the default 1)"
-                    )
-            return dict.fromkeys(self._seeds, 1.0)
-        given = seed if isinstance(seed, Mapping) else {self._seeds[0]: seed}
-        if not isinstance(seed, Mapping) and len(self._seeds) > 1:
-            raise OptionError("backward: need seeds by output name, for several outputs; got one")
-        values: dict[Node, Any] = dict.fromkeys(self._seeds, 0.0)
-        for key, value in given.items():
-            node = self._node(key)
-            shape = with_rows(node.shape, self.program.n_rows)
-            if node not in values or np.shape(value) != shape:
-                raise ShapeError(
-                    f"backward: need a seed of shape {shape} for output {self.name_of(node)}; got "
-                    f"{np.shape(value)}"
-                )
-            values[node] = value
-        return values
+    def _set_seeds(self, seed: Any) -> dict[Node, Any]:
+        names = {node: self.name_of(node) for node in self._seeds}
+        seeds = check_seeds(names, seed, self.program.n_rows, self.node)
+        for node, value in seeds.items():
+            self.program.grad(node)[...] = value
+        return seeds
+
+    def step(self, optimizer: Updates, /, **inputs: Any) -> Value:
+        """Feed all inputs, make one step of ``optimizer`` and return what `forward` returns.
+
+        The first output, a scalar, is minimised over all parameters that it depends on; dropout
+        is at work.  The values returned are those before the update.  This is `forward`,
+        `backward` and ``optimizer.apply(graph.params)`` in one call into C, over a plan of its
+        own that keeps nothing: `value` and `grad` go on to show what `forward` and `backward`
+        made last, but for the parameters and their gradients, which lie in ``params``.
+
+        Raises what `forward` raises, and `GraphError` where there is nothing to learn.
+        """
+        with self._lock:
+            if not hasattr(optimizer, "learner"):
+                raise OptionError(f"step: need an optimizer such as Adam(); got {optimizer!r}")
+            rows = max((self._rows(name, a) for name, a in inputs.items()), default=1)
+            if self._stepping is None or rows > self._stepping.program.max_batch:
+                self._stepping = StepProgram(
+                    self.outputs, self._names, self.params, self._lock, max_batch=rows,
+                    seed=self._seed,
+                )  # fmt: skip
+            self._stepping.feed(inputs)
+            values = self._stepping.run(optimizer)
+        return values[0] if self._single else tuple(values)
 
     def forward_node(self, node: Node | str) -> Value:
         """Compute one node from the present values of its inputs and return its value."""
-        node = self._node(node)
-        self.program.run_node(node, seed=self._seed, counter=self._counter)
-        return self.value(node)
+        node = self.node(node)
+        with self._lock:
+            self._walk.forward(node, seed=self._seed, counter=self._counter)
+            return self.value(node)
 
     def backward_node(self, node: Node | str) -> None:
-        """Add to the gradients of one node's inputs what its own gradient gives them."""
-        self.program.run_node(
-            self._node(node), backward=True, seed=self._seed, counter=self._counter
-        )
+        """Give the gradients of one node's inputs what its own gradient contributes.
+
+        In the order of `backward`, which is that of the nodes reversed, a whole walk makes what
+        `backward` makes: the first contribution to a gradient is written, the others are added.
+        """
+        with self._lock:
+            self._walk.backward(self.node(node), seed=self._seed, counter=self._counter)
 
     # -- looking --------------------------------------------------------------------------
 
-    def _node(self, node: Node | str) -> Node:
-        found = self._by_name.get(node) if isinstance(node, str) else node
-        if found is None or found not in self.program.names:
-            raise GraphError(f"need a node of this graph; got {node!r}")
-        return found
+    @property
+    def has_values(self) -> bool:
+        """Whether all values have been computed from what was fed last."""
+        return self._walk.stage >= VALUES
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether all gradients have been computed from these values."""
+        return self._walk.stage == GRADIENTS
 
     def value(self, node: Node | str) -> Value:
         """Return the value of a node, given itself or by name: float or a new array."""
-        return _plain(self.program.value(self._node(node)))
+        return _plain(self.program.value(self.node(node)))
 
     def grad(self, node: Node | str) -> Value:
         """Return the gradient at a node: float or a new array; zero where none flows."""
-        node = self._node(node)
-        if not self._ran_backward:
-            raise StateError(f"grad {self.name_of(node)!r}: need backward first")
+        node = self.node(node)
+        self._walk.need_gradient(node)
         if node in self.program.lowered.grad:
             return _plain(self.program.grad(node))
-        return _plain(np.zeros(with_rows(node.shape, self.program.n_rows), self.dtype))
+        return self._zeros(node, self.program.n_rows)
 
     def check_gradients(self, *, n_directions: int = 5, seed: int = 0) -> GradientReport:
         """Compare every gradient with central differences at the values fed last.
@@ -219,15 +279,38 @@ class Graph:
         """
         if self.dtype != np.float64:
             raise DtypeError(f"check_gradients: need a graph of float64; got {self.dtype}")
-        if not self._ran_forward:
-            raise StateError("check_gradients: need forward first, for values to check at")
+        self._walk.need_values("check_gradients")
         from cnn_core.graph.check import check_gradients  # not needed to train
 
         return check_gradients(self, n_directions=n_directions, seed=seed)
 
+    # -- drawing --------------------------------------------------------------------------
+
+    def draw(self, path: Any, *, collapse: Any = (), layout: str = "auto") -> None:
+        """Write a picture to ``path``, .svg or .png: values in green, gradients in red.
+
+        ``collapse`` shows groups as one box each: True for all, or names of some.  ``layout``
+        "dot" has Graphviz place things and "own" this package; "auto" takes Graphviz where it is
+        installed and the graph is not large.  A PNG needs matplotlib.
+        """
+        from cnn_core.viz.draw import draw
+
+        draw(self, path, collapse=collapse, layout=layout)
+
+    def to_dot(self, *, collapse: Any = ()) -> str:
+        """Return the picture as source text for Graphviz, with ``collapse`` as in `draw`."""
+        from cnn_core.viz.dot import to_dot
+
+        return to_dot(self, collapse=collapse)
+
+    def _repr_svg_(self) -> str:
+        from cnn_core.viz.draw import svg_of
+
+        return svg_of(self)
+
     def __repr__(self) -> str:
         outputs = ", ".join(self.name_of(n) for n in self.outputs)
-        return f"<Graph of {len(self.program.nodes)} nodes: {outputs}, {self.dtype}>"
+        return f"<Graph of {len(self._nodes)} nodes: {outputs}, {self.dtype}>"
 
 
 def _plain(view: np.ndarray) -> Value:

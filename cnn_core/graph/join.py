@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.axes import need_batch_first, one_axis
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
@@ -50,6 +52,8 @@ class Join(Node):
 
 def operands(op: str, nodes: Iterable[Any]) -> tuple[Node, ...]:
     """Return the operands as nodes; there must be at least one."""
+    if not np.iterable(nodes):
+        raise GraphError(f"{op}: need a sequence of nodes, numbers or arrays; got {nodes!r}")
     found = tuple(as_node(x) for x in nodes)
     if not found:
         raise ShapeError(f"{op}: need at least one operand; got none")

@@ -10,72 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnn_core.errors import GraphError
-from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, Shape
-
-WHOLE, ROWS, UNITS = 0, 1, 2  # cnn_split of cnn_core.h
-FORWARD, FUSED_LOSS = -1, -2  # values of Step.which; else the number of an input
-
-# When a step may run: row-wise work comes in one piece, what it needs as a whole before it, and
-# sums over the batch that it does not wait for after it.
-EARLY, NORMAL, LATE = -1, 0, 1
-
-
-class Buffer:
-    """One tensor of a program.
-
-    ``home`` says where its memory comes from: "arena", "param" or "grad" (the flat buffers), or
-    "constant".  ``keep``: it lives as long as the program, as inputs, outputs and sums do.
-    """
-
-    __slots__ = ("batched", "dtype", "home", "keep", "key", "shape", "source")
-
-    def __init__(
-        self, key: str, shape: Shape, batched: bool, dtype: str = "real", home: str = "arena",
-        keep: bool = False, source: Node | None = None,
-    ) -> None:  # fmt: skip
-        self.key, self.shape, self.batched, self.dtype = key, shape, batched, dtype
-        self.home, self.keep, self.source = home, keep, source
-
-
-class Step:
-    """One kernel call: see `Plan` for what the parts mean."""
-
-    __slots__ = ("accumulate", "activation", "attrs", "label", "n_saved", "n_unit", "op",
-                 "operands", "split", "stage", "which")  # fmt: skip
-
-    def __init__(
-        self, op: str, which: int, operands: list[Buffer], attrs: tuple[float | int, ...],
-        split: int, label: str, n_unit: int = 0, accumulate: bool = False,
-        activation: str | None = None, stage: int = NORMAL, n_saved: int = 0,
-    ) -> None:  # fmt: skip
-        self.op, self.which, self.operands, self.attrs = op, which, operands, attrs
-        self.split, self.label, self.n_unit, self.accumulate = split, label, n_unit, accumulate
-        self.activation, self.stage, self.n_saved = activation, stage, n_saved
-
-    @property
-    def written(self) -> list[Buffer]:
-        """The operands that the kernel writes: saved values stand before the value."""
-        if self.which == FORWARD:
-            return self.operands[-1 - self.n_saved :]
-        if self.which == FUSED_LOSS:
-            return [*self.operands[-3 - self.n_saved : -2], self.operands[-1]]
-        return self.operands[-1:]
-
-
-class Lowered:
-    """What lowering makes: steps, buffers, and where to find a node's part of them."""
-
-    def __init__(self) -> None:
-        self.forward: list[Step] = []
-        self.backward: list[Step] = []
-        self.value: dict[Node, Buffer] = {}
-        self.grad: dict[Node, Buffer] = {}
-        self.saved: dict[Node, list[Buffer]] = {}
-        self.node_steps: dict[Node, tuple[list[Step], list[Step]]] = {}
-
-    def in_stages(self) -> list[Step]:
-        """Return all steps, forward and backward, by stage; within a stage in order."""
-        return sorted([*self.forward, *self.backward], key=lambda step: step.stage)
+from cnn_core.graph.aliases import Aliases
+from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
+from cnn_core.graph.shared_weights import join_weight_gradients
+from cnn_core.graph.steps import (
+    EARLY,
+    FORWARD,
+    FUSED_LOSS,
+    JOINT,
+    LATE,
+    NORMAL,
+    ROWS,
+    UNITS,
+    WHOLE,
+    Buffer,
+    Lowered,
+    Step,
+)
 
 
 class Lowering:
@@ -108,6 +59,7 @@ class Lowering:
         self.heads: dict[Node, Node] = {}  # loss -> the row_mean above it
         if not keep_all:
             self._find_fusions()
+        self.aliases = self._find_aliases()
         self.out = Lowered()
 
     # -- what is needed and what is fused -------------------------------------------------
@@ -151,11 +103,29 @@ class Lowering:
         """Tell whether the loss can make its value and its gradient in one pass."""
         return (
             self.seeds == [mean]
+            and self.users[mean] == self.outputs.count(mean)  # it is made late: none may wait
             and loss.batched
             and getattr(loss, "has_fused_loss", False)
             and loss in self.wanted
             and self.wanted.isdisjoint(map(self.operand, (*loss.inputs[1:], *mean.inputs[1:])))
         )
+
+    def _find_aliases(self) -> Aliases:
+        operand = {x: self.operand(x) for node in self.order for x in node.inputs}
+        # What joins another step has no buffer of its own that a view could lie in.
+        joined = {*self.fused, *self.fused.values(), *self.heads, *self.heads.values()}
+        views = [] if self.keep_all else self.order
+        apart = {*self.targets, *self.seeds, *joined}
+        return Aliases(views, operand, self.outputs, self._reached(), apart)
+
+    def _reached(self) -> set[Node]:
+        """Return the nodes at which a gradient arrives."""
+        flows = set(self.seeds)
+        for node in reversed(self.order):
+            if node in flows:
+                through = [x for i, x in enumerate(node.inputs) if node.is_differentiable(i)]
+                flows.update(x for x in map(self.operand, through) if x in self.wanted)
+        return flows
 
     # -- forward --------------------------------------------------------------------------
 
@@ -182,6 +152,10 @@ class Lowering:
         out = self.out
         if node in self.fused:
             return  # computed by its activation's step
+        if node in self.aliases.start:
+            x = out.value[self.operand(node.inputs[0])]
+            out.value[node] = x.part(node, self.names[node], self.aliases.start[node])
+            return  # it is there already
         value = out.value[node] = self._value_buffer(node)
         if not node.inputs or node in self.heads:
             return  # a leaf, or lowered by the mean above it
@@ -210,7 +184,7 @@ class Lowering:
         operands = [*inputs, *saved, value]
         stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
         return Step(node.op, FORWARD, operands, attrs, split, self.names[node], stage=stage,
-                    n_saved=len(saved))  # fmt: skip
+                    n_saved=len(saved), node=node)  # fmt: skip
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
         """Emit coef = w / sum(w), then the loss and its gradient in one pass."""
@@ -224,7 +198,7 @@ class Lowering:
                               self.names[mean], stage=EARLY), 0)  # fmt: skip
         step = self._forward_step(loss, self.out.value[loss], loss.attrs())
         dx = self.out.grad[x] = self._grad_buffer(x)
-        step.which, step.operands = FUSED_LOSS, [*step.operands, coef, dx]
+        step.which, step.operands, step.grads = FUSED_LOSS, [*step.operands, coef, dx], (x,)
         self._emit(loss, step, 0)
 
     def _emit(self, node: Node, step: Step, phase: int) -> None:
@@ -234,6 +208,11 @@ class Lowering:
     # -- backward -------------------------------------------------------------------------
 
     def _grad_buffer(self, node: Node) -> Buffer:
+        x = self._divided_by(node)
+        if x is not None:
+            if x not in self.out.grad:
+                self.out.grad[x] = self._grad_buffer(x)
+            return self.out.grad[x].part(node, f"d:{self.names[node]}", self.aliases.start[node])
         home = "grad" if isinstance(node, Parameter) else "arena"
         keep = self.keep_all or node in self.targets or node in self.seeds
         return Buffer(f"d:{self.names[node]}", node.shape, node.batched, "real", home, keep, node)
@@ -242,19 +221,28 @@ class Lowering:
         if not self.heads:
             for seed in self.seeds:
                 self.out.grad[seed] = self._grad_buffer(seed)
+            self.out.given = list(self.seeds)
         for node in reversed(self.order):
             if node not in self.out.grad or not node.inputs:
                 continue
-            if not any(node.is_differentiable(i) for i in range(len(node.inputs))):
+            if not node.has_gradient:
                 if self._ancestors([node]) & self.targets:
                     raise GraphError(
                         f"{self.names[node]}: the operation {node.op!r} has no gradient, and one "
                         f"is asked for"
                     )
                 continue
-            for i, x in enumerate(node.inputs):
-                if node.is_differentiable(i) and self.operand(x) in self.wanted:
-                    self._lower_gradient(node, i)
+            if self._divided_by(node) is not None:
+                continue  # its gradient lies within that of its operand
+            wanted = [i for i, x in enumerate(node.inputs)
+                      if node.is_differentiable(i) and self.operand(x) in self.wanted]  # fmt: skip
+            if node.joint_gradient and wanted:
+                self._lower_joint_gradient(node, wanted)
+                continue
+            for i in wanted:
+                self._lower_gradient(node, i)
+        if not self.keep_all:
+            join_weight_gradients(self.out)
 
     def _ancestors(self, nodes: Sequence[Node]) -> set[Node]:
         """Return ``nodes`` and all that they depend on."""
@@ -268,13 +256,14 @@ class Lowering:
         return seen
 
     def _lower_gradient(self, node: Node, i: int) -> None:
-        """Emit the gradient of input ``i``: written if it is the first contribution, else added."""
+        """Emit the gradient of input ``i``."""
         out, x = self.out, self.operand(node.inputs[i])
-        dy, accumulate = out.grad[node], x in out.grad
-        if not accumulate:
+        dy = out.grad[node]
+        if x not in out.grad:
             # An elementwise gradient goes where it came from when nobody else needs that.
             in_place = node.is_map and not dy.keep and node not in self.seeds
-            reuse = in_place and not isinstance(x, Parameter) and x not in self.targets
+            elsewhere = x in self.targets or self._divided_by(x) is not None
+            reuse = in_place and not isinstance(x, Parameter) and not elsewhere
             out.grad[x] = dy if reuse else self._grad_buffer(x)
         fused_here = self.fused.get(x) is node
         inputs = [out.value[self.operand(z)] for z in node.inputs]
@@ -283,9 +272,30 @@ class Lowering:
         split, n_unit = self._gradient_split(node, i, x)
         self._emit(node, Step(
             node.op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
-            node.attrs(), split, self.names[node], n_unit, accumulate,
-            stage=LATE if out.grad[x].home == "grad" else NORMAL,
+            node.attrs(), split, self.names[node], n_unit, grads=(x,),
+            stage=LATE if out.grad[x].home == "grad" else NORMAL, node=node,
         ), 1)  # fmt: skip
+
+    def _lower_joint_gradient(self, node: Node, wanted: list[int]) -> None:
+        """Emit one step that makes the gradients of all ``wanted`` inputs."""
+        out = self.out
+        xs = [self.operand(node.inputs[i]) for i in wanted]
+        for x in xs:
+            if x not in out.grad:
+                out.grad[x] = self._grad_buffer(x)
+        inputs = [out.value[self.operand(z)] for z in node.inputs]
+        saved = out.saved.get(node, [])
+        operands = [*inputs, *saved, out.value[node], out.grad[node], *(out.grad[x] for x in xs)]
+        attrs = (*node.attrs(), *wanted)
+        self._emit(node, Step(node.op, JOINT, operands, attrs, WHOLE, self.names[node], grads=xs,
+                              node=node), 1)  # fmt: skip
+
+    def _divided_by(self, node: Node) -> Node | None:
+        """Return the operand whose gradient holds that of ``node`` as a part, if there is one."""
+        if node not in self.aliases.start:
+            return None
+        x = self.operand(node.inputs[0])
+        return x if x in self.aliases.divided else None
 
     def _gradient_split(self, node: Node, i: int, x: Node) -> tuple[int, int]:
         if x.batched:

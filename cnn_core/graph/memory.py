@@ -6,9 +6,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from math import prod
 
-from cnn_core.graph.lowering import LATE, ROWS, Buffer, Step
 from cnn_core.graph.params import LINE
 from cnn_core.graph.shapes import row_size, with_rows
+from cnn_core.graph.steps import LATE, ROWS, Buffer, Step
 
 ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "uint8": 1}
 
@@ -20,10 +20,11 @@ def n_bytes(buffer: Buffer, dtype: str, max_batch: int) -> int:
 
 
 def lifetimes(steps: list[Step]) -> dict[Buffer, tuple[int, int]]:
-    """Return the first and last step that touch each buffer of the arena."""
+    """Return the first and last step that touch each buffer of the arena, or a part of it."""
     spans: dict[Buffer, tuple[int, int]] = {}
     for at, step in enumerate(steps):
-        for buffer in step.operands:
+        for operand in step.operands:
+            buffer = operand.root
             if buffer.home == "arena":
                 first = spans[buffer][0] if buffer in spans else at
                 spans[buffer] = (first, at)

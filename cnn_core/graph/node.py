@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -22,6 +25,29 @@ class _Batch:
 
 BATCH = _Batch()
 Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is int
+
+_groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
+
+
+@contextmanager
+def group(name: str) -> Iterator[None]:
+    """Put the nodes that are made inside into a group, such as a layer or a time step.
+
+    Groups may lie in groups.  They change nothing but the picture of a graph, which frames each
+    and can draw it as one box.
+
+    >>> with group("neuron"):
+    ...     y = Input("w") * Input("x")
+    >>> y.group
+    ('neuron',)
+    """
+    if not isinstance(name, str) or not name:
+        raise GraphError(f"group: need a name; got {name!r}")
+    token = _groups.set((*_groups.get(), name))
+    try:
+        yield
+    finally:
+        _groups.reset(token)
 
 
 class Node:
@@ -46,6 +72,12 @@ class Node:
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
 
+    joint_gradient: ClassVar[bool] = False
+    """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
+
+    symbol: ClassVar[str] = ""
+    """What pictures write into the gate, such as ``+{c:g}`` with a field; else its name."""
+
     registry: ClassVar[dict[str, type[Node]]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -56,6 +88,7 @@ class Node:
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
         self.inputs = tuple(inputs)
         self.name = name
+        self.group = _groups.get()  # the groups that it is in, outermost first
         self.dtype = "real"  # or "int32", "float64"; "real" is the dtype of the program
         self.shape: Shape = ()
         self.saved: dict[str, Shape] = {}  # what forward keeps for the gradients
@@ -71,6 +104,10 @@ class Node:
     def attrs(self) -> tuple[float | int, ...]:
         """Return the numbers that the C kernel finds in ``step.attr``."""
         return ()
+
+    def view_start(self) -> int | None:
+        """Return the element of the input's row where the value begins, if it is a run of it."""
+        return None
 
     def n_unit(self, wrt: int) -> int:
         """Return into how many units the gradient of an unbatched input divides; 0: none."""
@@ -90,6 +127,11 @@ class Node:
         """Tell whether the value has a gradient with respect to input ``i``."""
         flags = self.differentiable
         return bool(flags) and flags[min(i, len(flags) - 1)] and self.inputs[i].dtype == "real"
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the value depends differentiably on anything, or is a leaf."""
+        return not self.inputs or any(map(self.is_differentiable, range(len(self.inputs))))
 
     def __repr__(self) -> str:
         operands = ", ".join(i.label for i in self.inputs)
@@ -150,6 +192,12 @@ class Node:
 
     def __getitem__(self, key: Any) -> Node:
         return _make("slice", self, key=key)
+
+    def __bool__(self) -> bool:
+        raise GraphError(
+            f"{self.label}: need a value to be true or false, and a node has none before its graph "
+            f"runs; got bool() of a node (choose by value with ops.where)"
+        )
 
     # Without this, iteration would call x[0], x[1], ... and end in an error about an index.
     __iter__ = None

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
+from cnn_core._ext.gate import GateCall
 from cnn_core._ext.plan import Plan
-from cnn_core.errors import GraphError, LabelError, ShapeError
-from cnn_core.graph.lowering import Buffer, Lowering, Step
+from cnn_core.errors import ShapeError
+from cnn_core.graph.feeding import check_inputs
+from cnn_core.graph.gate import GateNode, GateRun
+from cnn_core.graph.lowering import Lowering
 from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
 from cnn_core.graph.schedule import divide, flop
 from cnn_core.graph.shapes import row_size, with_rows
+from cnn_core.graph.steps import FORWARD, Buffer, Step
 from cnn_core.graph.threads import warn_once
 
 
@@ -26,17 +31,17 @@ def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
     return [n for n in topological_order(outputs) if isinstance(n, Parameter)]
 
 
-def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
-    """Return whole numbers as they are; raise where an int32 cannot hold one."""
-    limits = np.iinfo(np.int32)
-    fine = (array >= limits.min) & (array <= limits.max)  # False for NaN
-    if array.dtype.kind == "f":
-        fine &= array == np.trunc(array)
-    if not fine.all():
-        at = np.unravel_index(int(np.argmin(fine)), array.shape)
-        where = f" at {tuple(int(i) for i in at)}" if at else ""
-        raise LabelError(f"input {name!r}: need whole numbers of 32 bits; got {array[at]}{where}")
-    return array
+def what_stops_gradients(program: Program, targets: Sequence[Node], who: str = "backward") -> str:
+    """Return why no gradient reaches any of ``targets``; empty if one does."""
+    if not targets or any(n in program.lowered.grad for n in targets):
+        return ""
+    stops = [n for n in program.nodes if n.inputs and not n.has_gradient]
+    if not stops:
+        return ""
+    return (
+        f"{who}: need an operation with a gradient between {targets[0].name!r} and the outputs; "
+        f"got {program.names[stops[0]]}, and {stops[0].op!r} has none"
+    )
 
 
 class Program:
@@ -64,7 +69,7 @@ class Program:
         guard: int = 0,
     ) -> None:
         self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
-        self.dtype = store.dtype
+        self.dtype, self._real = store.dtype, str(store.dtype)
         self.nodes = topological_order(self.outputs)
         self.names = unique_names(self.nodes)
         self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
@@ -74,9 +79,12 @@ class Program:
             keep_all=keep_all, training=training,
         ).run()  # fmt: skip
         low = self.lowered
-        self.steps = [*low.forward, *low.backward] if keep_all else low.in_stages()
+        self.steps = low.in_order(stages=not keep_all)
         self.n_steps = len(self.steps)
         self.n_forward = len(low.forward) if keep_all else self.n_steps
+        self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
+                           for n in self.nodes if isinstance(n, GateNode)}  # fmt: skip
+        self.calls_python = bool(self._gate_runs)
         self.lock = threading.RLock()
         self.n_rows = self.max_batch
         self._place(guard)
@@ -98,38 +106,41 @@ class Program:
         low, steps = self.lowered, self.steps
         found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
         found.update(dict.fromkeys(b for step in steps for b in step.operands))
+        found.update(dict.fromkeys([b.root for b in found]))
         self.buffers: list[Buffer] = list(found)
-        arena = [b for b in self.buffers if b.home == "arena"]
-        offsets, size = plan_memory(steps, arena, str(self.dtype), self.max_batch, guard)
+        arena = [b for b in self.buffers if b.home == "arena" and b.root is b]
+        offsets, size = plan_memory(steps, arena, self._real, self.max_batch, guard)
         self.arena = aligned_zeros(size, np.uint8)
         self.constants = self._place_constants(offsets)
         self._offsets = offsets
 
     def _place_constants(self, offsets: dict[Buffer, int]) -> np.ndarray:
         """Put all constants into one array, each on a line of its own."""
-        buffers = [b for b in self.buffers if b.home == "constant"]
+        buffers = [b for b in self.buffers if b.home == "constant" and b.root is b]
         at = 0
         for b in buffers:
             offsets[b] = at
             at += -(-row_size(b.shape) * self.dtype.itemsize // LINE) * LINE
         memory = aligned_zeros(at, np.uint8)
         for b in buffers:
-            value = np.asarray(b.source.value, self.dtype)  # type: ignore[union-attr]
+            value = np.asarray(b.source.value, self._dtype_name(b))  # type: ignore[union-attr]
             memory[offsets[b] : offsets[b] + value.nbytes] = value.reshape(-1).view(np.uint8)
         return memory
 
     def _home(self, buffer: Buffer) -> tuple[np.ndarray, int]:
         """Return the array that holds a buffer, and the byte where it starts there."""
+        start = buffer.start * np.dtype(self._dtype_name(buffer)).itemsize if buffer.start else 0
+        buffer = buffer.root
         if buffer.home == "arena":
-            return self.arena, self._offsets[buffer]
+            return self.arena, self._offsets[buffer] + start
         if buffer.home == "constant":
-            return self.constants, self._offsets[buffer]
+            return self.constants, self._offsets[buffer] + start
         flat = self.store.value if buffer.home == "param" else self.store.grad
         begin = self.store.spans[buffer.source.name][0]  # type: ignore[union-attr]
-        return flat, begin * self.dtype.itemsize
+        return flat, begin * self.dtype.itemsize + start
 
     def _dtype_name(self, buffer: Buffer) -> str:
-        return str(self.dtype) if buffer.dtype == "real" else buffer.dtype
+        return self._real if buffer.dtype == "real" else buffer.dtype
 
     def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
         """Return a buffer as an array of ``n_rows`` (default: the current) batch rows."""
@@ -181,8 +192,16 @@ class Program:
     def _plan_step(self, s: Step) -> tuple:
         operands = tuple([self.tensor[b] for b in s.operands])
         real = int(self.dtype == np.float64)
-        return (s.op, s.which, real, operands, s.attrs, s.split, s.n_unit, s.accumulate,
-                s.activation, s.label)  # fmt: skip
+        user = self._gate_call(s, s.node) if isinstance(s.node, GateNode) else s.activation
+        return (s.op, s.which, real, operands, s.attrs, s.split, s.n_unit, s.accumulate, user,
+                s.label)  # fmt: skip
+
+    def _gate_call(self, s: Step, node: GateNode) -> GateCall:
+        run, n = self._gate_runs[node], len(node.inputs)
+        if s.which == FORWARD:
+            return GateCall(run.forward, tuple(range(n)), (n,))
+        gradients = tuple(range(n + 2, len(s.operands)))
+        return GateCall(partial(run.backward, s.attrs), (n + 1,), gradients)
 
     # -- data in and out ------------------------------------------------------------------
 
@@ -192,22 +211,9 @@ class Program:
 
     def feed(self, arrays: Mapping[str, Any]) -> None:
         """Copy arrays into the inputs; all are checked before the first is copied."""
-        checked, n_rows = {}, None
-        for name, array in arrays.items():
-            if name not in self.inputs:
-                known = ", ".join(self.inputs) or "none"
-                raise GraphError(f"input {name!r}: need one of the inputs ({known})")
-            node = self.inputs[name]
-            array = np.asarray(array)
-            rows = array.shape[0] if node.batched and array.ndim else 1
-            if array.shape != with_rows(node.shape, rows) or rows == 0:
-                raise ShapeError(f"input {name!r}: need shape {node.shape}; got {array.shape}")
-            if node.batched:
-                if n_rows not in (None, rows) or rows > self.max_batch:
-                    limit = self.max_batch if n_rows is None else n_rows
-                    raise ShapeError(f"input {name!r}: need {limit} rows; got {rows}")
-                n_rows = rows
-            checked[node] = _fits_int32(name, array) if node.dtype == "int32" else array
+        checked, n_rows = check_inputs(self.inputs, arrays)
+        if n_rows is not None and n_rows > self.max_batch:
+            raise ShapeError(f"feed: need at most {self.max_batch} rows; got {n_rows}")
         if n_rows is not None:
             self.n_rows = n_rows
         for node, array in checked.items():

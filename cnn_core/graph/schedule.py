@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import ceil, prod
 
-from cnn_core.graph.lowering import LATE, ROWS, UNITS, WHOLE, Buffer, Step
 from cnn_core.graph.shapes import row_size, with_rows
+from cnn_core.graph.steps import LATE, ROWS, UNITS, WHOLE, Buffer, Step
 
 MIN_FLOP = 1e6
 """Floating-point operations of one run below which a second thread does not pay."""
@@ -66,12 +66,14 @@ def _waves(steps: list[Step], first: int) -> list[list[int]]:
     touched: dict[Buffer, int] = {}
     for i in range(first, len(steps)):
         step = steps[i]
-        after = [written[b] for b in step.operands if b in written]
-        after += [touched[b] for b in step.written if b in touched]
+        operands = [b.root for b in step.operands]
+        results = [b.root for b in step.written]
+        after = [written[b] for b in operands if b in written]
+        after += [touched[b] for b in results if b in touched]
         wave = max(after, default=-1) + 1
-        for b in step.operands:
+        for b in operands:
             touched[b] = max(wave, touched.get(b, -1))
-        for b in step.written:
+        for b in results:
             written[b] = wave
         while len(waves) <= wave:
             waves.append([])

@@ -31,6 +31,10 @@ class View(Node):
         outermost first, its length and its stride in x."""
         return self._walk
 
+    def view_start(self) -> int | None:
+        start, n_axis, *axes = self._walk
+        return start if n_axis == 0 or (n_axis == 1 and axes[1] == 1) else None
+
 
 def strides_of(shape: Shape) -> list[int]:
     """Return how many elements lie from one entry of each axis to the next; of BATCH a row."""

@@ -13,13 +13,14 @@ from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
 from cnn_core.data.arrays import as_features, as_numbers
 from cnn_core.errors import DtypeError, OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Input, Node, check_shape
+from cnn_core.graph.gate import Gate
+from cnn_core.graph.node import BATCH, Input, Node, check_shape, group
 from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import MIN_FLOP
 from cnn_core.graph.shapes import row_size
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
-from cnn_core.nn.layers import Layer
+from cnn_core.nn.layers import Activation, Layer
 
 BLOCK_ROWS, BLOCK_BYTES = 256, 1 << 19
 """A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows."""
@@ -32,6 +33,7 @@ RESERVED = frozenset({"x", "y", "w", "loss"})
 class Sequential(Predictor):
     """A network: ``layers`` applied in order to rows of ``inputs`` elements.
 
+    A layer is a `Layer` or a `Gate` of one input.
     ``inputs`` is the length of a row, or its shape.  ``dtype`` is float32 or float64.  ``seed``
     starts the draw of the weights: the same seed gives the same weights.  The network sees
     ``x * input_scale + input_shift``: with uint8 pixels, ``input_scale=1/255`` makes them 0 to 1
@@ -50,7 +52,7 @@ class Sequential(Predictor):
     ) -> None:
         if not isinstance(layers, Iterable):
             raise OptionError(f"Sequential: need a list of layers; got {layers!r}")
-        self.layers = list(layers)
+        self.layers = [_as_layer(layer) for layer in layers]
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise OptionError(f"Sequential: need layers; got {layer!r}")
@@ -72,7 +74,8 @@ class Sequential(Predictor):
         x: Node = self.input
         nodes = []
         for layer, name in zip(self.layers, self.layer_names, strict=True):
-            x = layer.build(x, name, rng)
+            with group(name):
+                x = layer.build(x, name, rng)
             nodes.append(x)
         return nodes
 
@@ -188,6 +191,11 @@ class Sequential(Predictor):
         layers, row = ", ".join(map(repr, self.layers)), self.input.shape[1:]
         inputs = row[0] if len(row) == 1 else row
         return f"Sequential([{layers}], inputs={inputs}, dtype={str(self.dtype)!r})"
+
+
+def _as_layer(layer: Any) -> Any:
+    """Return a layer as it is, and a gate as the layer that applies it."""
+    return Activation(layer) if isinstance(layer, Gate) else layer
 
 
 def _row_shape(inputs: Any) -> tuple[Any, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from cnn_core.errors import ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
 from cnn_core.graph.shapes import row_size
@@ -19,11 +21,12 @@ class Reshape(View):
     to: Any = ()
 
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
-        to = (self.to,) if self.to is BATCH or isinstance(self.to, Integral) else tuple(self.to)
-        free = [i for i, n in enumerate(to) if n is not BATCH and n == -1]
-        size, known = row_size(x), row_size(tuple(n for n in to if n is BATCH or n != -1))
+        to = tuple(self.to) if np.iterable(self.to) else (self.to,)
+        fits = all(n is BATCH or (_is_whole(n) and (n > 0 or n == -1)) for n in to)
+        free = [n for n in to if n is not BATCH and n == -1]
+        size = row_size(x)
+        known = row_size(tuple(n for n in to if n is BATCH or n != -1)) if fits else 0
         batched = bool(to) and to[0] is BATCH
-        fits = all(n is BATCH or (isinstance(n, Integral) and (n > 0 or n == -1)) for n in to)
         if not fits or len(free) > 1 or batched != self.inputs[0].batched or BATCH in to[1:] or (
             size % known if free else size != known
         ):  # fmt: skip
@@ -34,6 +37,10 @@ class Reshape(View):
             )
         shape = tuple(n if n is BATCH else size // known if n == -1 else int(n) for n in to)
         return shape, strides_of(shape), 0
+
+
+def _is_whole(n: Any) -> bool:
+    return isinstance(n, Integral) and not isinstance(n, bool)
 
 
 def reshape(x: Any, shape: Any, *, name: str = "") -> Node:

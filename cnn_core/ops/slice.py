@@ -16,6 +16,7 @@ class Slice(View):
     """y = x[key], key as in NumPy's basic slicing.  Kernel: src_c/ops/slice.c."""
 
     op = "slice"
+    symbol = "x[i]"
     key: Any = ()
 
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
@@ -78,7 +79,10 @@ class Slice(View):
         try:
             begin, end, by = k.indices(n)
         except (TypeError, ValueError) as error:
-            raise OptionError(f"{self.label}: {error}; got {k!r} for {self._who()}") from error
+            raise OptionError(
+                f"{self.label}: need whole numbers or None in a slice, and a step other than zero; "
+                f"got {k!r} for {self._who()}"
+            ) from error
         if not len(range(begin, end, by)):
             raise ShapeError(
                 f"{self.label}: need at least one element of axis {axis}; got {k!r} for "

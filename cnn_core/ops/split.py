@@ -7,6 +7,8 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from cnn_core.errors import ShapeError
 from cnn_core.graph.axes import one_axis
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
@@ -63,10 +65,14 @@ def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]
     of a part; those of all parts add up.  A ``name`` gets the number of the part.
 
     Raises `ShapeError` where the parts would not be equal or one would be empty, `OptionError`
-    for an axis that ``x`` does not have, `DtypeError` for integer nodes.
+    for an axis that ``x`` does not have and for ``sections`` that are no whole numbers,
+    `DtypeError` for integer nodes.
     """
     node = as_node(x)
-    given = sections if isinstance(sections, Integral) else tuple(sections)
+    if np.iterable(sections):
+        given = tuple(sections)
+    else:
+        given = integer(name or "split", "sections", sections, least=1)
     first = Split((node,), name=f"{name}_0" if name else "", sections=given, axis=axis)
     return [first, *(
         Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnn_core.errors import OptionError
 from cnn_core.graph.axes import several_axes
 from cnn_core.graph.node import Node, Shape, as_node
@@ -15,6 +17,7 @@ class Transpose(View):
     """y = x with its axes in another order.  Kernel: src_c/ops/transpose.c."""
 
     op = "transpose"
+    symbol = "xᵀ"
     axes: Sequence[int] | None = None
 
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
@@ -26,13 +29,13 @@ class Transpose(View):
         if self.axes is None:
             first = int(self.inputs[0].batched)
             return (*range(first), *reversed(range(first, n_dim)))
-        order = several_axes(self, tuple(self.axes), n_dim) if n_dim else ()
-        if len(order) != n_dim:
-            x = self.inputs[0]
+        x = self.inputs[0]
+        given = tuple(self.axes) if np.iterable(self.axes) else (self.axes,)
+        if len(given) != n_dim:
             raise OptionError(
                 f"{self.label}: need all {n_dim} axes of {x.label} {x.shape}; got {self.axes!r}"
             )
-        return order
+        return several_axes(self, given, n_dim) if given else ()
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str = "") -> Node:

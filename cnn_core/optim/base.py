@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cnn_core._ext.optim import apply_update
+from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
 from cnn_core.optim import checks, schedules
 from cnn_core.optim.schedules import Rate
@@ -130,19 +130,40 @@ class Optimizer(ABC):
         self.scalars = np.zeros(N_SCALARS)
         self.ranges = np.zeros((0, 3))
         self.step_count = 0
+        self._learner: Learner | None = None
+        self._counted = 0  # what was last taken over of the learner's steps
 
     def apply(self, store: ParamStore) -> None:
         """Update ``store.value`` once from ``store.grad``, in place, and count the step.
 
         Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.
         """
+        self.learner(store).learn(self.lr_at(self.step_count))
+        self.count_steps()
+
+    def learner(self, store: ParamStore) -> Learner:
+        """Return this optimizer, bound to ``store``, as the C core sees it.
+
+        The learner counts the steps that it makes; call `count_steps` after them.  A
+        `step_count` that somebody else has set since, such as `load_state_dict`, counts.
+        """
         self.bind(store)
-        apply_update(
-            self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
-            self.lr_at(self.step_count), self.step_count + 1, self.ranges,
-            self.clip_norm or 0.0, self.clip_value or 0.0,
-        )  # fmt: skip
-        self.step_count += 1
+        if self._learner is None or self.step_count != self._counted:
+            self._counted = self.step_count
+            self._learner = Learner(
+                self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
+                self.ranges, self.clip_norm or 0.0, self.clip_value or 0.0, self.step_count,
+            )  # fmt: skip
+        return self._learner
+
+    def count_steps(self) -> None:
+        """Take over the number of steps that the learner has made."""
+        if self._learner is not None:
+            self.step_count = self._counted = self._learner.step
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the learner, which holds addresses."""
+        return {**self.__dict__, "_learner": None}
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that a continued training needs, and the options for the record."""
@@ -182,6 +203,7 @@ class Optimizer(ABC):
         for target, array in pairs.values():
             np.copyto(target, array)
         self.step_count = int(state["step_count"])
+        self._learner = None  # it may have made steps that nobody has counted
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.options().items())

@@ -64,9 +64,6 @@ class Trainer:
         self._programs: dict[tuple, LossProgram] = {}
         self._last: LossProgram | None = None  # of the last step
         recompile_on_change(self)
-        self._learner: Learner | None = None
-        self._learner_scalars: np.ndarray | None = None
-        self._counted = 0  # what the optimizer was last told of the learner's steps
 
     # -- training -------------------------------------------------------------------------
 
@@ -106,7 +103,7 @@ class Trainer:
         program = self._program(data, batch_size, training=True)
         if validation is not None:
             self._evaluation_program(validation)
-        self._bound_learner()
+        self.optimizer.learner(self.net.store)
         history = History()
         self.stop = False
         self.reports = self._reported(with_validation=validation is not None)
@@ -120,7 +117,7 @@ class Trainer:
                     break
         except KeyboardInterrupt:
             history.interrupted = True
-            self._count_steps()
+            self.optimizer.count_steps()
             warnings.warn(
                 f"training interrupted in epoch {history.epochs + 1}, "
                 f"after {self.optimizer.step_count} steps",
@@ -142,7 +139,7 @@ class Trainer:
         with self._lock:
             program.reset()
             # Bound anew: a callback may have loaded or reset the optimizer's state.
-            self._steps(program, self._bound_learner(), data, index, batch, bar)
+            self._steps(program, self.optimizer.learner(self.net.store), data, index, batch, bar)
             values = program.results()
         if validation is not None:
             values |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
@@ -169,7 +166,7 @@ class Trainer:
                 program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed,
                             n_threads=n_threads)  # fmt: skip
             finally:
-                self._count_steps()
+                self.optimizer.count_steps()
                 self.epochs_done += learner.step == last  # also if Ctrl-C came in this call
             program.pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
@@ -200,24 +197,24 @@ class Trainer:
         program = self._program(data, len(data.x), training=True)
         self._last = program if program.stepper is not None else None
         with self._lock:
-            learner = self._bound_learner()
+            learner = self.optimizer.learner(self.net.store)
             try:
                 return program.run(
                     program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
                     lr=self._rates(learner.step, 1), seed=self.seed,
                 )  # fmt: skip
             finally:
-                self._count_steps()
+                self.optimizer.count_steps()
 
     def _short_step(self, program: LossProgram, x: Any, y: Any) -> float | None:
         """Make one step if the arrays fit the last program as they are; else return None."""
         with self._lock:
-            learner = self._bound_learner()
+            learner = self.optimizer.learner(self.net.store)
             n_threads = 1 if program.pace.n_threads == 1 else program.pace.next()[1]
             begin = time.perf_counter()
             lr = self.optimizer.lr_at(learner.step)
             loss = program.stepper.step(x, y, learner, lr, self.seed, n_threads)
-            self._count_steps()
+            self.optimizer.count_steps()
             if n_threads > 1 or program.pace.n_threads > 1:
                 program.pace.record(1, n_threads, time.perf_counter() - begin)
         return loss
@@ -269,28 +266,6 @@ class Trainer:
             self._programs[key] = found
         found.use_threads(get_num_threads())
         return found
-
-    def _bound_learner(self) -> Learner:
-        """Return the optimizer bound to the network, with the steps that it has made.
-
-        The learner keeps the count; a `step_count` other than the one it told the optimizer of
-        was set by somebody else, such as `load_state_dict`, and then counts.
-        """
-        o, store = self.optimizer, self.net.store
-        o.bind(store)
-        known = self._learner is not None and self._learner_scalars is o.scalars
-        if not known or o.step_count != self._counted:
-            self._learner_scalars, self._counted = o.scalars, o.step_count
-            self._learner = Learner(
-                o.kernel, store.value, store.grad, o.slots, o.scalars, o.hyper(), o.ranges,
-                o.clip_norm or 0.0, o.clip_value or 0.0, o.step_count,
-            )  # fmt: skip
-        return self._learner  # type: ignore[return-value]
-
-    def _count_steps(self) -> None:
-        """Tell the optimizer how many steps the learner has made with it."""
-        if self._learner is not None and self._learner_scalars is self.optimizer.scalars:
-            self.optimizer.step_count = self._counted = self._learner.step
 
 
 def _whole(who: str, value: Any, least: int, most: int | None = None) -> int:

@@ -55,6 +55,9 @@ static struct {
 } pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
 
+/* Whether this thread has the pool: Python code within its run may ask for more threads. */
+static _Thread_local int has_pool;
+
 /* Take one tile of a share of this loop; -1 if none is left. */
 static int32_t claim(ticket *t, uint32_t loop)
 {
@@ -152,25 +155,29 @@ static int32_t grow(int32_t n_thread)
 
 int32_t cnn_pool_grow(int32_t n_thread)
 {
-    pthread_mutex_lock(&pool.taken);
+    if (!has_pool)
+        pthread_mutex_lock(&pool.taken);
     pool.refused = 0;
     const int32_t n = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
-    pthread_mutex_unlock(&pool.taken);
+    if (!has_pool)
+        pthread_mutex_unlock(&pool.taken);
     return n;
 }
 
 int32_t cnn_pool_take(int32_t n_thread)
 {
-    if (n_thread < 2 || pthread_mutex_trylock(&pool.taken) != 0)
+    if (n_thread < 2 || has_pool || pthread_mutex_trylock(&pool.taken) != 0)
         return 1;
     pool.n_thread = grow(n_thread);     /* after a fork there may be none                  */
-    if (pool.n_thread < 2)
+    has_pool = pool.n_thread > 1;
+    if (!has_pool)
         pthread_mutex_unlock(&pool.taken);
     return pool.n_thread;
 }
 
 void cnn_pool_give(void)
 {
+    has_pool = 0;
     pthread_mutex_unlock(&pool.taken);
 }
 

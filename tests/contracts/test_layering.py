@@ -44,7 +44,17 @@ def test_a_module_imports_only_what_stands_left_of_it(path):
         return
     assert own in RANK, f"{own}: need a place in LINES"
     wrong = {n for n in names if n != own and (n not in RANK or RANK[n] >= RANK[own])}
+    if path == PACKAGE / "graph" / "graph.py":
+        wrong -= {"viz"}  # inside functions only, see below
     assert not wrong, f"{own} imports {', '.join(sorted(wrong))}"
+
+
+def test_the_graph_reaches_its_pictures_from_inside_functions_only():
+    tree = ast.parse((PACKAGE / "graph" / "graph.py").read_text("utf-8"))
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    for node in ast.walk(tree):
+        if id(node) not in inside and isinstance(node, (ast.Import, ast.ImportFrom)):
+            assert not any(n.startswith("cnn_core.viz") for n in imported(node))
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "_ext").glob("*.p[yx][xd]*")),
@@ -71,7 +81,11 @@ def test_the_graph_package_knows_no_operation_class():
 
 
 def test_importing_the_package_is_light():
-    code = "import sys, cnn_core; print(*{name.split('.')[0] for name in sys.modules})"
+    code = (
+        "import sys, cnn_core; print(*{name.split('.')[0] for name in sys.modules}, "
+        "*(name for name in sys.modules if name.startswith('cnn_core.viz')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"matplotlib", "sklearn", "scipy", "tqdm", "scipy_openblas32", "torch", "pandas"}
+    heavy = {"matplotlib", "sklearn", "scipy", "tqdm", "scipy_openblas32", "torch", "pandas",
+             "cnn_core.viz"}  # fmt: skip
     assert heavy & set(done.stdout.split()) == set()

@@ -70,6 +70,35 @@ def test_what_the_output_does_not_depend_on_is_said():
     assert not lines["w"].reached
 
 
+def test_a_parameter_behind_a_comparison_has_gradient_0_and_the_report_says_why():
+    w, x = Parameter("w", np.array([0.5, -2.0])), Input("x", (2,))
+    graph = Graph(ops.sum(x * (w > 0.0)))
+    graph.forward(x=[3.0, 4.0])
+    gradients = graph.backward()
+    assert np.array_equal(gradients["w"], [0, 0])
+    assert np.array_equal(gradients["x"], [1, 0])
+    report = graph.check_gradients()
+    assert report.ok
+    assert {line.name: line.reached for line in report.lines} == {"w": False, "x": True}
+    (line,) = (line for line in str(report).splitlines() if line.startswith("w "))
+    assert line.endswith("(the output does not depend on it)")
+
+
+@pytest.mark.parametrize(
+    ("build", "x"),
+    [(ops.log, [1.0, -1.0, 2.0]), (ops.log, [-1.0, -1.0, -2.0]), (ops.log, [1.0, 0.0, 2.0]),
+     (ops.sqrt, [1.0, 0.0, 2.0]), (lambda x: x**0.5, [4.0, -4.0, 1.0])],
+)  # fmt: skip
+def test_gradients_that_are_no_finite_numbers_do_not_agree(build, x):
+    node, other = Input("x", (3,)), Input("other", (3,))
+    graph = Graph(ops.sum(build(node)) + ops.sum(other * other))
+    graph.forward(x=x, other=[1.0, 2.0, 3.0])
+    report = graph.check_gradients()
+    assert not report.ok
+    assert report.worst == np.inf
+    assert "WRONG" in str(report)
+
+
 def test_small_gradients_beside_large_ones_are_no_false_alarm():
     x = Input("x", (BATCH, 3))
     graph = Graph(ops.tanh(x))

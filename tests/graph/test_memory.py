@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core.graph.lowering import Buffer, Step
 from cnn_core.graph.memory import lifetimes, n_bytes, plan_memory
 from cnn_core.graph.node import BATCH
+from cnn_core.graph.steps import Buffer, Step
 
 
 @st.composite

@@ -48,7 +48,7 @@ def test_feed_names_what_is_wrong_and_copies_nothing():
         ({"a": np.zeros((2, 2)), "c": 1}, GraphError, "input 'c': need one of the inputs"),
         ({"a": np.zeros((2, 2)), "b": np.zeros((3, 2))}, ShapeError, "input 'b': need 2 rows"),
         ({"a": np.zeros((2, 2)), "b": np.zeros(2)}, ShapeError, "input 'b': need shape"),
-        ({"a": np.zeros((5, 2)), "b": np.zeros((5, 2))}, ShapeError, "need 4 rows; got 5"),
+        ({"a": np.zeros((5, 2)), "b": np.zeros((5, 2))}, ShapeError, "need at most 4 rows; got 5"),
         ({"a": np.zeros((0, 2)), "b": np.zeros((0, 2))}, ShapeError, "got \\(0, 2\\)"),
     ):
         with pytest.raises(error, match=text):

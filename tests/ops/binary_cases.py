@@ -20,6 +20,7 @@ PAIRS: dict[str, tuple[Spec, Spec]] = {
     "_column_and_row": ((1,), (_U, (4,))),
     "_wide_bias": ((300,), (_U, (300,))),
     "_wide_scalar": ((300,), (_U, ())),
+    "_wide_column": ((7, 40), (7, 1)),
     "_inner": ((3, 1), (_U, (3, 4))),
     "_outer": ((3, 1), (1, 4)),
     "_middle": ((2, 3, 4), (2, 1, 4)),

@@ -75,6 +75,7 @@ def check_op(case: OpCase, dtype: str, rows: int, scale: float = 1.0, *, seed: i
     _check_gradients(bench, point, found, dy, dtype)
     _check_whole_plan(bench, found, dy)
     _check_accumulate(bench, found, dy, dtype)
+    _check_value_adds(bench, found, dtype)
     _check_rows_alone(bench, x, found, dy)
     _check_fused_loss(bench, x, dtype)
     if is_metric(bench.out):
@@ -143,6 +144,23 @@ def _check_accumulate(bench: Bench, found: Arrays, dy: np.ndarray, dtype: str) -
                         np.abs(g).max() + np.abs(start[k]).max())  # fmt: skip
     for step, flag in zip(bench.program.lowered.backward, kept, strict=True):
         step.accumulate = flag
+    bench.rebuild()
+
+
+def _check_value_adds(bench: Bench, found: Arrays, dtype: str) -> None:
+    """The value of a case that says so is added, to whatever there was."""
+    if not bench.case.adds:
+        return
+    step = bench.program.lowered.forward[-1]
+    step.accumulate = 1
+    bench.rebuild()
+    for _ in range(2):
+        bench.poison(None)
+        value = bench.program.value(bench.out)
+        start = value[...] = bench.rng.standard_normal(value.shape)
+        bench.run_watched()
+        assert_near("added value", value, start + found["value"], RTOL[dtype], 1.0)
+    step.accumulate = 0
     bench.rebuild()
 
 
@@ -231,7 +249,7 @@ def check_split(case: OpCase, dtype: str, rows: int, splitter: Splitter, *, seed
 
 def _same_or_near(who: str, bench: Bench, one: np.ndarray, other: np.ndarray) -> None:
     """Products may be added up in another order; all else has the same bits, but for -0."""
-    if any(n.op in ("dense", "matmul") for n in bench.program.nodes):
+    if any(n.op in ("dense", "matmul", "weight_grad") for n in bench.program.nodes):
         assert_near(who, one, other, RTOL[str(one.dtype)], np.abs(other).max())
     else:
         assert np.array_equal(one, other), f"{who} differs"

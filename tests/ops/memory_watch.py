@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cnn_core.graph.lowering import Buffer
 from cnn_core.graph.program import Program
+from cnn_core.graph.steps import Buffer
 
 
 class MemoryWatch:

@@ -31,7 +31,8 @@ class OpCase:
     ``reference`` gets arrays by name (float64, labels int64) and gives the value.  ``kinks`` are
     positions of an input where there is no derivative; ``kink`` gives numbers that are 0 at
     such places where they depend on several inputs.  ``gradient`` is False where there is none,
-    or a set of input names if only these have one.
+    or a set of input names if only these have one.  ``adds``: the value is added to what is there
+    where the step says so.
     """
 
     build: Callable[..., Node]
@@ -41,3 +42,4 @@ class OpCase:
     kink: Callable[..., np.ndarray] | None = None
     scales: Sequence[float] = (1.0, 1e3)
     gradient: bool | frozenset[str] = True
+    adds: bool = False

@@ -1,4 +1,4 @@
-"""Cases of matmul, cosine_similarity, circular_convolution and of work along any axis."""
+"""Cases of matmul, weight_grad, cosine_similarity, circular_convolution, and along any axis."""
 
 from __future__ import annotations
 
@@ -32,6 +32,36 @@ MATMUL = {
     for k, (a, b) in _MATRICES.items()
 }
 
+# The gradient of a weight that several products share: pairs of x_t and dy_t.
+_PAIRS: dict[str, list[tuple[tuple[int, ...], int, int]]] = {
+    "": [((3,), 4, 2), ((1,), 4, 2), ((5,), 4, 2)],
+    "_one_row": [((1,), 9, 17)],
+    "_rows_of_one": [((1,), 3, 5)] * 7,
+    "_axes": [((2, 3), 8, 3), ((6,), 8, 3), ((1, 1, 2), 8, 3)],
+    "_ones": [((1,), 1, 1)] * 2,
+    "_deep": [((300,), 5, 20), ((280,), 5, 20)],
+}
+
+
+def _weight_grad(**arrays):
+    parts = [a.reshape(-1, a.shape[-1]) for a in arrays.values()]
+    return sum(x.T @ dy for x, dy in zip(parts[::2], parts[1::2], strict=True))
+
+
+def _weight_grad_node(**nodes):
+    parts = list(nodes.values())
+    return ops.weight_grad(zip(parts[::2], parts[1::2], strict=True))
+
+
+WEIGHT_GRAD = {
+    f"weight_grad{k}": OpCase(
+        _weight_grad_node,
+        {key: (_U, (*lead, n)) for i, (lead, n_in, n_out) in enumerate(pairs)
+         for key, n in ((f"x{i}", n_in), (f"dy{i}", n_out))},
+        _weight_grad, gradient=False, adds=True)
+    for k, pairs in _PAIRS.items()
+}  # fmt: skip
+
 # -- vectors along the last axis ----------------------------------------------------------------
 
 _VECTORS: dict[str, tuple[Spec, Spec]] = {
@@ -42,6 +72,9 @@ _VECTORS: dict[str, tuple[Spec, Spec]] = {
     "_shared_memory": ((_U, (6, 20)), (1, 20)),
     "_unbatched": ((_U, (5,)), (_U, (5,))),
     "_lead": ((2, 1, 4), (_U, (3, 4))),
+    # More pairs along an axis than a block of the kernel holds.
+    "_long_memory": ((_U, (260, 3)), (_U, (1, 3))),
+    "_long_pairs": ((_U, (130, 2)), (_U, (130, 2))),
 }
 
 
@@ -103,4 +136,21 @@ ALONG = {
        for k, (x, a) in {**_ALONG, "": ((5,), 1), "_last": ((2, 3), -1)}.items()},
 }  # fmt: skip
 
-PRODUCT = {**MATMUL, **COSINE, **CONVOLUTION, **ALONG}
+
+
+def _erase_add(*lead, n, m):
+    shapes = {"x": (n, m), "w": (n,), "e": (m,), "a": (m,)}
+    inputs = {k: (_U, s) if lead == (_U,) else (*lead, *s) for k, s in shapes.items()}
+    return OpCase(
+        lambda x, w, e, a: ops.erase_add(x, w, e, a), inputs,
+        lambda x, w, e, a: x + w[..., None] * (a[..., None, :] - x * e[..., None, :]),
+    )  # fmt: skip
+
+
+ERASE_ADD = {
+    "erase_add": _erase_add(n=4, m=3), "erase_add_one": _erase_add(n=1, m=1),
+    "erase_add_heads": _erase_add(2, n=3, m=5), "erase_add_unbatched": _erase_add(_U, n=20, m=20),
+    "erase_add_wide": _erase_add(n=3, m=150), "erase_add_long": _erase_add(n=70, m=9),
+}  # fmt: skip
+
+PRODUCT = {**MATMUL, **WEIGHT_GRAD, **COSINE, **CONVOLUTION, **ALONG, **ERASE_ADD}

@@ -15,10 +15,12 @@ HERE = Path(__file__).resolve().parent
 OTHERS = [name for name in core.simd_names() if name != core.simd()]
 
 
-def run_tests(*options: str, **variables: str) -> subprocess.CompletedProcess:
+def run_tests(
+    *options: str, file: str = "test_ops.py", **variables: str
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options,
-         str(HERE / "test_ops.py")],
+         str(HERE / file)],
         env={**os.environ, **variables}, capture_output=True, text=True,
     )  # fmt: skip
 
@@ -26,6 +28,12 @@ def run_tests(*options: str, **variables: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("simd", OTHERS)
 def test_operations_of_a_full_batch(simd):
     done = run_tests("-k", "float32-17 or float64-17 or pieces", CNN_CORE_SIMD=simd)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("simd", OTHERS)
+def test_infinities_nan_and_ties(simd):
+    done = run_tests(file="test_special_values.py", CNN_CORE_SIMD=simd)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 

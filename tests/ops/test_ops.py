@@ -70,6 +70,18 @@ def test_the_subgradient_at_a_kink_is_the_documented_one(name, dtype):
     np.testing.assert_allclose(dx, np.full((17, 1), slope), rtol=1e-6)
 
 
+FOR_GRAPHS = """
+add sub mul div neg power square sqrt abs exp log log1p reciprocal maximum minimum clip where
+greater greater_equal less less_equal equal not_equal sum mean max min logsumexp norm matmul outer
+transpose reshape concat stack split slice take cumsum softmax log_softmax cosine_similarity
+circular_convolution scale shift
+"""
+
+
+def test_the_operations_for_graphs_exist():
+    assert set(FOR_GRAPHS.split()) <= set(ops.__all__)
+
+
 def test_every_operation_has_a_case():
     tested = set()
     for case in ALL.values():

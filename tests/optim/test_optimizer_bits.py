@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer_cases import CASES, DEFAULTS, make_store, padding, set_gradients, train
 
+from cnn_core._ext.optim import Learner
 from cnn_core.optim import AdamW, RMSProp
-from cnn_core.optim.base import apply_update
 
 GUARD = 12345.0
 DTYPES = ["float32", "float64"]
@@ -19,8 +19,9 @@ DTYPES = ["float32", "float64"]
 
 def update(optimizer, arrays, scalars, step, ranges):
     value, grad, *slots = arrays
-    apply_update(optimizer.kernel, value, grad, slots, scalars, optimizer.hyper(),
-                 optimizer.lr_at(step), step + 1, ranges)  # fmt: skip
+    learner = Learner(optimizer.kernel, value, grad, slots, scalars, optimizer.hyper(), ranges,
+                      step=step)  # fmt: skip
+    learner.learn(optimizer.lr_at(step))
 
 
 def buffers(optimizer, n, dtype, seed):

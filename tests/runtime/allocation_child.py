@@ -89,7 +89,7 @@ def training(count: Counter, n_threads: int) -> dict[str, Any]:
     for optimizer in OPTIMIZERS:
         trainer, program, arrays = trained(optimizer, n_threads)
         data = trainer._data(*arrays, "test")
-        learner, sources = trainer._bound_learner(), program.sources(data)
+        learner, sources = trainer.optimizer.learner(trainer.net.store), program.sources(data)
         index = np.arange(64_000) % 2048
         lr = np.full(1000, 1e-3)
 
@@ -106,7 +106,7 @@ def planted(count: Counter, n_threads: int) -> dict[str, Any]:
     """Count a chunk of 100 steps in which one kernel allocates."""
     trainer, program, arrays = trained("sgd", n_threads)
     data, lr = trainer._data(*arrays, "test"), np.full(100, 1e-3)
-    sources, learner = program.sources(data), trainer._bound_learner()
+    sources, learner = program.sources(data), trainer.optimizer.learner(trainer.net.store)
     address = ctypes.cast(count.library.allocating_kernel, ctypes.c_void_p).value
     program.program.plan.replace_kernel(0, address)
 

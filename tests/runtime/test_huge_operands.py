@@ -18,11 +18,13 @@ import test_gemm
 from test_gemm import gemm  # noqa: F401
 
 import cnn_core as cnn
-from cnn_core.graph.lowering import Buffer, Step
+from cnn_core import ops
+from cnn_core.graph import program
 from cnn_core.graph.memory import n_bytes, plan_memory
-from cnn_core.graph.params import SPAN, ParamStore
+from cnn_core.graph.params import SPAN, ParamStore, aligned_zeros
 from cnn_core.graph.schedule import divide
 from cnn_core.graph.shapes import row_size, with_rows
+from cnn_core.graph.steps import Buffer, Step
 
 FAR = 2**31
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
@@ -93,6 +95,38 @@ def test_parameters_start_where_they_should_past_32_bits(monkeypatch):
     assert first == 0
     assert second == third == -(-70_001 * 40_003 // SPAN) * SPAN > FAR
     assert end == second + 2**20 * (2**13 + 1) == store._n
+
+
+def test_views_and_walks_count_past_32_bits():
+    rows, columns = 2**20, 2**13
+    x = cnn.Input("x", (rows, columns))
+    assert x[-1, -1].attrs() == (rows * columns - 1, 0)
+    assert x[::-1, 5].attrs() == ((rows - 1) * columns + 5, 1, rows, -columns)
+    assert ops.transpose(x).attrs() == (0, 2, columns, 1, rows, columns)
+    assert ops.split(x, 2)[1].attrs() == (rows // 2 * columns, 1, rows // 2 * columns, 1)
+    assert ops.sum(x).attrs() == (1, rows * columns, 0)
+    assert ops.exp(x[:, :1] * x).shape == (rows, columns)
+
+
+@linux
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_views_and_lookups_read_past_32_bits(monkeypatch, dtype):
+    rows, columns = FAR // 2**13 + 3, 2**13
+    monkeypatch.setattr(program, "aligned_zeros", lambda n, kind: unbacked(n, np.dtype(kind).str)
+                        if n > FAR else aligned_zeros(n, kind))  # fmt: skip
+    x, i = cnn.Input("x", (rows, columns)), cnn.Input("i", (2,), "int32")
+    picked = ops.take(x, i)
+    outputs = [x[-1, -2], x[::-1, 7][:3], ops.split(x, [rows - 1])[1], picked]
+    compiled = program.Program(outputs, ParamStore([], dtype))
+    data = compiled.value(x)
+    data[-3:] = np.arange(3)[:, None] * 10_000 + np.arange(columns)
+    compiled.value(i)[...] = [rows - 1, rows - 3]
+    compiled.run_forward()
+    element, column, last, lines = map(compiled.value, outputs)
+    assert element == data[-1, -2]
+    assert np.array_equal(column, data[-1:-4:-1, 7])
+    assert np.array_equal(last, data[-1:])
+    assert np.array_equal(lines, data[[-1, -3]])
 
 
 # -- products -----------------------------------------------------------------------------
@@ -170,7 +204,8 @@ def test_training_gathers_rows_past_32_bits(shuffled, n_threads):
         program.pace.n_threads = program.program.use_threads(n_threads)
         rows = None if index is None else index - (n - 128 - first)
         program.run(program.sources(data), rows, first, 128, 64, n_threads=n_threads,
-                    learner=trainer._bound_learner(), lr=np.full(2, 0.1))  # fmt: skip
+                    learner=trainer.optimizer.learner(trainer.net.store),
+                    lr=np.full(2, 0.1))  # fmt: skip
         found.append(net.store.value.copy())
     assert np.array_equal(found[0], found[1])
 

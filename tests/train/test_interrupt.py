@@ -162,8 +162,8 @@ def test_interrupt_at_any_line_leaves_whole_steps_and_goes_on(part):
         trainer, where = interrupted_at(n, x, y)
         if not where:
             break
-        if trainer._learner is not None:
-            trainer._count_steps()  # what the next use of the trainer does first
+        if trainer.optimizer._learner is not None:
+            trainer.optimizer.count_steps()  # what the next use of the trainer does first
             counts.add(assert_whole_steps(trainer, reference))
         made = trainer.optimizer.step_count
         if made < 21:

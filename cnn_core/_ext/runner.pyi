@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, final
+
+from cnn_core._ext.plan import Plan
+
+@final
+class Guard:
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+@final
+class Runner:
+    def __init__(
+        self,
+        program: Any,
+        plan: Plan,
+        guard: Guard,
+        inputs: dict[str, int],
+        outputs: list[int],
+        seeds: list[int],
+        gradients: dict[str, int],
+        zeros: dict[str, Callable[[int], Any]],
+        n_forward: int,
+        seed: int,
+    ) -> None: ...
+    def feed(self, inputs: dict[str, Any]) -> int: ...
+    def read(self, n_row: int) -> list[Any]: ...
+    def forward(self, inputs: dict[str, Any], counter: int) -> list[Any] | None: ...
+    def backward(self, n_row: int, counter: int) -> dict[str, Any] | None: ...

@@ -1,0 +1,105 @@
+"""Feeding: what is asked of the arrays that go into a graph from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core.errors import DtypeError, GraphError, LabelError, OptionError, ShapeError
+from cnn_core.graph.node import Input, Node
+from cnn_core.graph.shapes import with_rows
+
+
+def check_inputs(
+    inputs: Mapping[str, Input], arrays: Mapping[str, Any]
+) -> tuple[dict[Node, np.ndarray], int | None]:
+    """Return the arrays by node, and how many batch rows they have; None where none is batched.
+
+    Raises `GraphError` for a name that is not among ``inputs``, `ShapeError`, `DtypeError`, and
+    `LabelError` for numbers that an int32 cannot hold.
+    """
+    checked: dict[Node, np.ndarray] = {}
+    n_rows = None
+    for name, value in arrays.items():
+        if name not in inputs:
+            known = ", ".join(inputs) or "none"
+            raise GraphError(f"input {name!r}: need one of the inputs ({known}); got another")
+        node, array = inputs[name], real_numbers(f"input {name!r}", value)
+        rows = array.shape[0] if node.batched and array.ndim else 1
+        if array.shape != with_rows(node.shape, rows) or rows == 0:
+            raise ShapeError(f"input {name!r}: need shape {node.shape}; got {array.shape}")
+        if node.batched:
+            if n_rows not in (None, rows):
+                raise ShapeError(f"input {name!r}: need {n_rows} rows; got {rows}")
+            n_rows = rows
+        checked[node] = _fits_int32(name, array) if node.dtype == "int32" else array
+    return checked, n_rows
+
+
+def real_numbers(who: str, value: Any, what: str = "real numbers") -> np.ndarray:
+    """Return ``value`` as an array; raise `DtypeError` unless it holds real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise DtypeError(f"{who}: need {what}; got {value!r}") from error
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{who}: need {what}; got dtype {array.dtype}")
+    return array
+
+
+def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
+    """Return whole numbers as they are; raise where an int32 cannot hold one."""
+    limits = np.iinfo(np.int32)
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64, copy=False)  # a float16 has no such limits
+    fine = (array >= limits.min) & (array <= limits.max)  # False for NaN
+    if array.dtype.kind == "f":
+        fine &= array == np.trunc(array)
+    if not fine.all():
+        at = np.unravel_index(int(np.argmin(fine)), array.shape)
+        where = f" at {tuple(int(i) for i in at)}" if at else ""
+        raise LabelError(f"input {name!r}: need whole numbers of 32 bits; got {array[at]}{where}")
+    return array
+
+
+def check_seeds(
+    nodes: Mapping[Node, str], seed: Any, n_rows: int, find: Any
+) -> dict[Node, np.ndarray | float]:
+    """Return the gradient to start from at each of ``nodes``, the outputs with one and their names.
+
+    ``seed`` is as `Graph.backward` takes it; ``find`` turns its keys into nodes.
+    """
+    if seed is None:
+        for node, name in nodes.items():
+            if node.shape != ():
+                raise ShapeError(
+                    f"backward: need a seed for {name}, whose shape is {node.shape}; got none "
+                    f"(only a scalar has the default 1)"
+                )
+        return dict.fromkeys(nodes, 1.0)
+    if not isinstance(seed, Mapping):
+        if len(nodes) > 1:
+            raise OptionError(
+                f"backward: need seeds by output name ({', '.join(nodes.values())}), for several "
+                f"outputs; got one"
+            )
+        seed = dict.fromkeys(nodes, seed)
+    values: dict[Node, np.ndarray | float] = dict.fromkeys(nodes, 0.0)
+    for key, value in seed.items():
+        node = find(key)
+        if node not in nodes:
+            raise GraphError(
+                f"backward: need seeds for outputs with a gradient ({', '.join(nodes.values())}); "
+                f"got one for {key if isinstance(key, str) else node.label}"
+            )
+        array = real_numbers("backward", value, f"a seed of real numbers for {nodes[node]}")
+        shape = with_rows(node.shape, n_rows)
+        if array.shape != shape:
+            raise ShapeError(
+                f"backward: need a seed of shape {shape} for output {nodes[node]}; got "
+                f"{array.shape}"
+            )
+        values[node] = array
+    return values

@@ -1,0 +1,97 @@
+"""StepProgram: a graph compiled to learn; values, gradients and update within one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from cnn_core._ext.runner import Guard, Runner
+from cnn_core.errors import GraphError, ShapeError
+from cnn_core.graph.node import Node, Parameter
+from cnn_core.graph.params import ParamStore
+from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
+
+if TYPE_CHECKING:
+    from cnn_core._ext.optim import Learner
+
+
+class Updates(Protocol):
+    """What a step asks of an optimizer (`cnn_core.optim.base.Optimizer`)."""
+
+    def learner(self, store: ParamStore) -> Learner: ...
+    def lr_at(self, step: int) -> float: ...
+    def count_steps(self) -> None: ...
+
+
+class StepProgram:
+    """Minimises the first of ``outputs``, a scalar, over the parameters in ``store``.
+
+    Nothing is kept that a step does not need: steps are fused and share memory, and only the
+    parameters have gradients.  Dropout is at work.
+    """
+
+    def __init__(
+        self, outputs: list[Node], names: Mapping[Node, str], store: ParamStore, guard: Guard, *,
+        max_batch: int, seed: int,
+    ) -> None:  # fmt: skip
+        loss, self.parameters = outputs[0], parameters_of(outputs[:1])
+        if loss.shape != () or loss.dtype != "real":
+            raise ShapeError(
+                f"step: need a real scalar as the first output, to minimise; got {names[loss]} "
+                f"with shape {loss.shape}"
+            )
+        if not self.parameters:
+            raise GraphError(f"step: need parameters that {names[loss]} depends on; got none")
+        self.program = Program(
+            outputs, store, max_batch=max_batch, seeds=[loss], targets=self.parameters,
+            training=True,
+        )  # fmt: skip
+        low, number = self.program.lowered, self.program.tensor
+        if stopped := what_stops_gradients(self.program, self.parameters, "step"):
+            raise GraphError(stopped)
+        reached = {p.name for p in self.parameters if p in low.grad}
+        self._unreached = [grad for name, grad in store.grads.items() if name not in reached]
+        # The update changes these; a step returns them as they were before.
+        self._updated = [i for i, n in enumerate(outputs) if isinstance(n, Parameter)]
+        self._loss = number[low.value[loss]]
+        self._seed = seed
+        inputs = {name: self.program.input_tensor(name) for name in self.program.inputs}
+        self.runner = Runner(
+            self.program, self.program.plan, guard, inputs, [number[low.value[n]] for n in outputs],
+            [], {}, {}, self.program.n_steps, seed,
+        )  # fmt: skip
+
+    def feed(self, inputs: dict[str, Any]) -> int:
+        """Copy all inputs in; return the number of rows."""
+        n_rows: int = self.runner.feed(inputs)
+        if n_rows == 0:
+            missing = self.program.inputs.keys() - inputs.keys()
+            if missing:
+                raise GraphError(f"step: need a value for {', '.join(sorted(missing))}; got none")
+            self.program.feed(inputs)
+            n_rows = self.program.n_rows
+        self.program.n_rows = n_rows
+        return n_rows
+
+    def run(self, optimizer: Updates) -> list[Any]:
+        """Make one step with the inputs fed last; return the outputs before the update."""
+        learner = optimizer.learner(self.program.store)
+        lr = np.array([optimizer.lr_at(learner.step)])
+        for grad in self._unreached:  # another graph over this store may have written there
+            grad[...] = 0
+        n = self.program.n_rows
+        before = self.runner.read(n) if self._updated else []
+        try:
+            *_, error = self.program.plan.train(
+                self.program.n_steps, [], None, 0, n, n, self._loss, -1, learner, lr, self._seed
+            )
+        finally:
+            optimizer.count_steps()
+        if error is not None:
+            raise error
+        values: list[Any] = self.runner.read(n)
+        for i in self._updated:
+            values[i] = before[i]
+        return values

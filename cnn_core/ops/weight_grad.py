@@ -1,0 +1,56 @@
+"""weight_grad: y = sum_t x_t^T dy_t."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+from cnn_core.errors import ShapeError
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.row_loss import need_real
+
+
+class WeightGrad(Node):
+    """y = sum_t x_t^T dy_t.  x_t (..., I), dy_t (..., O), y (I, O).
+
+    Kernel: src_c/ops/weight_grad.c.  Inputs: x_0, dy_0, x_1, dy_1, ...
+    """
+
+    op = "weight_grad"
+    differentiable = (False,)
+
+    def infer_shape(self) -> None:
+        xs, dys = self.inputs[::2], self.inputs[1::2]
+        for i in range(len(self.inputs)):
+            need_real(self, i)
+        for x, dy in zip(xs, dys, strict=True):
+            shapes = x.shape, dy.shape
+            if x.batched or not all(shapes) or x.shape[:-1] != dy.shape[:-1]:
+                raise ShapeError(
+                    f"{self.label}: need unbatched x (..., I) and dy (..., O); got {x.label} "
+                    f"{x.shape} and {dy.label} {dy.shape}"
+                )
+        n_in, n_out = xs[0].shape[-1], dys[0].shape[-1]
+        if any(x.shape[-1] != n_in for x in xs) or any(dy.shape[-1] != n_out for dy in dys):
+            raise ShapeError(
+                f"{self.label}: need one I and one O in all pairs; got "
+                + ", ".join(f"{i.label} {i.shape}" for i in self.inputs)
+            )
+        rows = sum(prod(x.shape[:-1]) for x in xs)
+        self.shape = (n_in, n_out)
+        self.saved = {"x": (rows, n_in), "dy": (rows, n_out)}
+
+
+def weight_grad(pairs: Iterable[tuple[Any, Any]], *, name: str = "") -> Node:
+    """Return sum_t x_t^T dy_t over pairs of x_t (..., I) and dy_t (..., O): shape (I, O).
+
+    Nothing is batched.  It has no gradient: it is the gradient of a weight that several `dense`
+    nodes share, as those of the steps of time do.
+
+    Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+    """
+    inputs = tuple(as_node(x) for pair in pairs for x in pair)
+    if not inputs or len(inputs) % 2:
+        raise ShapeError(f"weight_grad: need pairs of x and dy; got {len(inputs)} nodes")
+    return WeightGrad(inputs, name=name)
