@@ -12,6 +12,7 @@ class Abs(Unary):
     """y = |x|, any shape.  Kernel: src_c/ops/abs.c."""
 
     op = "abs"
+    symbol = "|x|"
     grad_reads = "x"
 
 

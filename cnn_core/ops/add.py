@@ -12,6 +12,7 @@ class Add(Binary):
     """y = a + b, broadcast together.  Kernel: src_c/ops/add.c."""
 
     op = "add"
+    symbol = "+"
     grad_reads = ""
 
 

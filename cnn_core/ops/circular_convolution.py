@@ -16,6 +16,7 @@ class CircularConvolution(VectorPair):
     """
 
     op = "circular_convolution"
+    symbol = "⊛"
     differentiable = (True, True)
     grad_reads = "x"
     center: int = 0

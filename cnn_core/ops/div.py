@@ -12,6 +12,7 @@ class Div(Binary):
     """y = a / b, broadcast together.  Kernel: src_c/ops/div.c."""
 
     op = "div"
+    symbol = "÷"
     grad_reads = "x"
 
 

@@ -12,6 +12,7 @@ class Equal(Comparison):
     """y = 1 where a == b, else 0; broadcast together.  Kernel: src_c/ops/equal.c."""
 
     op = "equal"
+    symbol = "="
 
 
 def equal(a: Any, b: Any, *, name: str = "") -> Node:

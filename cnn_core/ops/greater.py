@@ -12,6 +12,7 @@ class Greater(Comparison):
     """y = 1 where a > b, else 0; broadcast together.  Kernel: src_c/ops/greater.c."""
 
     op = "greater"
+    symbol = ">"
 
 
 def greater(a: Any, b: Any, *, name: str = "") -> Node:

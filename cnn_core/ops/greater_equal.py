@@ -12,6 +12,7 @@ class GreaterEqual(Comparison):
     """y = 1 where a >= b, else 0; broadcast together.  Kernel: src_c/ops/greater_equal.c."""
 
     op = "greater_equal"
+    symbol = "≥"
 
 
 def greater_equal(a: Any, b: Any, *, name: str = "") -> Node:

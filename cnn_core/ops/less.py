@@ -12,6 +12,7 @@ class Less(Comparison):
     """y = 1 where a < b, else 0; broadcast together.  Kernel: src_c/ops/less.c."""
 
     op = "less"
+    symbol = "<"
 
 
 def less(a: Any, b: Any, *, name: str = "") -> Node:

@@ -12,6 +12,7 @@ class LessEqual(Comparison):
     """y = 1 where a <= b, else 0; broadcast together.  Kernel: src_c/ops/less_equal.c."""
 
     op = "less_equal"
+    symbol = "≤"
 
 
 def less_equal(a: Any, b: Any, *, name: str = "") -> Node:

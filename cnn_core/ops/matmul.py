@@ -16,6 +16,7 @@ class Matmul(Node):
     """y = a b.  a (..., N, K), b (..., K, M), y (..., N, M).  Kernel: src_c/ops/matmul.c."""
 
     op = "matmul"
+    symbol = "@"
     grad_reads = "x"
 
     def infer_shape(self) -> None:

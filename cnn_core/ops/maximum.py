@@ -12,6 +12,7 @@ class Maximum(Binary):
     """y = max(a, b), broadcast together.  Kernel: src_c/ops/maximum.c."""
 
     op = "maximum"
+    symbol = "max"
     grad_reads = "x"
 
 

@@ -12,6 +12,7 @@ class Minimum(Binary):
     """y = min(a, b), broadcast together.  Kernel: src_c/ops/minimum.c."""
 
     op = "minimum"
+    symbol = "min"
     grad_reads = "x"
 
 

@@ -12,6 +12,7 @@ class Mul(Binary):
     """y = a * b, broadcast together.  Kernel: src_c/ops/mul.c."""
 
     op = "mul"
+    symbol = "\N{MULTIPLICATION SIGN}"
     grad_reads = "x"
 
 

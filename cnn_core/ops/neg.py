@@ -12,6 +12,7 @@ class Neg(Unary):
     """y = -x, any shape.  Kernel: src_c/ops/neg.c."""
 
     op = "neg"
+    symbol = "\N{MULTIPLICATION SIGN}-1"
     grad_reads = ""
 
 

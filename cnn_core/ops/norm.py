@@ -12,6 +12,7 @@ class Norm(Reduction):
     """y = the Euclidean norm, sqrt(sum x^2), along ``axis``.  Kernel: src_c/ops/norm.c."""
 
     op = "norm"
+    symbol = "‖x‖"
     grad_reads = "xy"
 
 

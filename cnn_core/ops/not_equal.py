@@ -12,6 +12,7 @@ class NotEqual(Comparison):
     """y = 1 where a != b, else 0; broadcast together.  Kernel: src_c/ops/not_equal.c."""
 
     op = "not_equal"
+    symbol = "≠"
 
 
 def not_equal(a: Any, b: Any, *, name: str = "") -> Node:

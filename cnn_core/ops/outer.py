@@ -15,6 +15,7 @@ class Outer(Node):
     """y_ij = a_i b_j.  a (..., N), b (..., M), y (..., N, M).  Kernel: src_c/ops/outer.c."""
 
     op = "outer"
+    symbol = "⊗"
     grad_reads = "x"
 
     def infer_shape(self) -> None:

@@ -16,6 +16,7 @@ class Power(Node):
     """y = x^p; p a number, or a second operand, broadcast together.  Kernel: src_c/ops/power.c."""
 
     op = "power"
+    symbol = "x^{p:g}"
     differentiable = (True, True)
     grad_reads = "x"
     p: float = 1.0
@@ -27,6 +28,7 @@ class Power(Node):
             number(self.label, "p", self.p)
         else:
             need_real(self, 1)
+            self.symbol = "x^p"  # type: ignore[misc]
         self.shape = broadcast(self)
 
     def attrs(self) -> tuple[float | int, ...]:

@@ -12,6 +12,7 @@ class Reciprocal(Unary):
     """y = 1 / x, any shape.  Kernel: src_c/ops/reciprocal.c."""
 
     op = "reciprocal"
+    symbol = "1/x"
     grad_reads = "y"
 
 

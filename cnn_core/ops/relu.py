@@ -10,6 +10,7 @@ class Relu(Unary):
     """y = max(x, 0), any shape.  Kernel: src_c/ops/relu.c."""
 
     op = "relu"
+    symbol = "ReLU"
     grad_reads = "y"
 
 

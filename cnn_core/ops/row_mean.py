@@ -14,6 +14,7 @@ class RowMean(Node):
     """
 
     op = "row_mean"
+    symbol = "mean"
     grad_reads = "x"
     rowwise = False
 

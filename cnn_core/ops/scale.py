@@ -13,6 +13,7 @@ class Scale(Unary):
     """y = a x, any shape, a a number.  Kernel: src_c/ops/scale.c."""
 
     op = "scale"
+    symbol = "\N{MULTIPLICATION SIGN}{a:g}"
     grad_reads = ""
     a: float = 1.0
 

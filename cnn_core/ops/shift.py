@@ -13,6 +13,7 @@ class Shift(Unary):
     """y = c + x, any shape, c a number.  Kernel: src_c/ops/shift.c."""
 
     op = "shift"
+    symbol = "+{c:g}"
     grad_reads = ""
     c: float = 1.0
 

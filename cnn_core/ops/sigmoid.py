@@ -10,6 +10,7 @@ class Sigmoid(Unary):
     """y = 1 / (1 + exp(-x)), any shape.  Kernel: src_c/ops/sigmoid.c."""
 
     op = "sigmoid"
+    symbol = "\N{GREEK SMALL LETTER SIGMA}"
     grad_reads = "y"
 
 

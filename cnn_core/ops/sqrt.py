@@ -12,6 +12,7 @@ class Sqrt(Unary):
     """y = sqrt(x), any shape.  Kernel: src_c/ops/sqrt.c."""
 
     op = "sqrt"
+    symbol = "√"
     grad_reads = "y"
 
 

@@ -12,6 +12,7 @@ class Square(Unary):
     """y = x^2, any shape.  Kernel: src_c/ops/square.c."""
 
     op = "square"
+    symbol = "x²"
     grad_reads = "x"
 
 

@@ -12,6 +12,7 @@ class Sub(Binary):
     """y = a - b, broadcast together.  Kernel: src_c/ops/sub.c."""
 
     op = "sub"
+    symbol = "\N{MINUS SIGN}"
     grad_reads = ""
 
 

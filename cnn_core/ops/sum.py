@@ -12,6 +12,7 @@ class Sum(Reduction):
     """y = the sum along ``axis``.  Kernel: src_c/ops/sum.c."""
 
     op = "sum"
+    symbol = "Σ"
     grad_reads = ""
 
 

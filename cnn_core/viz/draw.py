@@ -1,0 +1,63 @@
+"""The pictures of a graph: `Graph.draw`, and what a notebook shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnn_core.errors import OptionError, StateError
+from cnn_core.viz import graphviz, layered
+from cnn_core.viz.cells import measure
+from cnn_core.viz.compose import compose
+from cnn_core.viz.labels import Labels
+from cnn_core.viz.model import Collapse, Model
+from cnn_core.viz.png import write_png
+from cnn_core.viz.scene import Scene
+from cnn_core.viz.svg import to_svg
+
+if TYPE_CHECKING:
+    from cnn_core.graph.graph import Graph
+
+LAYOUTS = ("auto", "dot", "own")
+LARGE = 200
+"""Above this many vertices, "auto" takes the own layout, whose time grows slowly."""
+
+
+def draw(graph: Graph, path: str | os.PathLike[str], *, collapse: Collapse = (),
+         layout: str = "auto") -> None:  # fmt: skip
+    """Write a picture of ``graph`` to ``path``; see `Graph.draw`."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".svg", ".png"):
+        raise OptionError(f"draw: need a path that ends in .svg or .png; got {os.fspath(path)!r}")
+    scene = scene_of(graph, collapse, layout)
+    if suffix == ".svg":
+        Path(path).write_text(to_svg(scene), encoding="utf-8")
+    else:
+        write_png(scene, os.fspath(path))
+
+
+def svg_of(graph: Graph) -> str:
+    """Return SVG for a notebook; the groups of a large graph are collapsed."""
+    large = len(graph.nodes_topologically_sorted()) > LARGE
+    return to_svg(scene_of(graph, collapse=large))
+
+
+def scene_of(graph: Graph, collapse: Collapse = (), layout: str = "auto") -> Scene:
+    """Return the picture of ``graph`` as a scene."""
+    if layout not in LAYOUTS:
+        raise OptionError(f"draw: need layout as one of {', '.join(LAYOUTS)}; got {layout!r}")
+    with graph._lock:
+        model, labels = Model(graph, collapse), Labels(graph)
+        cells = {item: measure(item, model, labels) for item in model.items}
+    placed = None
+    program = graphviz.find_dot()
+    if layout == "dot" and program is None:
+        raise StateError("draw: need Graphviz's program dot on PATH for layout='dot'; got none")
+    if program is not None and (layout == "dot" or (layout == "auto" and len(cells) <= LARGE)):
+        placed = graphviz.lay_out(model.root, cells, program)
+        if placed is None and layout == "dot":
+            raise StateError(f"draw: need a layout by {program}; got an error or no answer from it")
+    if placed is None:
+        placed = layered.lay_out(model.root, cells.__getitem__)
+    return compose(model, labels, placed)
