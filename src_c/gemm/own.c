@@ -220,18 +220,25 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
-/* Measured on Zen 5 (48 KB and 1 MB of cache per core); flat within 10 % around each. */
+/* How much of each operand meets the others at a time: as measured on cores with such vectors,
+ * flat within 10 % around each. */
+#if CNN_VECTOR_BYTES == 64          /* Zen 5: 48 KB and 1 MB of cache per core                   */
+enum {
+    M_BLOCK = 96,                   /* rows of A that meet B; a multiple of every tile           */
+    FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
+    DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
+    COPY_ROWS = 32                  /* ... as is any B that so few rows share                    */
+};
+#else                               /* Zen 3: 32 KB and 512 KB                                   */
+enum { M_BLOCK = 192, FAR_K = 100, DIRECT_BYTES = 128 << 10, COPY_ROWS = 100 };
+#endif
 enum {
     N_BLOCK = 768,                  /* columns of B in panels at a time ...                      */
     K_BLOCK_BYTES = 4096,           /* ... and bytes of a column: C is passed over once for each */
-    M_BLOCK = 96,                   /* rows of A that meet them; a multiple of every tile        */
     FLAT_K = 64, FLAT_N = 256,      /* at most this k and more columns: writing C takes longest, */
     FLAT_M_BLOCK = 16,              /* which should then happen along its rows                   */
-    FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache ...    */
-    ALIASED_K = 64,                 /* ... which they do much sooner if aliased (see ALIASING)   */
-    ALIASED_ROWS = 8,
-    DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
-    COPY_ROWS = 32,                 /* ... as is any B that so few rows share                    */
+    ALIASED_K = 64,                 /* FAR_K of steps that are aliased (see ALIASING) ...        */
+    ALIASED_ROWS = 8,               /* ... and the rows of a tile of such rows of A              */
     NARROW_BLOCK = 1024
 };
 #define K_BLOCK  (K_BLOCK_BYTES / (int)sizeof(real))

@@ -41,6 +41,16 @@ def test_a_chain_of_100000_nodes_is_ordered():
     assert len(set(unique_names(order).values())) == len(order)
 
 
+@pytest.mark.slow
+def test_a_chain_of_100000_nodes_is_compiled_and_run_both_ways():
+    node = Input("x")
+    for _ in range(100_000):
+        node = -node
+    graph = Graph(node)
+    assert graph.forward(x=2.5) == 2.5
+    assert graph.backward() == {"x": 1.0}
+
+
 @given(st.data())
 def test_inputs_come_before_their_users_and_every_node_comes_once(data):
     nodes = [Input("x")]
