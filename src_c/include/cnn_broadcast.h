@@ -10,7 +10,8 @@
  * Attributes (cnn_core/graph/binary.py): the axes of a row of y.  Their number, then of each,
  * outermost first, its length and the strides of a and b, 0 where an operand is repeated.  The
  * innermost strides are 0 or 1.
- * Gradient: added up over the axes along which the operand is repeated, in double.
+ * Gradient: added up over the axes along which the operand is repeated, in double but for short
+ * runs (cnn_lanes.h).
  */
 #include "cnn_op.h"
 
