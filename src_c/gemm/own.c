@@ -1,9 +1,11 @@
 /* own - a product out of register tiles (tile.h), and what is copied on the way to them.
  *
- * Where B fits the second-level cache it is read where it is.  Beyond, it is copied into panels
- * as wide as a tile, so that a tile reads one stream of memory.  A transposed B is always
- * copied, for the columns of a tile must lie side by side; A is read element by element, so
- * that either orientation serves, and is copied only where its steps are far apart and many.
+ * A small B is read where it is.  Beyond, it lands in panels as wide as a tile, so that a tile
+ * reads one stream of memory: the first tile of a column stores what it reads, for stores are
+ * free beside multiply-adds, while a copy of its own takes a twentieth of a product of 128 rows.
+ * A transposed B is always copied, for the columns of a tile must lie side by side; A is read
+ * element by element, so that either orientation serves, and is copied only where its steps
+ * are far apart and many.
  *
  * No byte outside the matrices is read or written.  The value of an element of C depends on its
  * row of A, its column of B and k; m and the blocks decide only when it is computed, so threads
@@ -33,58 +35,66 @@ static void K(set_width)(K(tile) *t, int64_t columns, int vecs)
     t->part = V_PART((int)MIN(last, LANES));
 }
 
+/* Where the panels of a block of B come from and lie. */
+typedef struct {
+    int32_t  transposed;        /* B is stored as [n, k]                                   */
+    int32_t  filled;            /* by an earlier block of rows                             */
+    real    *panels;            /* one after the other, k rows each ...                    */
+    int64_t  step;              /* ... that is k a column; or 0, all in the place of one   */
+} K(panels);
+
+/* The tile at row i and column j. */
+static void K(place)(K(tile) *t, const K(tile) *corner, int64_t i, int64_t j, int a_panels)
+{
+    t->a = corner->a + i * (a_panels ? corner->k : corner->a_row);
+    t->c = corner->c + i * corner->c_row + j;
+}
+
 /* C[m, n], where t holds the corners of A, B and C: one column of tiles after the other.
- * a_panels, b_panels: A and B lie as copy_a and copy_b wrote them. */
-static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, int b_panels)
+ * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is. */
+static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(panels) *panels)
 {
     const K(tile) corner = *t;
-    int vecs;
+    const int     copying = panels && !panels->filled && !panels->transposed;
+    int           vecs;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
         vecs = K(next_vecs)(n - j);
         K(set_width)(t, n - j, vecs);
-        t->b = corner.b + (b_panels ? j * corner.k : j);
-        t->b_step = b_panels ? vecs * LANES : corner.b_step;
+        t->b = corner.b + j;
+        t->b_step = corner.b_step;
         t->bias = corner.bias ? corner.bias + j : NULL;
 
-        const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
+        const int     width = vecs * LANES;
         const int64_t max_rows = a_panels                      ? PANEL_ROWS
                                  : corner.a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
                                                                 : MAX_ROWS[vecs];
-        for (int64_t i = 0, rows; i < m; i += rows) {
+        int64_t i = 0, fetched = 0;
+        if (panels) {
+            t->panel = panels->panels + j * panels->step;
+            if (copying) {
+                K(place)(t, &corner, 0, j, 0);
+                K(copying_tiles)[!t->whole][vecs](t);
+                i = PANEL_ROWS;
+            } else if (!panels->filled)
+                K(transpose)(MIN(n - j, width), corner.k, corner.b + j * corner.b_step,
+                             corner.b_step, t->panel, width, 1);
+            t->b = t->panel;
+            t->b_step = width;
+        }
+        const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
+        for (int64_t rows; i < m; i += rows) {
             rows = MIN(m - i, max_rows);
             if (!a_panels && m - i > max_rows && m - i < 2 * max_rows)
                 rows = (m - i + 1) / 2;
-            t->a = corner.a + i * (a_panels ? corner.k : corner.a_row);
-            t->c = corner.c + i * corner.c_row + j;
+            if (copying && j + width < n)       /* a part of what the next column will read */
+                for (const int64_t end = corner.k * (i + rows) / m; fetched < end; fetched++)
+                    PREFETCH_L2(corner.b + fetched * corner.b_step + j + width);
+            K(place)(t, &corner, i, j, a_panels);
             kernel[rows](t);
         }
     }
     *t = corner;
-}
-
-/* B[k, n], or its transpose stored as [n, k], into panels as wide as sweep's tiles: k rows of
- * a panel, then the next.  Columns past the last are zeros. */
-static void K(copy_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int transposed,
-                      real *panel)
-{
-    for (int64_t j = 0, width; j < n; j += width, panel += width * k) {
-        width = K(next_vecs)(n - j) * LANES;
-        const int64_t columns = MIN(width, n - j);
-        if (transposed) {
-            K(transpose)(columns, k, b + j * b_row, b_row, panel, width, 1);
-            continue;
-        }
-        for (int64_t p = 0; p < k; p++) {
-            const real *from = b + p * b_row + j;
-            real       *to = panel + p * width;
-            for (int64_t v = 0; v < width; v += LANES)
-                if (columns - v >= LANES)
-                    V_STORE(to + v, V_LOAD(from + v));
-                else
-                    V_STORE(to + v, V_LOAD_PART(from + v, V_PART((int)(columns - v))));
-        }
-    }
 }
 
 /* A, stored transposed as [k, m], into panels of PANEL_ROWS rows: one step side by side. */
@@ -101,24 +111,28 @@ static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real 
 }
 
 /* All rows of a block of C, m_block rows at a time; t holds the corners for row 0. */
-static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, int b_panels, real *panel_a)
+static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) *panels,
+                         real *panel_a)
 {
     const K(tile) corner = *t;
     const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK : M_BLOCK;
     const int     a_panels =
         p->trans_a && t->k > (p->lda % ALIASING == 0 ? ALIASED_K : FAR_K);
 
+    if (panels)
+        panels->step = p->m > m_block ? t->k : 0;
     for (int64_t i = 0; i < p->m; i += m_block) {
         const int64_t m = MIN(p->m - i, m_block);
-        t->a = corner.a + i * corner.a_row;
-        t->c = corner.c + i * corner.c_row;
+        K(place)(t, &corner, i, 0, 0);
         if (a_panels) {
             K(copy_a)(m, t->k, t->a, corner.a_step, panel_a);
             t->a = panel_a;
             t->a_step = PANEL_ROWS;
         }
-        K(sweep)(t, m, n, a_panels, b_panels);
+        K(sweep)(t, m, n, a_panels, panels);
         t->a_step = corner.a_step;
+        if (panels)
+            panels->filled = 1;
     }
 }
 
@@ -129,23 +143,21 @@ static void K(by_blocks)(const cnn_product *p, real *scratch)
     const int     b_panels = p->trans_b || big;
     const int64_t n_block = b_panels ? cnn_even_block(p->n, N_BLOCK, MAX_VECS * LANES) : p->n;
     const int64_t k_block = b_panels ? cnn_even_block(p->k, K_BLOCK, 1) : p->k;
-    real         *panel_a = scratch + N_BLOCK * K_BLOCK;
 
     for (int64_t j = 0; j < p->n; j += n_block) {
         const int64_t n = MIN(p->n - j, n_block);
         int64_t       q = 0;
         do {        /* once even for k = 0 */
             const int64_t k = MIN(p->k - q, k_block);
-            const real   *b = (const real *)p->b + (p->trans_b ? j * p->ldb + q : q * p->ldb + j);
-            if (b_panels)
-                K(copy_b)(k, n, b, p->ldb, p->trans_b, scratch);
+            K(panels) panels = {.transposed = p->trans_b, .panels = scratch};
             K(tile) t = {.k = k, .a = (const real *)p->a + q * a_step, .a_row = a_row,
-                         .a_step = a_step, .b = b_panels ? scratch : b, .b_step = p->ldb,
+                         .a_step = a_step, .b_step = p->ldb,
+                         .b = (const real *)p->b + (p->trans_b ? j * p->ldb + q : q * p->ldb + j),
                          .c = (real *)p->c + j, .c_row = p->ldc,
                          .bias = p->bias && q == 0 ? (const real *)p->bias + j : NULL,
                          .accumulate = p->accumulate || q > 0,
                          .relu = p->relu && q + k == p->k};
-            K(run_block)(p, &t, n, b_panels, panel_a);
+            K(run_block)(p, &t, n, b_panels ? &panels : NULL, scratch + N_BLOCK * K_BLOCK);
             q += k;
         } while (q < p->k);
     }
@@ -224,15 +236,15 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
  * flat within 10 % around each. */
 #if CNN_VECTOR_BYTES == 64          /* Zen 5: 48 KB and 1 MB of cache per core                   */
 enum {
-    M_BLOCK = 96,                   /* rows of A that meet B; a multiple of every tile           */
     FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
     DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
     COPY_ROWS = 32                  /* ... as is any B that so few rows share                    */
 };
 #else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { M_BLOCK = 192, FAR_K = 100, DIRECT_BYTES = 128 << 10, COPY_ROWS = 100 };
+enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24 };
 #endif
 enum {
+    M_BLOCK = 96,                   /* rows of A that meet B; a multiple of every tile           */
     N_BLOCK = 768,                  /* columns of B in panels at a time ...                      */
     K_BLOCK_BYTES = 4096,           /* ... and bytes of a column: C is passed over once for each */
     FLAT_K = 64, FLAT_N = 256,      /* at most this k and more columns: writing C takes longest, */
@@ -247,6 +259,8 @@ enum {
 
 _Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
                    CNN_SCRATCH_BYTES, "scratch is too small");
+_Static_assert((int)COPY_ROWS >= (int)FLAT_M_BLOCK && (int)FLAT_M_BLOCK >= PANEL_ROWS,
+               "a copying tile needs all of its rows");
 
 /* Blocks of nearly equal size, at most `most` and multiples of `unit`, which divides `most`. */
 static int64_t cnn_even_block(int64_t n, int64_t most, int64_t unit)

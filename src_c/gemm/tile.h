@@ -12,6 +12,7 @@ typedef struct {
     int64_t     a_row, a_step;
     const real *b;              /* B[p, j] = b[p b_step + j]                               */
     int64_t     b_step;
+    real       *panel;          /* where a copying tile leaves B, row after row            */
     real       *c;
     int64_t     c_row;
     const real *bias;           /* NULL: none                                              */
@@ -29,13 +30,15 @@ typedef void (*K(tile_kernel))(const K(tile) *);
 #define EACH_ROW    CNN_UNROLL for (int r = 0; r < rows; r++)
 #define EACH_COLUMN CNN_UNROLL for (int j = 0; j < vecs; j++)
 
-/* `rows`, `vecs` and `part` (the last vector may be partial) are constants. */
-CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, const int part)
+/* Constants are `rows`, `vecs`, `part` (the last vector may be partial; in the panel it is filled
+ * with zeros) and `copying`. */
+CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, const int part,
+                            const int copying)
 {
     VECTOR        sum[16][16], column[16];
     const int64_t row = t->a_row, step = t->a_step;
     const real   *a[4], *b = t->b;
-    real         *c = t->c;
+    real         *c = t->c, *panel = t->panel;
 
     /* -0 + C is C in every bit, +0 + C is not where C is -0. */
     const VECTOR nothing = V_FILL(t->accumulate ? (real)-0.0 : (real)0);
@@ -51,6 +54,10 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
         a[r / 4] = t->a + r * row;
     for (int64_t p = t->k; p > 0; p--) {
         EACH_COLUMN column[j] = LOAD_COLUMNS(b, j);
+        if (copying) {
+            EACH_COLUMN V_STORE(panel + j * LANES, column[j]);
+            panel += vecs * LANES;
+        }
         EACH_ROW {
             const VECTOR element = V_FILL(a[r / 4][(r % 4) * row]);
             EACH_COLUMN sum[r][j] = V_FMA(element, column[j], sum[r][j]);
@@ -73,22 +80,33 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
 #undef EACH_ROW
 #undef EACH_COLUMN
 
-#define DEFINE_TILE(rows, vecs)                                           \
-    static void K(tile_##rows##x##vecs)(const K(tile) *t)                 \
+#define DEFINE_TILE_AS(name, rows, vecs, copying)                         \
+    static void K(name##_##rows##x##vecs)(const K(tile) *t)               \
     {                                                                     \
-        K(run_tile)(t, rows, vecs, PART_IS_FREE);                         \
+        K(run_tile)(t, rows, vecs, PART_IS_FREE, copying);                \
     }                                                                     \
-    static void K(tile_part_##rows##x##vecs)(const K(tile) *t)            \
+    static void K(name##_part_##rows##x##vecs)(const K(tile) *t)          \
     {                                                                     \
-        K(run_tile)(t, rows, vecs, 1);                                    \
+        K(run_tile)(t, rows, vecs, 1, copying);                           \
     }
-#define LIST_TILE(rows, vecs)      [vecs][rows] = K(tile_##rows##x##vecs),
-#define LIST_TILE_PART(rows, vecs) [vecs][rows] = K(tile_part_##rows##x##vecs),
+#define DEFINE_TILE(rows, vecs)         DEFINE_TILE_AS(tile, rows, vecs, 0)
+#define DEFINE_COPYING_TILE(rows, vecs) DEFINE_TILE_AS(copying, rows, vecs, 1)
+#define LIST_TILE(rows, vecs)           [vecs][rows] = K(tile_##rows##x##vecs),
+#define LIST_TILE_PART(rows, vecs)      [vecs][rows] = K(tile_part_##rows##x##vecs),
+#define LIST_COPYING(rows, vecs)        [vecs] = K(copying_##rows##x##vecs),
+#define LIST_COPYING_PART(rows, vecs)   [vecs] = K(copying_part_##rows##x##vecs),
 
 EACH_TILE(DEFINE_TILE)
+EACH_COPYING_TILE(DEFINE_COPYING_TILE)
 /* [the last vector is partial][vectors of columns][rows] */
 static const K(tile_kernel) K(tiles)[2][17][17] = {{EACH_TILE(LIST_TILE)},
                                                    {EACH_TILE(LIST_TILE_PART)}};
+static const K(tile_kernel) K(copying_tiles)[2][MAX_VECS + 1] = {
+    {EACH_COPYING_TILE(LIST_COPYING)}, {EACH_COPYING_TILE(LIST_COPYING_PART)}};
+#undef DEFINE_TILE_AS
 #undef DEFINE_TILE
+#undef DEFINE_COPYING_TILE
 #undef LIST_TILE
 #undef LIST_TILE_PART
+#undef LIST_COPYING
+#undef LIST_COPYING_PART

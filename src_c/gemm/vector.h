@@ -29,6 +29,12 @@
 #else
 #  define CNN_UNROLL
 #endif
+/* Ask for a line of memory, to be in the second-level cache when it is needed. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
+#else
+#  define PREFETCH_L2(p) ((void)(p))
+#endif
 
 #define LANES ((int)(CNN_VECTOR_BYTES / sizeof(real)))
 
