@@ -43,58 +43,54 @@ typedef struct {
     int64_t  step;              /* ... that is k a column; or 0, all in the place of one   */
 } K(panels);
 
-/* The tile at row i and column j. */
-static void K(place)(K(tile) *t, const K(tile) *corner, int64_t i, int64_t j, int a_panels)
-{
-    t->a = corner->a + i * (a_panels ? corner->k : corner->a_row);
-    t->c = corner->c + i * corner->c_row + j;
-}
-
-/* C[m, n], where t holds the corners of A, B and C: one column of tiles after the other.
+/* C[m, n] at the corners of A, B and C: one column of tiles after the other.
  * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is. */
-static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(panels) *panels)
+static void K(sweep)(const K(tile) *corner, int64_t m, int64_t n, int a_panels,
+                     const K(panels) *panels)
 {
-    const K(tile) corner = *t;
+    const int64_t a_row = a_panels ? corner->k : corner->a_row;
     const int     copying = panels && !panels->filled && !panels->transposed;
+    K(tile)       t = *corner;
     int           vecs;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
         vecs = K(next_vecs)(n - j);
-        K(set_width)(t, n - j, vecs);
-        t->b = corner.b + j;
-        t->b_step = corner.b_step;
-        t->bias = corner.bias ? corner.bias + j : NULL;
+        K(set_width)(&t, n - j, vecs);
+        t.a = corner->a;
+        t.b = corner->b + j;
+        t.b_step = corner->b_step;
+        t.c = corner->c + j;
+        t.bias = corner->bias ? corner->bias + j : NULL;
 
         const int     width = vecs * LANES;
-        const int64_t max_rows = a_panels                      ? PANEL_ROWS
-                                 : corner.a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
-                                                                : MAX_ROWS[vecs];
-        int64_t i = 0, fetched = 0;
+        const int64_t max_rows = a_panels                       ? PANEL_ROWS
+                                 : corner->a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
+                                                                 : MAX_ROWS[vecs];
+        int64_t left = m, fetched = 0, rows;
         if (panels) {
-            t->panel = panels->panels + j * panels->step;
+            t.panel = panels->panels + j * panels->step;
             if (copying) {
-                K(place)(t, &corner, 0, j, 0);
-                K(copying_tiles)[!t->whole][vecs](t);
-                i = PANEL_ROWS;
+                K(copying_tiles)[!t.whole][vecs](&t);
+                t.a += PANEL_ROWS * a_row;
+                t.c += PANEL_ROWS * t.c_row;
+                left -= PANEL_ROWS;
             } else if (!panels->filled)
-                K(transpose)(MIN(n - j, width), corner.k, corner.b + j * corner.b_step,
-                             corner.b_step, t->panel, width, 1);
-            t->b = t->panel;
-            t->b_step = width;
+                K(transpose)(MIN(n - j, width), t.k, corner->b + j * t.b_step, t.b_step, t.panel,
+                             width, 1);
+            t.b = t.panel;
+            t.b_step = width;
         }
-        const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
-        for (int64_t rows; i < m; i += rows) {
-            rows = MIN(m - i, max_rows);
-            if (!a_panels && m - i > max_rows && m - i < 2 * max_rows)
-                rows = (m - i + 1) / 2;
+        const K(tile_kernel) *kernel = K(tiles)[!t.whole][vecs];
+        for (; left > 0; left -= rows, t.a += rows * a_row, t.c += rows * t.c_row) {
+            rows = MIN(left, max_rows);
+            if (!a_panels && left > max_rows && left < 2 * max_rows)
+                rows = (left + 1) / 2;
             if (copying && j + width < n)       /* a part of what the next column will read */
-                for (const int64_t end = corner.k * (i + rows) / m; fetched < end; fetched++)
-                    PREFETCH_L2(corner.b + fetched * corner.b_step + j + width);
-            K(place)(t, &corner, i, j, a_panels);
-            kernel[rows](t);
+                for (const int64_t end = t.k * (m - left + rows) / m; fetched < end; fetched++)
+                    PREFETCH_L2(corner->b + fetched * corner->b_step + j + width);
+            kernel[rows](&t);
         }
     }
-    *t = corner;
 }
 
 /* A, stored transposed as [k, m], into panels of PANEL_ROWS rows: one step side by side. */
@@ -114,7 +110,9 @@ static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real 
 static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) *panels,
                          real *panel_a)
 {
-    const K(tile) corner = *t;
+    const real   *a = t->a;
+    real         *c = t->c;
+    const int64_t a_step = t->a_step;
     const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK : M_BLOCK;
     const int     a_panels =
         p->trans_a && t->k > (p->lda % ALIASING == 0 ? ALIASED_K : FAR_K);
@@ -123,14 +121,14 @@ static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) 
         panels->step = p->m > m_block ? t->k : 0;
     for (int64_t i = 0; i < p->m; i += m_block) {
         const int64_t m = MIN(p->m - i, m_block);
-        K(place)(t, &corner, i, 0, 0);
+        t->a = a + i * t->a_row;
+        t->c = c + i * t->c_row;
         if (a_panels) {
-            K(copy_a)(m, t->k, t->a, corner.a_step, panel_a);
+            K(copy_a)(m, t->k, t->a, a_step, panel_a);
             t->a = panel_a;
             t->a_step = PANEL_ROWS;
         }
         K(sweep)(t, m, n, a_panels, panels);
-        t->a_step = corner.a_step;
         if (panels)
             panels->filled = 1;
     }

@@ -10,10 +10,9 @@
  */
 #include "cnn_op.h"
 #include "gemm/cnn_gemm.h"
+#include "gemm/vector.h"
 
-#define COLUMNS 64       /* columns whose sums are made together                      */
-#define NARROW 16        /* up to so many columns, whole blocks of FOLD rows are added */
-#define FOLD   16
+#define COLUMNS 64       /* columns whose sums are made together */
 
 #ifdef real
 
@@ -69,52 +68,48 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     return K(cnn_gemm)(&p, c->scratch);
 }
 
-/* Sums over the rows of n columns, at most COLUMNS: registers hold them all the way. */
-static void K(sum_part)(int64_t n_row, int64_t n_out, int64_t n, const real *restrict dy,
-                        real *restrict sum)
+/* Sums over the rows of COLUMNS columns: registers hold them all the way. */
+static void K(sum_columns)(int64_t n_row, int64_t n_out, const real *restrict dy,
+                           real *restrict sum)
 {
     real lane[COLUMNS] = {0};
-    if (n == COLUMNS)
-        for (int64_t r = 0; r < n_row; r++)
-            for (int l = 0; l < COLUMNS; l++)
-                lane[l] += dy[r * n_out + l];
-    else
-        for (int64_t r = 0; r < n_row; r++)
-            for (int64_t l = 0; l < n; l++)
-                lane[l] += dy[r * n_out + l];
+    for (int64_t r = 0; r < n_row; r++)
+        for (int l = 0; l < COLUMNS; l++)
+            lane[l] += dy[r * n_out + l];
     memcpy(sum, lane, sizeof lane);
 }
 
-/* The same for few columns: blocks of rows are added as they lie, and the block folded last. */
-static void K(sum_narrow)(int64_t n_row, int64_t n_out, const real *restrict dy, real *restrict sum)
+/* The same for one vector of columns: four chains hide the latency of one. */
+CNN_INLINE void K(sum_vector)(int64_t n_row, int64_t n_out, const real *dy, real *sum,
+                              const int whole, PART part)
 {
-    real    block[FOLD * NARROW] = {0};
-    const int64_t n = FOLD * n_out;
+    VECTOR  chain[4] = {V_ZERO(), V_ZERO(), V_ZERO(), V_ZERO()};
     int64_t r = 0;
-    for (; r + FOLD <= n_row; r += FOLD)
-        for (int64_t i = 0; i < n; i++)
-            block[i] += dy[r * n_out + i];
-    for (int64_t i = 0; i < (n_row - r) * n_out; i++)
-        block[i] += dy[r * n_out + i];
-    for (int64_t half = FOLD / 2; half >= 1; half /= 2)
-        for (int64_t i = 0; i < half * n_out; i++)
-            block[i] += block[half * n_out + i];
-    memcpy(sum, block, (size_t)n_out * sizeof(real));
+    for (; r + 4 <= n_row; r += 4)
+        CNN_UNROLL for (int i = 0; i < 4; i++) {
+            const real *row = dy + (r + i) * n_out;
+            chain[i] = V_ADD(chain[i], whole ? V_LOAD(row) : V_LOAD_PART(row, part));
+        }
+    for (; r < n_row; r++)
+        chain[0] = V_ADD(chain[0], whole ? V_LOAD(dy + r * n_out)
+                                         : V_LOAD_PART(dy + r * n_out, part));
+    V_STORE(sum, V_ADD(V_ADD(chain[0], chain[1]), V_ADD(chain[2], chain[3])));
 }
 
 static cnn_status K(dense_grad_b)(const cnn_call *c)
 {
     const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, cnn_n_row(c, 0));
     const real *dy = OPERAND(c, 4)->data;
-    real       *db = OPERAND(c, 5)->data;
+    real       *db = OPERAND(c, 5)->data, sum[COLUMNS];
 
-    for (int64_t j = 0; j < n_out; j += COLUMNS) {
-        const int64_t n = n_out - j < COLUMNS ? n_out - j : COLUMNS;
-        real sum[COLUMNS];
-        if (n_out <= NARROW)
-            K(sum_narrow)(n_row, n_out, dy, sum);
+    for (int64_t j = 0, n; j < n_out; j += n) {
+        n = n_out - j >= COLUMNS ? COLUMNS : n_out - j >= LANES ? LANES : n_out - j;
+        if (n == COLUMNS)
+            K(sum_columns)(n_row, n_out, dy + j, sum);
+        else if (n == LANES)
+            K(sum_vector)(n_row, n_out, dy + j, sum, 1, V_PART(LANES));
         else
-            K(sum_part)(n_row, n_out, n, dy + j, sum);
+            K(sum_vector)(n_row, n_out, dy + j, sum, 0, V_PART((int)n));
         for (int64_t i = 0; i < n; i++)
             db[j + i] = (c->step->accumulate ? db[j + i] : 0) + sum[i];
     }
