@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cnn_core.errors import DtypeError, GraphError, ShapeError
+
+
+class _Registry(dict[str, "type[Node]"]):
+    """The node class of an operation; its file in ``cnn_core/ops`` is read when first needed."""
+
+    def __missing__(self, op: str) -> type[Node]:
+        import_module(f"cnn_core.ops.{op}")
+        return dict.__getitem__(self, op)
 
 
 class _Batch:
@@ -78,7 +87,7 @@ class Node:
     symbol: ClassVar[str] = ""
     """What pictures write into the gate, such as ``+{c:g}`` with a field; else its name."""
 
-    registry: ClassVar[dict[str, type[Node]]] = {}
+    registry: ClassVar[dict[str, type[Node]]] = _Registry()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

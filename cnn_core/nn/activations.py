@@ -16,19 +16,11 @@ def linear(x: Node) -> Node:
     return x
 
 
-ACTIVATIONS: dict[str, Function] = {
-    "linear": linear,
-    "relu": ops.relu,
-    "leaky_relu": ops.leaky_relu,
-    "elu": ops.elu,
-    "selu": ops.selu,
-    "sigmoid": ops.sigmoid,
-    "tanh": ops.tanh,
-    "gelu": ops.gelu,
-    "silu": ops.silu,
-    "softplus": ops.softplus,
-    "softmax": ops.softmax,
-}
+ACTIVATIONS = (
+    "linear", "relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "silu", "softplus",
+    "softmax",
+)  # fmt: skip
+"""All but the first are operations."""
 
 
 def get(activation: str | Function, who: str) -> Function:
@@ -38,4 +30,4 @@ def get(activation: str | Function, who: str) -> Function:
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise OptionError(f"{who}: need an activation among {known}; got {activation!r}")
-    return ACTIVATIONS[activation]
+    return linear if activation == "linear" else getattr(ops, activation)

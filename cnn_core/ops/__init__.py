@@ -1,15 +1,38 @@
 """Operations on nodes, under NumPy's names where NumPy has them.
 
 The folder is the registry: every file here defines one node class and, under the file's own
-name, the function that builds it.  ``cnn_core.ops.exp`` is that function.
+name, the function that builds it.  ``cnn_core.ops.exp`` is that function; its file is read when
+the name is first used, for few programs need more than ten of them.
 """
 
 from __future__ import annotations
 
 import pkgutil
+import sys
 from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 __all__ = sorted(module.name for module in pkgutil.iter_modules(__path__))
 
-for _name in __all__:
-    globals()[_name] = getattr(import_module(f"{__name__}.{_name}"), _name)
+
+class _Operations(ModuleType):
+    """The type of this module."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        import_module(f"{self.__name__}.{name}")
+        return self.__dict__[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Python binds a file that it has read to its name here: the name is the function's."""
+        if isinstance(value, ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Operations
