@@ -1,4 +1,5 @@
 """Predictor: the short way from an array to a network's outputs."""
+cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
@@ -13,6 +14,21 @@ cnp.import_array()
 cdef double FLOP_WORTH_THE_GIL = 1e6
 
 
+@cython.final
+cdef class _Compiled:
+    """A network's inference plan and what its calls must know of it: never changed once made,
+    for a change of the threads may replace it while another thread predicts with it."""
+
+    cdef Plan plan
+    cdef int32_t input, output, n_thread
+    cdef int type                        # NumPy's number of the network's dtype
+    cdef int64_t row, result_row         # elements of a row, in and out
+    cdef int64_t max_rows, parallel_rows
+    cdef double flop                     # of one row
+    cdef bint flat                       # rows are vectors, in and out
+    cdef bint direct                     # inputs are read as they are, without scale
+
+
 cdef class Predictor:
     """The base of networks: `predict` for arrays that need no conversion, without detours.
 
@@ -20,35 +36,35 @@ cdef class Predictor:
     `_set_plan`, the second serves every array that the short way does not.
     """
 
-    cdef Plan _plan
-    cdef int32_t _input, _output, _threads
-    cdef int _type                       # NumPy's number of the network's dtype
-    cdef int64_t _row, _result_row       # elements of a row, in and out
-    cdef int64_t _max_rows, _parallel_rows
-    cdef double _flop                    # of one row
-    cdef bint _flat                      # rows are vectors, in and out
-    cdef bint _direct                    # inputs are read as they are, without scale
+    cdef _Compiled _compiled
 
     def _set_plan(self, Plan plan, int32_t input, int32_t output, row_shape, result_shape, dtype,
-                  int64_t max_rows, double flop, bint direct):
-        """Take over a compiled inference plan; None makes `predict` compile a new one."""
-        self._plan, self._input, self._output = plan, input, output
-        self._type = cnp.dtype(dtype).num
-        self._row = self._result_row = 1
+                  int64_t max_rows, double flop, bint direct, int32_t n_thread,
+                  int64_t parallel_rows):
+        """Take over a compiled inference plan, which uses ``n_thread`` threads for
+        ``parallel_rows`` rows and more."""
+        cdef _Compiled c = _Compiled.__new__(_Compiled)
+        c.plan, c.input, c.output, c.n_thread = plan, input, output, n_thread
+        c.type = cnp.dtype(dtype).num
+        c.row = c.result_row = 1
         for n in row_shape:
-            self._row *= n
+            c.row *= n
         for n in result_shape:
-            self._result_row *= n
-        self._flat = len(row_shape) == 1 and len(result_shape) == 1
-        self._max_rows, self._flop, self._direct = max_rows, flop, direct
-
-    def _set_threads(self, int32_t n_thread, int64_t least_rows):
-        """Use ``n_thread`` threads for ``least_rows`` rows and more."""
-        self._threads, self._parallel_rows = n_thread, least_rows
+            c.result_row *= n
+        c.flat = len(row_shape) == 1 and len(result_shape) == 1
+        c.max_rows, c.parallel_rows, c.flop, c.direct = max_rows, parallel_rows, flop, direct
+        self._compiled = c
 
     def _forget_plan(self):
-        """Drop the compiled plan."""
-        self._plan = None
+        """Drop the compiled plan; `predict` then compiles a new one."""
+        self._compiled = None
+
+    cdef _Compiled _ready(self):
+        cdef _Compiled c = self._compiled
+        while c is None:                # another thread may drop it as soon as it is made
+            self._prepare()
+            c = self._compiled
+        return c
 
     def predict(self, x, out=None):
         """Return the outputs for the rows ``x``: (B, I) gives (B, O), one row (I,) gives (O,).
@@ -63,32 +79,31 @@ cdef class Predictor:
         cdef cnp.npy_intp shape[2]
         cdef int64_t n = 1
         cdef int n_dim
-        if self._plan is None:
-            self._prepare()
-        if not (self._flat and self._direct and cnp.PyArray_CheckExact(x)):
+        cdef _Compiled c = self._ready()
+        if not (c.flat and c.direct and cnp.PyArray_CheckExact(x)):
             return self._predict(x, out)
         a = <cnp.ndarray> x
         n_dim = cnp.PyArray_NDIM(a)
-        if (cnp.PyArray_TYPE(a) != self._type or not cnp.PyArray_ISCARRAY_RO(a) or n_dim < 1
-                or n_dim > 2 or cnp.PyArray_DIM(a, n_dim - 1) != self._row):
+        if (cnp.PyArray_TYPE(a) != c.type or not cnp.PyArray_ISCARRAY_RO(a) or n_dim < 1
+                or n_dim > 2 or cnp.PyArray_DIM(a, n_dim - 1) != c.row):
             return self._predict(x, out)
         if n_dim == 2:
             n = cnp.PyArray_DIM(a, 0)
             if n == 0:
                 return self._predict(x, out)
-        shape[0], shape[n_dim - 1] = n, self._result_row
+        shape[0], shape[n_dim - 1] = n, c.result_row
         if out is None:
-            r = cnp.PyArray_EMPTY(n_dim, shape, self._type, 0)
+            r = cnp.PyArray_EMPTY(n_dim, shape, c.type, 0)
         else:
             if not cnp.PyArray_CheckExact(out):
                 return self._predict(x, out)
             r = <cnp.ndarray> out
-            if (cnp.PyArray_TYPE(r) != self._type or not cnp.PyArray_ISCARRAY(r)
+            if (cnp.PyArray_TYPE(r) != c.type or not cnp.PyArray_ISCARRAY(r)
                     or cnp.PyArray_NDIM(r) != n_dim
-                    or cnp.PyArray_DIM(r, n_dim - 1) != self._result_row
+                    or cnp.PyArray_DIM(r, n_dim - 1) != c.result_row
                     or cnp.PyArray_DIM(r, 0) != shape[0] or self._overlap(a, r)):
                 return self._predict(x, out)
-        self._run(<char *> cnp.PyArray_DATA(a), <char *> cnp.PyArray_DATA(r), n,
+        self._run(c, <char *> cnp.PyArray_DATA(a), <char *> cnp.PyArray_DATA(r), n,
                   cnp.PyArray_ITEMSIZE(a))
         return r
 
@@ -99,38 +114,36 @@ cdef class Predictor:
 
     def _predict_direct(self, uintptr_t x, uintptr_t out, int64_t n, int item):
         """Run ``n`` rows from address ``x`` to address ``out``, both of the network's dtype."""
-        self._run(<char *> x, <char *> out, n, item)
+        self._run(self._ready(), <char *> x, <char *> out, n, item)
 
-    cdef int _run(self, char *x, char *out, int64_t n, int item) except -1:
-        cdef Plan plan
+    cdef int _run(self, _Compiled c, char *x, char *out, int64_t n, int item) except -1:
+        cdef Plan plan = c.plan
         cdef capi.cnn_run run
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
-        if self._plan is None:          # dropped since, by a change of the threads
-            self._prepare()
-        plan = self._plan
         memset(&run, 0, sizeof(run))
         plan._enter()
-        plan._prepare(&run, plan._n_step, self._threads if n >= self._parallel_rows else 1)
-        if n * self._flop < FLOP_WORTH_THE_GIL:
-            status = self._blocks(plan, &run, x, out, n, item, &fault)
+        plan._prepare(&run, plan._n_step, c.n_thread if n >= c.parallel_rows else 1)
+        if n * c.flop < FLOP_WORTH_THE_GIL:
+            status = _blocks(c, &run, x, out, n, item, &fault)
         else:
             with nogil:
-                status = self._blocks(plan, &run, x, out, n, item, &fault)
+                status = _blocks(c, &run, x, out, n, item, &fault)
         plan._leave()
         if status != capi.CNN_OK:
             plan._raise(status, &fault)
         return 0
 
-    cdef capi.cnn_status _blocks(self, Plan plan, capi.cnn_run *run, char *x, char *out, int64_t n,
-                                 int item, capi.cnn_fault *fault) noexcept nogil:
-        """Let input and output lie where the caller's arrays are, block by block."""
-        cdef int64_t at = 0
-        cdef capi.cnn_status status = capi.CNN_OK
-        while at < n and status == capi.CNN_OK:
-            run.n_row = min(n - at, self._max_rows)
-            plan._tensor[self._input].data = x + at * self._row * item
-            plan._tensor[self._output].data = out + at * self._result_row * item
-            status = api().run(run, fault)
-            at += run.n_row
-        return status
+
+cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_run *run, char *x, char *out, int64_t n,
+                             int item, capi.cnn_fault *fault) noexcept nogil:
+    """Let input and output lie where the caller's arrays are, block by block."""
+    cdef int64_t at = 0
+    cdef capi.cnn_status status = capi.CNN_OK
+    while at < n and status == capi.CNN_OK:
+        run.n_row = min(n - at, c.max_rows)
+        c.plan._tensor[c.input].data = x + at * c.row * item
+        c.plan._tensor[c.output].data = out + at * c.result_row * item
+        status = api().run(run, fault)
+        at += run.n_row
+    return status

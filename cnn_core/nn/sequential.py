@@ -114,11 +114,11 @@ class Sequential(Predictor):
         output = program.tensor[program.lowered.value[last]]
         work = program.flop / rows
         direct = self.input_scale == 1 and self.input_shift == 0
-        self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
-                       self.output.shape[1:], self.dtype, rows, work, direct)  # fmt: skip
-        threads = program.use_threads(get_num_threads())
-        self._set_threads(threads, max(2, int(MIN_FLOP / work) + 1))
         recompile_on_change(self)
+        threads = program.use_threads(get_num_threads())
+        self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
+                       self.output.shape[1:], self.dtype, rows, work, direct, threads,
+                       max(2, int(MIN_FLOP / work) + 1))  # fmt: skip
 
     def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""

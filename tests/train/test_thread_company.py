@@ -116,6 +116,24 @@ finally:
 """)
 
 
+def test_a_plan_that_is_dropped_as_soon_as_it_is_made_is_made_again():
+    class Dropping(cnn.Sequential):
+        drops = 2
+
+        def _prepare(self):
+            super()._prepare()
+            if self.drops:
+                self.drops -= 1
+                self._forget_plan()
+
+    x = np.random.default_rng(0).standard_normal((30, 13)).astype(np.float32)
+    expected = cnn.Sequential([cnn.Dense(5, "relu"), cnn.Dense(3)], 13).predict(x)
+    for rows in (x, x.astype(np.float64)):      # the short way and the long one
+        net = Dropping([cnn.Dense(5, "relu"), cnn.Dense(3)], 13)
+        assert np.array_equal(net.predict(rows), expected)
+        assert net.drops == 0
+
+
 def test_one_trainer_used_by_several_threads_makes_every_step_once():
     x = np.random.default_rng(0).standard_normal((60, 131)).astype(np.float32)
     y = np.random.default_rng(1).integers(0, 10, 60)
