@@ -43,54 +43,58 @@ typedef struct {
     int64_t  step;              /* ... that is k a column; or 0, all in the place of one   */
 } K(panels);
 
-/* C[m, n] at the corners of A, B and C: one column of tiles after the other.
- * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is. */
-static void K(sweep)(const K(tile) *corner, int64_t m, int64_t n, int a_panels,
-                     const K(panels) *panels)
+/* C[m, n], where t holds the corners of A, B and C: one column of tiles after the other.
+ * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is.
+ * The corners are put back at the end; a copy of t, read in other pieces than it was written
+ * in, would cost a small product a tenth of its time. */
+static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(panels) *panels)
 {
-    const int64_t a_row = a_panels ? corner->k : corner->a_row;
+    const real   *a = t->a, *b = t->b, *bias = t->bias;
+    real         *c = t->c;
+    const int64_t a_row = a_panels ? t->k : t->a_row, b_step = t->b_step;
     const int     copying = panels && !panels->filled && !panels->transposed;
-    K(tile)       t = *corner;
     int           vecs;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
         vecs = K(next_vecs)(n - j);
-        K(set_width)(&t, n - j, vecs);
-        t.a = corner->a;
-        t.b = corner->b + j;
-        t.b_step = corner->b_step;
-        t.c = corner->c + j;
-        t.bias = corner->bias ? corner->bias + j : NULL;
+        K(set_width)(t, n - j, vecs);
+        t->a = a;
+        t->b = b + j;
+        t->b_step = b_step;
+        t->c = c + j;
+        t->bias = bias ? bias + j : NULL;
 
         const int     width = vecs * LANES;
-        const int64_t max_rows = a_panels                       ? PANEL_ROWS
-                                 : corner->a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
-                                                                 : MAX_ROWS[vecs];
+        const int64_t max_rows = a_panels                  ? PANEL_ROWS
+                                 : t->a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
+                                                            : MAX_ROWS[vecs];
         int64_t left = m, fetched = 0, rows;
         if (panels) {
-            t.panel = panels->panels + j * panels->step;
+            t->panel = panels->panels + j * panels->step;
             if (copying) {
-                K(copying_tiles)[!t.whole][vecs](&t);
-                t.a += PANEL_ROWS * a_row;
-                t.c += PANEL_ROWS * t.c_row;
+                K(copying_tiles)[!t->whole][vecs](t);
+                t->a += PANEL_ROWS * a_row;
+                t->c += PANEL_ROWS * t->c_row;
                 left -= PANEL_ROWS;
             } else if (!panels->filled)
-                K(transpose)(MIN(n - j, width), t.k, corner->b + j * t.b_step, t.b_step, t.panel,
-                             width, 1);
-            t.b = t.panel;
-            t.b_step = width;
+                K(transpose)(MIN(n - j, width), t->k, b + j * b_step, b_step, t->panel, width, 1);
+            t->b = t->panel;
+            t->b_step = width;
         }
-        const K(tile_kernel) *kernel = K(tiles)[!t.whole][vecs];
-        for (; left > 0; left -= rows, t.a += rows * a_row, t.c += rows * t.c_row) {
+        const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
+        for (; left > 0; left -= rows, t->a += rows * a_row, t->c += rows * t->c_row) {
             rows = MIN(left, max_rows);
             if (!a_panels && left > max_rows && left < 2 * max_rows)
                 rows = (left + 1) / 2;
             if (copying && j + width < n)       /* a part of what the next column will read */
-                for (const int64_t end = t.k * (m - left + rows) / m; fetched < end; fetched++)
-                    PREFETCH_L2(corner->b + fetched * corner->b_step + j + width);
-            kernel[rows](&t);
+                for (const int64_t end = t->k * (m - left + rows) / m; fetched < end; fetched++)
+                    PREFETCH_L2(b + fetched * b_step + j + width);
+            kernel[rows](t);
         }
     }
+    t->b = b;
+    t->b_step = b_step;
+    t->bias = bias;
 }
 
 /* A, stored transposed as [k, m], into panels of PANEL_ROWS rows: one step side by side. */

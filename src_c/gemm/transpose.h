@@ -62,13 +62,18 @@ CNN_INLINE void K(transpose_block)(int64_t rows, int64_t cols, const real *from,
                                    int64_t from_row, real *to, int64_t to_row, int pad)
 {
     VECTOR     r[CNN_VECTOR_BYTES / sizeof(real)];
-    const PART from_part = V_PART(cols), to_part = V_PART(pad ? LANES : rows);
+    const int  whole = pad || rows == LANES;    /* a masked store costs many plain ones */
+    const PART from_part = V_PART(cols), to_part = V_PART(rows);
     CNN_UNROLL for (int i = 0; i < LANES; i++)
         r[i] = i < rows ? V_LOAD_PART(from + i * from_row, from_part) : V_ZERO();
     K(transpose_square)(r);
     CNN_UNROLL for (int i = 0; i < LANES; i++)
-        if (i < cols)
-            V_STORE_PART(to + i * to_row, to_part, r[i]);
+        if (i < cols) {
+            if (whole)
+                V_STORE(to + i * to_row, r[i]);
+            else
+                V_STORE_PART(to + i * to_row, to_part, r[i]);
+        }
 }
 
 CNN_INLINE void K(transpose_whole_block)(const real *from, int64_t from_row, real *to,
