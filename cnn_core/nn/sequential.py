@@ -22,8 +22,10 @@ from cnn_core.graph.shapes import row_size
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.layers import Activation, Layer
 
-BLOCK_ROWS, BLOCK_BYTES = 256, 1 << 19
-"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows."""
+BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
+"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows.
+
+Each block copies the weights of a large layer once more."""
 
 
 RESERVED = frozenset({"x", "y", "w", "loss"})
@@ -105,7 +107,7 @@ class Sequential(Predictor):
         row_bytes = self.dtype.itemsize * (
             row_size(self.input.shape) + sum(row_size(n.shape) for n in self._outputs)
         )
-        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 16 * BLOCK_ROWS))
+        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS))
         last = self.output
         while getattr(last, "training_only", False):
             (last,) = last.inputs
