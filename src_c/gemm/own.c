@@ -82,14 +82,15 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
             t->b_step = width;
         }
         const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
+        const K(tile_kernel)  tall = panels ? K(asking_tiles)[!t->whole][vecs] : kernel[PANEL_ROWS];
         for (; left > 0; left -= rows, t->a += rows * a_row, t->c += rows * t->c_row) {
             rows = MIN(left, max_rows);
             if (!a_panels && left > max_rows && left < 2 * max_rows)
                 rows = (left + 1) / 2;
             if (copying && j + width < n)       /* a part of what the next column will read */
                 for (const int64_t end = t->k * (m - left + rows) / m; fetched < end; fetched++)
-                    PREFETCH_L2(b + fetched * b_step + j + width);
-            kernel[rows](t);
+                    PREFETCH_L2((uintptr_t)(b + fetched * b_step + j + width));
+            (rows == PANEL_ROWS ? tall : kernel[rows])(t);
         }
     }
     t->b = b;
@@ -97,17 +98,28 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
     t->bias = bias;
 }
 
-/* A, stored transposed as [k, m], into panels of PANEL_ROWS rows: one step side by side. */
+/* A, stored transposed as [k, m], into panels of PANEL_ROWS rows: one step side by side.
+ * A few steps of all panels at a time, since a line of A holds a step of several panels, while
+ * steps far apart may share so few places of a cache that none waits there for the next panel. */
 static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real *panel)
 {
-    for (int64_t i = 0; i < m; i += PANEL_ROWS, panel += PANEL_ROWS * k)
-        if (m - i >= PANEL_ROWS)
-            for (int64_t p = 0; p < k; p++)
-                memcpy(panel + p * PANEL_ROWS, a + p * a_step + i, PANEL_ROWS * sizeof(real));
-        else
-            for (int64_t p = 0; p < k; p++)
-                memcpy(panel + p * PANEL_ROWS, a + p * a_step + i,
-                       (size_t)(m - i) * sizeof(real));
+    enum { STEPS = 8, LINE = 64 / sizeof(real) };
+    for (int64_t q = 0; q < k; q += STEPS) {
+        const int64_t end = MIN(q + STEPS, k), asked = MIN(end + STEPS, k);
+        for (int64_t p = end; p < asked; p++)
+            for (int64_t i = 0; i < m; i += LINE)
+                PREFETCH_L1((uintptr_t)(a + p * a_step + i));
+        for (int64_t i = 0; i < m; i += PANEL_ROWS) {
+            real *to = panel + i * k;
+            if (m - i >= PANEL_ROWS)
+                for (int64_t p = q; p < end; p++)
+                    memcpy(to + p * PANEL_ROWS, a + p * a_step + i, PANEL_ROWS * sizeof(real));
+            else
+                for (int64_t p = q; p < end; p++)
+                    memcpy(to + p * PANEL_ROWS, a + p * a_step + i,
+                           (size_t)(m - i) * sizeof(real));
+        }
+    }
 }
 
 /* All rows of a block of C, m_block rows at a time; t holds the corners for row 0. */
@@ -117,7 +129,10 @@ static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) 
     const real   *a = t->a;
     real         *c = t->c;
     const int64_t a_step = t->a_step;
-    const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK : M_BLOCK;
+    const int     long_a = M_BLOCK * t->k > A_BYTES / (int)sizeof(real);
+    const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK
+                            : long_a && p->m > M_BLOCK   ? M_BLOCK / 2
+                                                         : M_BLOCK;
     const int     a_panels =
         p->trans_a && t->k > (p->lda % ALIASING == 0 ? ALIASED_K : FAR_K);
 
@@ -240,13 +255,14 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 enum {
     FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
     DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
-    COPY_ROWS = 32                  /* ... as is any B that so few rows share                    */
+    COPY_ROWS = 32,                 /* ... as is any B that so few rows share                    */
+    A_BYTES = 512 << 10             /* what the second-level cache keeps of A besides B          */
 };
 #else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24 };
+enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, A_BYTES = 256 << 10 };
 #endif
 enum {
-    M_BLOCK = 96,                   /* rows of A that meet B; a multiple of every tile           */
+    M_BLOCK = 96,                   /* rows of A that meet B, or half; multiples of every tile   */
     N_BLOCK = 768,                  /* columns of B in panels at a time ...                      */
     K_BLOCK_BYTES = 4096,           /* ... and bytes of a column: C is passed over once for each */
     FLAT_K = 64, FLAT_N = 256,      /* at most this k and more columns: writing C takes longest, */

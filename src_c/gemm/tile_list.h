@@ -2,7 +2,7 @@
  *
  * Up to MAX_VECS vectors of columns, then up to MAX_ROWS[vectors] rows: most registers hold
  * sums, and at least eight of them, which is what two multiply-adds per cycle with a latency
- * of four need.  PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy their B.
+ * of four need.  PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy their B or ask for it.
  * A single row may be much wider.
  */
 #define ROWS_1_TO_6(X, v)   X(1, v) X(2, v) X(3, v) X(4, v) X(5, v) X(6, v)
@@ -15,7 +15,7 @@
     ROWS_1_TO_12(X, 2)                                                                        \
     ROWS_1_TO_6(X, 3) X(7, 3) X(8, 3)                                                         \
     ONE_ROW_4_TO_8(X) X(1, 16)
-#  define EACH_COPYING_TILE(X) X(8, 1) X(8, 2) X(8, 3)
+#  define EACH_PANEL_TILE(X) X(8, 1) X(8, 2) X(8, 3)
 #  define PANEL_ROWS   8
 enum { MAX_VECS = 3, MAX_VECS_ONE_ROW = 16 };
 static const int MAX_ROWS[MAX_VECS + 1] = {0, 16, 12, 8};
@@ -24,7 +24,7 @@ static const int MAX_ROWS[MAX_VECS + 1] = {0, 16, 12, 8};
     ROWS_1_TO_12(X, 1)                                                                        \
     ROWS_1_TO_6(X, 2)                                                                         \
     X(1, 3) ONE_ROW_4_TO_8(X)
-#  define EACH_COPYING_TILE(X) X(6, 1) X(6, 2)
+#  define EACH_PANEL_TILE(X) X(6, 1) X(6, 2)
 #  define PANEL_ROWS   6
 enum { MAX_VECS = 2, MAX_VECS_ONE_ROW = 8 };
 static const int MAX_ROWS[MAX_VECS + 1] = {0, 12, 6};

@@ -29,11 +29,14 @@
 #else
 #  define CNN_UNROLL
 #endif
-/* Ask for a line of memory, to be in the second-level cache when it is needed. */
+/* Ask for a line of memory, to be in that level of cache when it is needed.  An address, since
+ * what lies ahead may lie behind the end of an array. */
 #if defined(__GNUC__) || defined(__clang__)
-#  define PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
+#  define PREFETCH_L1(address) __builtin_prefetch((const void *)(address), 0, 3)
+#  define PREFETCH_L2(address) __builtin_prefetch((const void *)(address), 0, 2)
 #else
-#  define PREFETCH_L2(p) ((void)(p))
+#  define PREFETCH_L1(address) ((void)(address))
+#  define PREFETCH_L2(address) ((void)(address))
 #endif
 
 #define LANES ((int)(CNN_VECTOR_BYTES / sizeof(real)))
