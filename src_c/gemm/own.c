@@ -53,6 +53,7 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
     real         *c = t->c;
     const int64_t a_row = a_panels ? t->k : t->a_row, b_step = t->b_step;
     const int     copying = panels && !panels->filled && !panels->transposed;
+    const int64_t share = copying ? t->k / (m - PANEL_ROWS) + 1 : 0;
     int           vecs;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
@@ -87,8 +88,8 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
             rows = MIN(left, max_rows);
             if (!a_panels && left > max_rows && left < 2 * max_rows)
                 rows = (left + 1) / 2;
-            if (copying && j + width < n)       /* a part of what the next column will read */
-                for (const int64_t end = t->k * (m - left + rows) / m; fetched < end; fetched++)
+            if (copying && j + width < n)       /* a share of what the next column reads */
+                for (const int64_t end = MIN(fetched + rows * share, t->k); fetched < end; fetched++)
                     PREFETCH_L2((uintptr_t)(b + fetched * b_step + j + width));
             (rows == PANEL_ROWS ? tall : kernel[rows])(t);
         }
@@ -277,8 +278,8 @@ enum {
 
 _Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
                    CNN_SCRATCH_BYTES, "scratch is too small");
-_Static_assert((int)COPY_ROWS >= (int)FLAT_M_BLOCK && (int)FLAT_M_BLOCK >= PANEL_ROWS,
-               "a copying tile needs all of its rows");
+_Static_assert((int)COPY_ROWS >= (int)FLAT_M_BLOCK && (int)FLAT_M_BLOCK > PANEL_ROWS,
+               "a copying tile needs all of its rows, and another tile fetches");
 
 /* Blocks of nearly equal size, at most `most` and multiples of `unit`, which divides `most`. */
 static int64_t cnn_even_block(int64_t n, int64_t most, int64_t unit)
