@@ -160,7 +160,9 @@ static void K(by_blocks)(const cnn_product *p, real *scratch)
     const int     big = p->k * p->n > DIRECT_BYTES / (int)sizeof(real) && p->m >= COPY_ROWS;
     const int     b_panels = p->trans_b || big;
     const int64_t n_block = b_panels ? cnn_even_block(p->n, N_BLOCK, MAX_VECS * LANES) : p->n;
-    const int64_t k_block = b_panels ? cnn_even_block(p->k, K_BLOCK, 1) : p->k;
+    const int     far_b = !p->trans_b && p->m <= FEW_ROWS && p->ldb % FAR_B == 0;
+    const int64_t k_block =
+        b_panels ? cnn_even_block(p->k, far_b ? K_BLOCK / 4 : K_BLOCK, 1) : p->k;
 
     for (int64_t j = 0; j < p->n; j += n_block) {
         const int64_t n = MIN(p->n - j, n_block);
@@ -257,10 +259,12 @@ enum {
     FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
     DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
     COPY_ROWS = 32,                 /* ... as is any B that so few rows share                    */
-    A_BYTES = 512 << 10             /* what the second-level cache keeps of A besides B          */
+    A_BYTES = 512 << 10,            /* what the second-level cache keeps of A besides B          */
+    FEW_ROWS = 0                    /* that many rows do not make up for a B of FAR_B            */
 };
 #else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, A_BYTES = 256 << 10 };
+enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, A_BYTES = 256 << 10,
+       FEW_ROWS = 256 };
 #endif
 enum {
     M_BLOCK = 96,                   /* rows of A that meet B, or half; multiples of every tile   */
@@ -275,6 +279,8 @@ enum {
 #define K_BLOCK  (K_BLOCK_BYTES / (int)sizeof(real))
 /* Elements this far apart share the few places of the first-level cache that suit them. */
 #define ALIASING (4096 / (int)sizeof(real))
+/* Rows of B so far apart do that in the second: a column of many would not wait there. */
+#define FAR_B    (8192 / (int)sizeof(real))
 
 _Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
                    CNN_SCRATCH_BYTES, "scratch is too small");

@@ -185,12 +185,13 @@ def test_every_option(gemm: Gemm, trans_a: bool, trans_b: bool, dtype: str) -> N
               relu=relu, use_bias=use_bias, extra=(0, 0, 0))
 
 
-# Past every block of own.c: rows 96, columns 768, depth 512 or 1024; aliased row lengths.
+# Past every block of own.c: rows 48 or 96, columns 768, depth 128 to 1024; aliased row lengths.
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("trans_b", [False, True])
 @pytest.mark.parametrize("trans_a", [False, True])
 @pytest.mark.parametrize("shape", [(100, 800, 1030), (33, 130, 2100), (200, 1, 600),
-                                   (40, 1024, 130), (1024, 10, 130), (130, 300, 7), (3, 900, 600)])
+                                   (40, 1024, 130), (1024, 10, 130), (130, 300, 7), (3, 900, 600),
+                                   (27, 2048, 600)])
 def test_shapes_past_the_blocks(gemm: Gemm, shape: tuple[int, int, int], trans_a: bool,
                                 trans_b: bool, dtype: str) -> None:
     check(gemm, *shape, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=shape[0] == 100,
@@ -211,7 +212,7 @@ def test_any_product_matches_numpy(gemm: Gemm, shape: tuple[int, int, int], dtyp
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(70, 50, 33), (300, 10, 128), (64, 3, 16), (97, 256, 700),
-                                   (40, 300, 1100), (260, 520, 20)])
+                                   (40, 300, 1100), (260, 520, 20), (300, 2048, 280)])
 @pytest.mark.parametrize("layout", ["nn", "nt", "tn", "tt"])
 def test_bits_do_not_depend_on_the_split_of_rows(gemm: Gemm, layout: str,
                                                  shape: tuple[int, int, int], dtype: str) -> None:
