@@ -3,6 +3,8 @@
  * A small B is read where it is.  Beyond, it lands in panels as wide as a tile, so that a tile
  * reads one stream of memory: the first tile of a column stores what it reads, for stores are
  * free beside multiply-adds, while a copy of its own takes a twentieth of a product of 128 rows.
+ * Rows of B are asked for ahead of time: before the copy they lie far apart, and a panel is
+ * longer than the first-level cache.
  * A transposed B is always copied, for the columns of a tile must lie side by side; A is read
  * element by element, so that either orientation serves, and is copied only where its steps
  * are far apart and many.
