@@ -91,7 +91,8 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
             if (!a_panels && left > max_rows && left < 2 * max_rows)
                 rows = (left + 1) / 2;
             if (copying && j + width < n)       /* a share of what the next column reads */
-                for (const int64_t end = MIN(fetched + rows * share, t->k); fetched < end; fetched++)
+                for (const int64_t end = MIN(fetched + rows * share, t->k); fetched < end;
+                     fetched++)
                     PREFETCH_L2((uintptr_t)(b + fetched * b_step + j + width));
             (rows == PANEL_ROWS ? tall : kernel[rows])(t);
         }

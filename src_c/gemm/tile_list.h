@@ -2,8 +2,8 @@
  *
  * Up to MAX_VECS vectors of columns, then up to MAX_ROWS[vectors] rows: most registers hold
  * sums, and at least eight of them, which is what two multiply-adds per cycle with a latency
- * of four need.  PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy their B or ask for it.
- * A single row may be much wider.
+ * of four need.  A single row may be much wider.
+ * PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy B or ask for it ahead.
  */
 #define ROWS_1_TO_6(X, v)   X(1, v) X(2, v) X(3, v) X(4, v) X(5, v) X(6, v)
 #define ROWS_1_TO_12(X, v)  ROWS_1_TO_6(X, v) X(7, v) X(8, v) X(9, v) X(10, v) X(11, v) X(12, v)
