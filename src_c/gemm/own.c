@@ -1,10 +1,10 @@
 /* own - a product out of register tiles (tile.h), and what is copied on the way to them.
  *
  * A small B is read where it is.  Beyond, it lands in panels as wide as a tile, so that a tile
- * reads one stream of memory: the first tile of a column stores what it reads, for stores are
- * free beside multiply-adds, while a copy of its own takes a twentieth of a product of 128 rows.
- * Rows of B are asked for ahead of time: before the copy they lie far apart, and a panel is
- * longer than the first-level cache.
+ * reads one stream of memory.  A copy of its own would take a twentieth of a product of 128 rows,
+ * but a few loads and stores are free beside multiply-adds: while the tiles of a column run,
+ * each copies its share of the next column, which was asked for in time, wherever it lies.  The
+ * first column has none before it: there the first tile stores what it reads.
  * A transposed B is always copied, for the columns of a tile must lie side by side; A is read
  * element by element, so that either orientation serves, and is copied only where its steps
  * are far apart and many.
@@ -42,8 +42,45 @@ typedef struct {
     int32_t  transposed;        /* B is stored as [n, k]                                   */
     int32_t  filled;            /* by an earlier block of rows                             */
     real    *panels;            /* one after the other, k rows each ...                    */
-    int64_t  step;              /* ... that is k a column; or 0, all in the place of one   */
+    int64_t  step;              /* ... that is k a column; or 0, all in the place of two   */
 } K(panels);
+
+/* The panel of the columns from j on. */
+static real *K(panel_at)(const K(panels) *p, int64_t j, int64_t k)
+{
+    const int64_t width = MAX_VECS * LANES;
+    return p->panels + (p->step ? j * p->step : j / width % 2 * width * k);
+}
+
+/* Let `full` tiles of a column, each PANEL_ROWS high, fill the `panel` of the next one with rows
+ * of `b`, if there is one as wide among the `rest` of the columns; return whether they do. */
+static int K(start_feeding)(K(tile) *t, int64_t full, int64_t rest, const real *b, int64_t b_row,
+                            real *panel)
+{
+    if (full < 2 || rest < MAX_VECS * LANES || K(next_vecs)(rest) != MAX_VECS)
+        return 0;
+    t->next_b = b;
+    t->b_row = b_row;
+    t->next_panel = panel;
+    t->every = full;
+    return 1;
+}
+
+/* A tile has copied its share. */
+CNN_INLINE void K(advance_feeding)(K(tile) *t)
+{
+    const int64_t share = t->k / t->every;
+    t->next_b += share * t->b_row;
+    t->next_panel += share * MAX_VECS * LANES;
+}
+
+/* The steps that the shares of all tiles leave over. */
+static void K(finish_feeding)(const K(tile) *t)
+{
+    enum { WIDTH = MAX_VECS * CNN_VECTOR_BYTES / sizeof(real) };
+    for (int64_t p = 0; p < t->k % t->every; p++)
+        memcpy(t->next_panel + p * WIDTH, t->next_b + p * t->b_row, WIDTH * sizeof(real));
+}
 
 /* C[m, n], where t holds the corners of A, B and C: one column of tiles after the other.
  * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is.
@@ -55,8 +92,7 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
     real         *c = t->c;
     const int64_t a_row = a_panels ? t->k : t->a_row, b_step = t->b_step;
     const int     copying = panels && !panels->filled && !panels->transposed;
-    const int64_t share = copying ? t->k / (m - PANEL_ROWS) + 1 : 0;
-    int           vecs;
+    int           vecs, fed = 0;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
         vecs = K(next_vecs)(n - j);
@@ -71,31 +107,38 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
         const int64_t max_rows = a_panels                  ? PANEL_ROWS
                                  : t->a_row % ALIASING == 0 ? MIN(MAX_ROWS[vecs], ALIASED_ROWS)
                                                             : MAX_ROWS[vecs];
-        int64_t left = m, fetched = 0, rows;
+        int64_t left = m, rows;
         if (panels) {
-            t->panel = panels->panels + j * panels->step;
-            if (copying) {
+            t->panel = K(panel_at)(panels, j, t->k);
+            if (copying && !fed) {
                 K(copying_tiles)[!t->whole][vecs](t);
                 t->a += PANEL_ROWS * a_row;
                 t->c += PANEL_ROWS * t->c_row;
                 left -= PANEL_ROWS;
-            } else if (!panels->filled)
+            } else if (!panels->filled && panels->transposed)
                 K(transpose)(MIN(n - j, width), t->k, b + j * b_step, b_step, t->panel, width, 1);
             t->b = t->panel;
             t->b_step = width;
         }
+        /* Two tiles share the last rows evenly: those before them are sure to be whole ones. */
+        const int even = !a_panels;
+        int64_t   feeders = left / PANEL_ROWS - (even && left % PANEL_ROWS != 0);
+        fed = copying && K(start_feeding)(t, feeders, n - j - width, b + j + width, b_step,
+                                          K(panel_at)(panels, j + width, t->k));
         const K(tile_kernel) *kernel = K(tiles)[!t->whole][vecs];
         const K(tile_kernel)  tall = panels ? K(asking_tiles)[!t->whole][vecs] : kernel[PANEL_ROWS];
         for (; left > 0; left -= rows, t->a += rows * a_row, t->c += rows * t->c_row) {
             rows = MIN(left, max_rows);
-            if (!a_panels && left > max_rows && left < 2 * max_rows)
+            if (even && left > max_rows && left < 2 * max_rows)
                 rows = (left + 1) / 2;
-            if (copying && j + width < n)       /* a share of what the next column reads */
-                for (const int64_t end = MIN(fetched + rows * share, t->k); fetched < end;
-                     fetched++)
-                    PREFETCH_L2((uintptr_t)(b + fetched * b_step + j + width));
-            (rows == PANEL_ROWS ? tall : kernel[rows])(t);
+            if (fed && feeders-- > 0) {
+                K(feeding_tile)(t);
+                K(advance_feeding)(t);
+            } else
+                (rows == PANEL_ROWS ? tall : kernel[rows])(t);
         }
+        if (fed)
+            K(finish_feeding)(t);
     }
     t->b = b;
     t->b_step = b_step;
@@ -160,12 +203,14 @@ static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) 
 static void K(by_blocks)(const cnn_product *p, real *scratch)
 {
     const int64_t a_row = p->trans_a ? 1 : p->lda, a_step = p->trans_a ? p->lda : 1;
-    const int     big = p->k * p->n > DIRECT_BYTES / (int)sizeof(real) && p->m >= COPY_ROWS;
-    const int     b_panels = p->trans_b || big;
+    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
+    const int     big = b_bytes > DIRECT_BYTES && p->m >= COPY_ROWS;
+    const int     huge = b_bytes > FAR_BYTES && p->m >= FAR_COPY_ROWS;
+    const int     b_panels = p->trans_b || big || huge;
     const int64_t n_block = b_panels ? cnn_even_block(p->n, N_BLOCK, MAX_VECS * LANES) : p->n;
     const int     far_b = !p->trans_b && p->m <= FEW_ROWS && p->ldb % FAR_B == 0;
     const int64_t k_block =
-        b_panels ? cnn_even_block(p->k, far_b ? K_BLOCK / 4 : K_BLOCK, 1) : p->k;
+        b_panels ? cnn_even_block(p->k, far_b ? K_BLOCK / 2 : K_BLOCK, 1) : p->k;
 
     for (int64_t j = 0; j < p->n; j += n_block) {
         const int64_t n = MIN(p->n - j, n_block);
@@ -261,13 +306,15 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 enum {
     FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
     DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
-    COPY_ROWS = 32,                 /* ... as is any B that so few rows share                    */
+    COPY_ROWS = 32,                 /* ... as is one that fewer rows share ...                   */
+    FAR_BYTES = 512 << 10,          /* ... or any, beyond what the second-level cache keeps, ... */
+    FAR_COPY_ROWS = 32,             /* ... that fewer than these share                           */
     A_BYTES = 512 << 10,            /* what the second-level cache keeps of A besides B          */
     FEW_ROWS = 0                    /* that many rows do not make up for a B of FAR_B            */
 };
 #else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, A_BYTES = 256 << 10,
-       FEW_ROWS = 256 };
+enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, FAR_BYTES = 256 << 10,
+       FAR_COPY_ROWS = 12, A_BYTES = 256 << 10, FEW_ROWS = 256 };
 #endif
 enum {
     M_BLOCK = 96,                   /* rows of A that meet B, or half; multiples of every tile   */
@@ -287,8 +334,8 @@ enum {
 
 _Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
                    CNN_SCRATCH_BYTES, "scratch is too small");
-_Static_assert((int)COPY_ROWS >= (int)FLAT_M_BLOCK && (int)FLAT_M_BLOCK > PANEL_ROWS,
-               "a copying tile needs all of its rows, and another tile fetches");
+_Static_assert((int)COPY_ROWS >= PANEL_ROWS && (int)FAR_COPY_ROWS >= PANEL_ROWS &&
+                   (int)FLAT_M_BLOCK >= PANEL_ROWS, "a copying tile needs all of its rows");
 
 /* Blocks of nearly equal size, at most `most` and multiples of `unit`, which divides `most`. */
 static int64_t cnn_even_block(int64_t n, int64_t most, int64_t unit)

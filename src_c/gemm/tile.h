@@ -13,6 +13,9 @@ typedef struct {
     const real *b;              /* B[p, j] = b[p b_step + j]                               */
     int64_t     b_step;
     real       *panel;          /* where a copying tile leaves B, row after row            */
+    const real *next_b;         /* a feeding tile copies from here, rows of B `b_row` apart, ... */
+    real       *next_panel;     /* ... to here, one row in `every` steps of its own        */
+    int64_t     b_row, every;
     real       *c;
     int64_t     c_row;
     const real *bias;           /* NULL: none                                              */
@@ -30,20 +33,28 @@ typedef void (*K(tile_kernel))(const K(tile) *);
 #define EACH_ROW    CNN_UNROLL for (int r = 0; r < rows; r++)
 #define EACH_COLUMN CNN_UNROLL for (int j = 0; j < vecs; j++)
 
-/* Ask for the row of B that lies AHEAD of b: some 50 cycles, in which the second-level cache
- * has time to answer. */
-CNN_INLINE void K(ask_ahead)(const K(tile) *t, const real *b, const int vecs)
+/* Rows to ask ahead for: in a panel some 50 cycles, in which the second-level cache has time to
+ * answer; in B itself, whose rows may lie far apart and anywhere, three times as long. */
+enum { K(panel_ahead) = 8, K(b_ahead) = 24 };
+#define EACH_LINE CNN_UNROLL for (int j = 0; j < vecs * LANES; j += 64 / (int)sizeof(real))
+
+CNN_INLINE void K(ask_panel)(const real *row, const int vecs)
 {
-    enum { AHEAD = 8, LINE = 64 / sizeof(real) };
-    const uintptr_t row = (uintptr_t)b + (uintptr_t)(AHEAD * t->b_step) * sizeof(real);
-    CNN_UNROLL for (int j = 0; j < vecs * LANES; j += LINE)
-        PREFETCH_L1(row + j * sizeof(real));
+    const uintptr_t ahead = (uintptr_t)row + K(panel_ahead) * vecs * LANES * sizeof(real);
+    EACH_LINE PREFETCH_L1(ahead + j * sizeof(real));
+}
+
+CNN_INLINE void K(ask_b)(const real *row, int64_t step, const int vecs)
+{
+    const uintptr_t ahead = (uintptr_t)row + (uintptr_t)(K(b_ahead) * step) * sizeof(real);
+    EACH_LINE PREFETCH_L2(ahead + j * sizeof(real));
 }
 
 /* Constants are `rows`, `vecs`, `part` (the last vector may be partial; in the panel it is filled
- * with zeros), `asking` for rows of B ahead of their use, and `copying`. */
+ * with zeros), and what the tile does beside its sums: `asking` for rows of its panel ahead of
+ * their use, `copying` B into its panel, `feeding` the panel of the next columns. */
 CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, const int part,
-                            const int asking, const int copying)
+                            const int asking, const int copying, const int feeding)
 {
     VECTOR        sum[16][16], column[16];
     const int64_t row = t->a_row, step = t->a_step;
@@ -62,11 +73,14 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
     /* Four rows share a pointer: sixteen rows then still fit the address registers. */
     CNN_UNROLL for (int r = 0; r < rows; r += 4)
         a[r / 4] = t->a + r * row;
-    for (int64_t p = t->k; p > 0; p--) {
+    const real *next_b = t->next_b;
+    real       *next_panel = t->next_panel;
+    for (int64_t p = t->k, feed_at = p + 1 - t->every; p > 0; p--) {
         EACH_COLUMN column[j] = LOAD_COLUMNS(b, j);
         if (asking)
-            K(ask_ahead)(t, b, vecs);
+            K(ask_panel)(b, vecs);
         if (copying) {
+            K(ask_b)(b, t->b_step, vecs);
             EACH_COLUMN V_STORE(panel + j * LANES, column[j]);
             panel += vecs * LANES;
         }
@@ -77,6 +91,13 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
         CNN_UNROLL for (int r = 0; r < rows; r += 4)
             a[r / 4] += step;
         b += t->b_step;
+        if (feeding && p == feed_at) {
+            K(ask_b)(next_b, t->b_row, vecs);
+            EACH_COLUMN V_STORE(next_panel + j * LANES, V_LOAD(next_b + j * LANES));
+            next_b += t->b_row;
+            next_panel += vecs * LANES;
+            feed_at -= t->every;
+        }
     }
 
     if (t->relu)
@@ -91,19 +112,20 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
 #undef LOAD_COLUMNS
 #undef EACH_ROW
 #undef EACH_COLUMN
+#undef EACH_LINE
 
 #define DEFINE_TILE_AS(name, rows, vecs, asking, copying)                 \
     static void K(name##_##rows##x##vecs)(const K(tile) *t)               \
     {                                                                     \
-        K(run_tile)(t, rows, vecs, PART_IS_FREE, asking, copying);        \
+        K(run_tile)(t, rows, vecs, PART_IS_FREE, asking, copying, 0);     \
     }                                                                     \
     static void K(name##_part_##rows##x##vecs)(const K(tile) *t)          \
     {                                                                     \
-        K(run_tile)(t, rows, vecs, 1, asking, copying);                   \
+        K(run_tile)(t, rows, vecs, 1, asking, copying, 0);                \
     }
 #define DEFINE_TILE(rows, vecs)         DEFINE_TILE_AS(tile, rows, vecs, 0, 0)
 #define DEFINE_ASKING_TILE(rows, vecs)  DEFINE_TILE_AS(asking, rows, vecs, 1, 0)
-#define DEFINE_COPYING_TILE(rows, vecs) DEFINE_TILE_AS(copying, rows, vecs, 1, 1)
+#define DEFINE_COPYING_TILE(rows, vecs) DEFINE_TILE_AS(copying, rows, vecs, 0, 1)
 #define LIST_TILE(rows, vecs)           [vecs][rows] = K(tile_##rows##x##vecs),
 #define LIST_TILE_PART(rows, vecs)      [vecs][rows] = K(tile_part_##rows##x##vecs),
 #define LIST_ASKING(rows, vecs)         [vecs] = K(asking_##rows##x##vecs),
@@ -114,6 +136,11 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
 EACH_TILE(DEFINE_TILE)
 EACH_PANEL_TILE(DEFINE_ASKING_TILE)
 EACH_PANEL_TILE(DEFINE_COPYING_TILE)
+/* The only size that feeds: PANEL_ROWS rows by MAX_VECS whole vectors of columns. */
+static void K(feeding_tile)(const K(tile) *t)
+{
+    K(run_tile)(t, PANEL_ROWS, MAX_VECS, 0, 1, 0, 1);
+}
 /* [the last vector is partial][vectors of columns][rows] */
 static const K(tile_kernel) K(tiles)[2][17][17] = {{EACH_TILE(LIST_TILE)},
                                                    {EACH_TILE(LIST_TILE_PART)}};

@@ -212,7 +212,8 @@ def test_any_product_matches_numpy(gemm: Gemm, shape: tuple[int, int, int], dtyp
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(70, 50, 33), (300, 10, 128), (64, 3, 16), (97, 256, 700),
-                                   (40, 300, 1100), (260, 520, 20), (300, 2048, 280)])
+                                   (40, 300, 1100), (260, 520, 20), (300, 2048, 280),
+                                   (35, 49, 63), (41, 700, 130)])
 @pytest.mark.parametrize("layout", ["nn", "nt", "tn", "tt"])
 def test_bits_do_not_depend_on_the_split_of_rows(gemm: Gemm, layout: str,
                                                  shape: tuple[int, int, int], dtype: str) -> None:
