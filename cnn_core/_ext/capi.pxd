@@ -47,6 +47,8 @@ cdef extern from "cnn_ext.h" nogil:
         const cnn_step *step
         int64_t begin
         int64_t end
+        int64_t column
+        int64_t n_column
         int64_t n_row
         uint64_t seed
         int64_t counter
@@ -118,6 +120,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t n_segment
         const cnn_segment *segment
         const cnn_tile *tile
+        int64_t column_rows
         int32_t rows_first
 
     ctypedef struct cnn_learner:

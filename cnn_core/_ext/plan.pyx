@@ -89,8 +89,8 @@ cdef class Plan:
     def use_threads(self, int32_t n_thread, schedule):
         """Divide runs of the whole plan among ``n_thread`` threads; return how many there are.
 
-        ``schedule`` is (segments, tiles, rows_first) as `cnn_core.graph.schedule` makes it, or
-        None for one thread.  Where the system refuses threads, there are fewer.
+        ``schedule`` is (segments, tiles, rows_first, column_rows), a `Schedule` of
+        `cnn_core.graph.schedule`, or None for one thread.  Where the system refuses threads, there are fewer.
         """
         cdef capi.cnn_segment *segment
         cdef capi.cnn_tile *tile
@@ -100,7 +100,7 @@ cdef class Plan:
             return 1
         with nogil:     # who has the pool may be waiting for the GIL, in a gate
             n_thread = api().grow_pool(n_thread)
-        segments, tiles, rows_first = schedule
+        segments, tiles, rows_first, column_rows = schedule
         segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
         tile = <capi.cnn_tile *> calloc(max(len(tiles), 1), sizeof(capi.cnn_tile))
         if tile == NULL:
@@ -115,7 +115,7 @@ cdef class Plan:
         free(self._segment)
         free(self._tile)
         self._segment, self._tile, self._n_segment = segment, tile, len(segments)
-        self._rows_first = rows_first
+        self._rows_first, self._column_rows = rows_first, column_rows
         try:
             self._set_scratch(n_thread)
         finally:
@@ -126,7 +126,7 @@ cdef class Plan:
         """Fill in what every run needs; more threads than one only for the whole plan."""
         run.step, run.last, run.scratch = self._step, last, self._scratch
         run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
-        run.rows_first = self._rows_first
+        run.rows_first, run.column_rows = self._rows_first, self._column_rows
         run.n_thread = min(n_thread, self._n_thread) if last == self._n_step else 1
 
     cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):

@@ -183,7 +183,8 @@ class Lowering:
         split = ROWS if node.batched and node.rowwise else WHOLE
         operands = [*inputs, *saved, value]
         stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
-        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], stage=stage,
+        n_unit = node.n_column(FORWARD) if split == ROWS else 0
+        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
                     n_saved=len(saved), node=node)  # fmt: skip
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
@@ -299,7 +300,7 @@ class Lowering:
 
     def _gradient_split(self, node: Node, i: int, x: Node) -> tuple[int, int]:
         if x.batched:
-            return (ROWS if node.batched and node.rowwise else WHOLE), 0
+            return (ROWS, node.n_column(i)) if node.batched and node.rowwise else (WHOLE, 0)
         n_unit = node.n_unit(i)
         return (UNITS, n_unit) if n_unit else (WHOLE, 0)
 

@@ -122,6 +122,13 @@ class Node:
         """Return into how many units the gradient of an unbatched input divides; 0: none."""
         return 0
 
+    def n_column(self, which: int) -> int:
+        """Return the columns by which a step that divides by rows may be divided too; 0: none.
+
+        ``which`` is -1 for the value, else the number of the input whose gradient it is.
+        """
+        return 0
+
     @property
     def label(self) -> str:
         """The name that messages use: the given one, else the operation's."""

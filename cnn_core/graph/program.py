@@ -20,7 +20,7 @@ from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
-from cnn_core.graph.schedule import divide, flop
+from cnn_core.graph.schedule import Schedule, divide, flop
 from cnn_core.graph.shapes import row_size, with_rows
 from cnn_core.graph.steps import FORWARD, Buffer, Step
 from cnn_core.graph.threads import warn_once
@@ -165,6 +165,7 @@ class Program:
         keep = (self.arena, self.constants, self.store)
         self.plan = Plan(tensors, [self._plan_step(s) for s in self.steps], keep)
         self.n_threads = self._threads_wanted = 1
+        self.schedule: Schedule | None = None
 
     @property
     def flop(self) -> float:
@@ -176,7 +177,7 @@ class Program:
 
         A plan with little work uses one.
         """
-        schedule = divide(self.steps, n_threads, self.max_batch)
+        schedule = self.schedule = divide(self.steps, n_threads, self.max_batch)
         wanted = n_threads if schedule is not None else 1
         if wanted != self._threads_wanted:
             self._threads_wanted = wanted

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import ceil, prod
+from typing import NamedTuple
 
 from cnn_core.graph.shapes import row_size, with_rows
-from cnn_core.graph.steps import LATE, ROWS, UNITS, WHOLE, Buffer, Step
+from cnn_core.graph.steps import COLUMNS, LATE, ROWS, UNITS, WHOLE, Buffer, Step
 
 MIN_FLOP = 1e6
 """Floating-point operations of one run below which a second thread does not pay."""
@@ -16,11 +17,38 @@ TILES_PER_THREAD = 3
 UNIT_MULTIPLE = 16
 """Weight rows of a tile are a multiple of this, the height of a product kernel's tile."""
 
+COLUMN_ROWS = 64
+"""Batch rows per thread up to which wide layers are divided by columns.
+
+Divided by rows, every thread reads and copies all weights of a layer, divided by columns only its
+share; for that, threads meet before and after each such layer."""
+
+COLUMN_WEIGHTS = 1 << 16
+"""Weights of a layer below which that does not pay."""
+
+COLUMN_TILES = 2
+"""Tiles of columns per thread."""
+
+COLUMN_MULTIPLE = 16
+"""Columns of a tile are a multiple of this, a line of memory."""
+
 MAX_TILES = 1024  # CNN_MAX_TILE of cnn_core.h
 
 Segment = tuple[int, int, int, int, int]  # split, first, last, first_tile, n_tile
 Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
-Schedule = tuple[list[Segment], list[Tile], bool]
+
+
+class Schedule(NamedTuple):
+    """How a plan is divided: see cnn_segment of cnn_core.h.
+
+    ``column_rows``: batches of at most so many rows divide by columns what can be; 0: nothing can.
+    ``rows_first``: nothing before the first row-wise segment reads a wide batched input.
+    """
+
+    segments: list[Segment]
+    tiles: list[Tile]
+    rows_first: bool
+    column_rows: int
 
 
 def flop(step: Step, max_batch: int) -> float:
@@ -39,24 +67,40 @@ def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None
         return None
     n_late = sum(s.stage == LATE for s in steps)
     n_in_order = len(steps) - n_late
-    segments, tiles = _in_order(steps[:n_in_order]), []
+    segments, tiles = _in_order(steps[:n_in_order], n_threads)
     for wave in _waves(steps, n_in_order):
         first = len(tiles)
         tiles += _tiles(steps, wave, n_threads, max_batch)
         segments.append((UNITS, wave[0], wave[-1] + 1, first, len(tiles) - first))
-    return segments, tiles, _rows_first(steps, segments)
+    column_rows = COLUMN_ROWS * n_threads if any(s[0] == COLUMNS for s in segments) else 0
+    return Schedule(segments, tiles, _rows_first(steps, segments), column_rows)
 
 
-def _in_order(steps: list[Step]) -> list[Segment]:
-    """Return maximal runs of steps that divide alike."""
+def _in_order(steps: list[Step], n_threads: int) -> tuple[list[Segment], list[Tile]]:
+    """Return maximal runs of steps that divide alike; one that divides by columns is alone."""
     segments: list[Segment] = []
+    tiles: list[Tile] = []
     for i, step in enumerate(steps):
         split = ROWS if step.split == ROWS else WHOLE
-        if segments and segments[-1][0] == split:
+        columns = _column_tiles(i, step, n_threads)
+        if columns:
+            segments.append((COLUMNS, i, i + 1, len(tiles), len(columns)))
+            tiles += columns
+        elif segments and segments[-1][0] == split:
             segments[-1] = (split, segments[-1][1], i + 1, 0, 0)
         else:
             segments.append((split, i, i + 1, 0, 0))
-    return segments
+    return segments, tiles
+
+
+def _column_tiles(i: int, step: Step, n_threads: int) -> list[Tile]:
+    """Return the tiles of step ``i``, if it is row-wise and has many weights."""
+    weights = sum(prod(b.shape) for b in step.operands if not b.batched)
+    if step.split != ROWS or not step.n_unit or weights < COLUMN_WEIGHTS:
+        return []
+    n_tile = min(COLUMN_TILES * n_threads, MAX_TILES)
+    width = ceil(step.n_unit / n_tile / COLUMN_MULTIPLE) * COLUMN_MULTIPLE
+    return [(i, at, min(at + width, step.n_unit)) for at in range(0, step.n_unit, width)]
 
 
 def _waves(steps: list[Step], first: int) -> list[list[int]]:
@@ -105,7 +149,7 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
 def _rows_first(steps: list[Step], segments: list[Segment]) -> bool:
     """Tell whether the row tiles may gather their own rows of the wide inputs."""
     for split, first, last, _, _ in segments:
-        if split == ROWS:
+        if split in (ROWS, COLUMNS):
             return True
         if any(b.batched and row_size(b.shape) > 1 for s in steps[first:last] for b in s.operands):
             return False

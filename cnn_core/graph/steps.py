@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cnn_core.graph.node import Node, Shape
 
-WHOLE, ROWS, UNITS = 0, 1, 2  # cnn_split of cnn_core.h
+WHOLE, ROWS, UNITS, COLUMNS = 0, 1, 2, 3  # cnn_split of cnn_core.h
 FORWARD, FUSED_LOSS, JOINT = -1, -2, -3  # values of Step.which; else the number of an input
 
 # When a step may run: row-wise work comes in one piece, what it needs as a whole before it, and

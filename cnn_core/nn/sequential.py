@@ -27,6 +27,10 @@ BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
 
 Each block copies the weights of a large layer once more."""
 
+ONE_ROW_FLOP = 4e6
+"""Operations on a single row from which several threads serve it: those of a large network.
+
+Its weights are read once and nothing else takes time; but threads that sleep must be woken."""
 
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
@@ -118,9 +122,10 @@ class Sequential(Predictor):
         direct = self.input_scale == 1 and self.input_shift == 0
         recompile_on_change(self)
         threads = program.use_threads(get_num_threads())
+        by_columns = program.schedule is not None and program.schedule.column_rows > 0
+        fewest = 1 if by_columns and work >= ONE_ROW_FLOP else max(2, int(MIN_FLOP / work) + 1)
         self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
-                       self.output.shape[1:], self.dtype, rows, work, direct, threads,
-                       max(2, int(MIN_FLOP / work) + 1))  # fmt: skip
+                       self.output.shape[1:], self.dtype, rows, work, direct, threads, fewest)
 
     def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""

@@ -27,6 +27,10 @@ class Dense(Node):
     def n_unit(self, wrt: int) -> int:
         return self.inputs[1].shape[0] if wrt == 1 else 0
 
+    def n_column(self, which: int) -> int:
+        n_in, n_out = self.inputs[1].shape
+        return n_out if which < 0 else n_in
+
 
 def dense(x: Node, w: Node, b: Node | None = None, *, name: str = "") -> Node:
     """Return ``x w + b``: x (..., I), w (I, O), b (O,) or None, result (..., O).

@@ -60,25 +60,35 @@ cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault)
     return status;
 }
 
-cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
-                          int32_t worker, cnn_fault *fault)
+/* Make the call of a step, of which the caller has set the range. */
+static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int32_t worker,
+                           cnn_fault *fault)
 {
-    const cnn_step *s = &run->step[step];
-    const cnn_call call = {.step = s, .begin = begin,
-                           .end = end >= 0 ? end : extent(s, run->n_row), .n_row = run->n_row,
-                           .seed = run->seed, .counter = run->counter, .fault = fault,
-                           .scratch = run->scratch + worker * CNN_SCRATCH_BYTES};
-    const cnn_status status = s->kernel(&call);
+    call.step = &run->step[step];
+    call.n_row = run->n_row;
+    call.seed = run->seed;
+    call.counter = run->counter;
+    call.scratch = run->scratch + worker * CNN_SCRATCH_BYTES;
+    call.fault = fault;
+    const cnn_status status = call.step->kernel(&call);
     if (status != CNN_OK)
         fault->step = step;
     return status;
+}
+
+cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
+                          int32_t worker, cnn_fault *fault)
+{
+    const cnn_call range = {.begin = begin,
+                            .end = end >= 0 ? end : extent(&run->step[step], run->n_row)};
+    return run_call(run, step, range, worker, fault);
 }
 
 /* One segment as its threads see it.  Each tile reports into a place of its own; the first
  * fault in the order of tiles is the one that counts, whichever thread met it first. */
 typedef struct {
     const cnn_run     *run;
-    const cnn_segment *segment;
+    cnn_segment        segment;
     const cnn_feed    *feed;
     int64_t            rows_per_tile;
     cnn_status        *status;
@@ -96,15 +106,24 @@ static void run_rows(void *context, int32_t tile, int32_t worker)
         if (f->source[i].target->size > 1)
             cnn_gather_rows(&f->source[i], f->index, f->first_row, begin, end);
     w->status[tile] = CNN_OK;
-    for (int32_t s = w->segment->first; s < w->segment->last && w->status[tile] == CNN_OK; s++)
+    for (int32_t s = w->segment.first; s < w->segment.last && w->status[tile] == CNN_OK; s++)
         w->status[tile] = cnn_step_range(w->run, s, begin, end, worker, &w->fault[tile]);
 }
 
 static void run_units(void *context, int32_t tile, int32_t worker)
 {
     segment_work   *w = context;
-    const cnn_tile *t = &w->run->tile[w->segment->first_tile + tile];
+    const cnn_tile *t = &w->run->tile[w->segment.first_tile + tile];
     w->status[tile] = cnn_step_range(w->run, t->step, t->begin, t->end, worker, &w->fault[tile]);
+}
+
+static void run_columns(void *context, int32_t tile, int32_t worker)
+{
+    segment_work   *w = context;
+    const cnn_tile *t = &w->run->tile[w->segment.first_tile + tile];
+    const cnn_call  columns = {.end = w->run->n_row, .column = t->begin,
+                               .n_column = t->end - t->begin};
+    w->status[tile] = run_call(w->run, t->step, columns, worker, &w->fault[tile]);
 }
 
 /* Rows of a tile: as many tiles as threads, since every tile packs the weights anew; multiples
@@ -115,28 +134,55 @@ static int64_t rows_per_tile(const cnn_run *run)
     return (even + 15) / 16 * 16;
 }
 
+static int by_rows(const cnn_run *run, const cnn_segment *s)
+{
+    return s->split == CNN_ROWS || (s->split == CNN_COLUMNS && run->n_row > run->column_rows);
+}
+
+/* The segment that begins at *i, for this number of rows; *i moves past it. */
+static cnn_segment next_segment(const cnn_run *run, int32_t *i)
+{
+    cnn_segment s = run->segment[(*i)++];
+    if (by_rows(run, &s)) {
+        s.split = CNN_ROWS;
+        while (*i < run->n_segment && by_rows(run, &run->segment[*i]))
+            s.last = run->segment[(*i)++].last;
+    }
+    return s;
+}
+
+/* Run a segment on the pool, its tiles reporting into w; returns how many there were. */
+static int32_t run_segment(segment_work *w, cnn_segment s)
+{
+    w->segment = s;
+    switch (s.split) {
+    case CNN_WHOLE:
+        w->status[0] = CNN_OK;
+        for (int32_t step = s.first; step < s.last && w->status[0] == CNN_OK; step++)
+            w->status[0] = cnn_step_range(w->run, step, 0, -1, 0, &w->fault[0]);
+        return 1;
+    case CNN_ROWS:
+        s.n_tile = (int32_t)((w->run->n_row + w->rows_per_tile - 1) / w->rows_per_tile);
+        cnn_pool_loop(s.n_tile, run_rows, w);
+        w->feed = NULL;
+        return s.n_tile;
+    default:
+        cnn_pool_loop(s.n_tile, s.split == CNN_COLUMNS ? run_columns : run_units, w);
+        return s.n_tile;
+    }
+}
+
 cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault)
 {
-    cnn_status status[CNN_MAX_TILE];
-    cnn_fault  faults[CNN_MAX_TILE];
-    for (int32_t i = 0; i < run->n_segment; i++) {
-        const cnn_segment *s = &run->segment[i];
-        segment_work work = {.run = run, .segment = s, .rows_per_tile = rows_per_tile(run),
-                             .status = status, .fault = faults};
-        int32_t n_tile = s->n_tile;
-        if (s->split == CNN_WHOLE) {
-            n_tile = 1;
-            status[0] = CNN_OK;
-            for (int32_t step = s->first; step < s->last && status[0] == CNN_OK; step++)
-                status[0] = cnn_step_range(run, step, 0, -1, 0, &faults[0]);
-        } else if (s->split == CNN_ROWS) {
-            n_tile = (int32_t)((run->n_row + work.rows_per_tile - 1) / work.rows_per_tile);
-            work.feed = feed;
-            feed = NULL;
-            cnn_pool_loop(n_tile, run_rows, &work);
-        } else {
-            cnn_pool_loop(n_tile, run_units, &work);
-        }
+    cnn_status   status[CNN_MAX_TILE];
+    cnn_fault    faults[CNN_MAX_TILE];
+    segment_work work = {.run = run, .feed = feed, .rows_per_tile = rows_per_tile(run),
+                         .status = status, .fault = faults};
+    for (int32_t i = 0; i < run->n_segment;) {
+        const cnn_segment s = next_segment(run, &i);
+        if (s.split == CNN_COLUMNS && work.feed)    /* which needs all the rows at once */
+            run_segment(&work, (cnn_segment){.split = CNN_ROWS});
+        const int32_t n_tile = run_segment(&work, s);
         for (int32_t t = 0; t < n_tile; t++)
             if (status[t] != CNN_OK) {
                 *fault = faults[t];

@@ -58,7 +58,8 @@ typedef cnn_status (*cnn_kernel)(const cnn_call *);
 typedef enum {
     CNN_WHOLE = 0,         /* not at all: one call with [0, 1)                        */
     CNN_ROWS,              /* by batch rows: any [begin, end) within [0, n_row)       */
-    CNN_UNITS              /* by the units that the operation defines: [0, n_unit)    */
+    CNN_UNITS,             /* by the units that the operation defines: [0, n_unit)    */
+    CNN_COLUMNS            /* segments only: by the columns of a CNN_ROWS step        */
 } cnn_split;
 
 typedef struct {
@@ -66,7 +67,7 @@ typedef struct {
     const cnn_tensor *const *operand;   /* order: see cnn_op                          */
     const cnn_attr          *attr;
     const void              *user;      /* a fused activation, or a Python gate       */
-    int64_t                  n_unit;
+    int64_t                  n_unit;      /* CNN_ROWS: columns that it may be divided by too */
     int32_t                  n_operand;
     int32_t                  split;       /* cnn_split                                */
     int32_t                  accumulate;  /* gradient steps: add to the operand       */
@@ -85,6 +86,8 @@ typedef struct {
 struct cnn_call {
     const cnn_step *step;
     int64_t         begin, end;   /* rows or units of this call                       */
+    int64_t         column;       /* columns of the result, where n_column > 0; else  */
+    int64_t         n_column;     /* ... all of them                                  */
     int64_t         n_row;        /* rows of the whole batch                          */
     uint64_t        seed;         /* random numbers depend on seed, counter, element  */
     int64_t         counter;      /* the training step                                */
@@ -146,6 +149,8 @@ typedef struct {
  *   CNN_WHOLE   the steps run on one thread
  *   CNN_ROWS    every thread takes a range of batch rows through all the steps
  *   CNN_UNITS   the tiles [first_tile, first_tile + n_tile) run in any order
+ *   CNN_COLUMNS the same, each with all rows and the columns [begin, end) of its step; a batch
+ *               of more than column_rows rows counts it as CNN_ROWS, with its neighbours
  */
 typedef struct { int32_t split, first, last, first_tile, n_tile; } cnn_segment;
 typedef struct { int64_t begin, end; int32_t step; } cnn_tile;     /* end -1: a WHOLE step */
@@ -162,8 +167,10 @@ typedef struct {                  /* a run of steps of a plan                   
     int32_t            n_segment;
     const cnn_segment *segment;   /* all segments of the plan                         */
     const cnn_tile    *tile;
-    int32_t            rows_first;   /* nothing before the first CNN_ROWS segment reads a
-                                      * batched input of more than one element to a row */
+    int64_t            column_rows;
+    int32_t            rows_first;   /* nothing before the first CNN_ROWS or CNN_COLUMNS
+                                      * segment reads a batched input of more than one
+                                      * element to a row                              */
 } cnn_run;
 
 typedef struct {                  /* an optimizer bound to flat buffers                */

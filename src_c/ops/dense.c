@@ -5,7 +5,7 @@
  *   forward  operands: x, w, b, y            attr: 1 if the fused activation is relu
  *   gradient operands: x, w, b, y, dy, d(input)
  *   gradients: dx = dy w^T,  dw = x^T dy,  db = column sums of dy
- *   units of dw: rows of w.
+ *   units of dw: rows of w.  y and dx divide by columns too.
  *   step.user: the cnn_op of a fused activation, applied to each block of rows; or NULL.
  */
 #include "cnn_op.h"
@@ -22,22 +22,35 @@ static int64_t K(n_rows)(const cnn_call *c, int64_t n_batch_rows)
     return n_batch_rows * (OPERAND(c, 0)->size / OPERAND(c, 1)->dim[0]);
 }
 
+/* The activation of a finished y[m, n], in rows of n_out elements. */
+static void K(activate)(const cnn_call *c, int64_t m, int64_t n, int64_t n_out, real *y)
+{
+    const cnn_op   *activation = c->step->user;
+    const cnn_attr *attr = c->step->attr + 1;
+    if (n == n_out)
+        activation->map[sizeof(real) == 8](m * n, y, y, attr);
+    else
+        for (int64_t r = 0; r < m; r++)
+            activation->map[sizeof(real) == 8](n, y + r * n_out, y + r * n_out, attr);
+}
+
 static cnn_status K(dense_forward)(const cnn_call *c)
 {
     const cnn_tensor *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 1);
-    const int64_t n_in = w->dim[0], n_out = w->dim[1];
-    real         *y = ROWS(c, 2 + bias);
-    const cnn_op *activation = c->step->user;
-    const int     relu = activation && ATTR_I(c, 0);
+    const int64_t n_in = w->dim[0], n_out = w->dim[1], first = c->column;
+    real         *y = ROWS(c, 2 + bias) + first;
+    const int     activated = c->step->user != NULL, relu = activated && ATTR_I(c, 0);
 
-    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin), .n = n_out, .k = n_in,
-                           .a = ROWS(c, 0), .lda = n_in, .b = w->data, .ldb = n_out,
-                           .c = y, .ldc = n_out, .bias = bias ? OPERAND(c, 2)->data : NULL,
+    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin),
+                           .n = c->n_column ? c->n_column : n_out, .k = n_in,
+                           .a = ROWS(c, 0), .lda = n_in,
+                           .b = (const real *)w->data + first, .ldb = n_out, .c = y, .ldc = n_out,
+                           .bias = bias ? (const real *)OPERAND(c, 2)->data + first : NULL,
                            .relu = relu};
     const cnn_status status = K(cnn_gemm)(&p, c->scratch);
-    if (status == CNN_OK && activation && !relu)
-        activation->map[sizeof(real) == 8](p.m * n_out, y, y, c->step->attr + 1);
+    if (status == CNN_OK && activated && !relu)
+        K(activate)(c, p.m, p.n, n_out, y);
     return status;
 }
 
@@ -46,10 +59,11 @@ static cnn_status K(dense_grad_x)(const cnn_call *c)
     const cnn_tensor *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 3);
     const int64_t n_in = w->dim[0], n_out = w->dim[1];
-    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin), .n = n_in, .k = n_out,
+    const cnn_product p = {.m = K(n_rows)(c, c->end - c->begin),
+                           .n = c->n_column ? c->n_column : n_in, .k = n_out,
                            .a = ROWS(c, 3 + bias), .lda = n_out,
-                           .b = w->data, .ldb = n_out, .trans_b = 1,
-                           .c = ROWS(c, 4 + bias), .ldc = n_in,
+                           .b = (const real *)w->data + c->column * n_out, .ldb = n_out,
+                           .trans_b = 1, .c = ROWS(c, 4 + bias) + c->column, .ldc = n_in,
                            .accumulate = c->step->accumulate,
                            .lone = K(n_rows)(c, cnn_n_row(c, 0)) == 1};
     return K(cnn_gemm)(&p, c->scratch);

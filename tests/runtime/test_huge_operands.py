@@ -76,14 +76,15 @@ def test_the_schedule_divides_huge_batches_and_weights():
     w = Buffer("w", (2**20, 2**13), False, home="param")
     y = Buffer("y", (cnn.BATCH, 2**13), True)
     dw = Buffer("dw", (2**20, 2**13), False, home="grad")
-    forward = Step("dense", -1, [x, w, y], (), 1, "y")
+    forward = Step("dense", -1, [x, w, y], (), 1, "y", n_unit=2**13)
     weights = Step("dense", 1, [x, w, y, y, dw], (), 2, "dw", n_unit=2**20, stage=1)
-    segments, tiles, _ = divide([forward, weights], 4, 2**20)
-    covered = [(begin, end) for _, begin, end in tiles]
-    assert covered[0][0] == 0
-    assert covered[-1][1] == 2**20
-    assert all(a[1] == b[0] for a, b in itertools.pairwise(covered))
+    segments, tiles, *_ = divide([forward, weights], 4, 2**20)
     assert len(segments) == 2
+    for step, units in enumerate((2**13, 2**20)):
+        covered = [(begin, end) for at, begin, end in tiles if at == step]
+        assert covered[0][0] == 0
+        assert covered[-1][1] == units
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(covered))
 
 
 def test_parameters_start_where_they_should_past_32_bits(monkeypatch):
