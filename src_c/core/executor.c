@@ -91,6 +91,7 @@ typedef struct {
     cnn_segment        segment;
     const cnn_feed    *feed;
     int64_t            rows_per_tile;
+    int32_t            tiles_per_call;    /* of columns */
     cnn_status        *status;
     cnn_fault         *fault;
 } segment_work;
@@ -120,9 +121,11 @@ static void run_units(void *context, int32_t tile, int32_t worker)
 static void run_columns(void *context, int32_t tile, int32_t worker)
 {
     segment_work   *w = context;
-    const cnn_tile *t = &w->run->tile[w->segment.first_tile + tile];
-    const cnn_call  columns = {.end = w->run->n_row, .column = t->begin,
-                               .n_column = t->end - t->begin};
+    const cnn_tile *t = &w->run->tile[w->segment.first_tile];
+    const int32_t   first = tile * w->tiles_per_call, after = first + w->tiles_per_call;
+    const int32_t   last = (after < w->segment.n_tile ? after : w->segment.n_tile) - 1;
+    const cnn_call  columns = {.end = w->run->n_row, .column = t[first].begin,
+                               .n_column = t[last].end - t[first].begin};
     w->status[tile] = run_call(w->run, t->step, columns, worker, &w->fault[tile]);
 }
 
@@ -166,8 +169,14 @@ static int32_t run_segment(segment_work *w, cnn_segment s)
         cnn_pool_loop(s.n_tile, run_rows, w);
         w->feed = NULL;
         return s.n_tile;
+    case CNN_COLUMNS:   /* a single row has the weights read as they lie, in long pieces */
+        w->tiles_per_call =
+            w->run->n_row == 1 ? (s.n_tile + w->run->n_thread - 1) / w->run->n_thread : 1;
+        s.n_tile = (s.n_tile + w->tiles_per_call - 1) / w->tiles_per_call;
+        cnn_pool_loop(s.n_tile, run_columns, w);
+        return s.n_tile;
     default:
-        cnn_pool_loop(s.n_tile, s.split == CNN_COLUMNS ? run_columns : run_units, w);
+        cnn_pool_loop(s.n_tile, run_units, w);
         return s.n_tile;
     }
 }
