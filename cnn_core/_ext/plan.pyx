@@ -90,7 +90,8 @@ cdef class Plan:
         """Divide runs of the whole plan among ``n_thread`` threads; return how many there are.
 
         ``schedule`` is (segments, tiles, rows_first, column_rows), a `Schedule` of
-        `cnn_core.graph.schedule`, or None for one thread.  Where the system refuses threads, there are fewer.
+        `cnn_core.graph.schedule`, or None for one thread.  Where the system refuses threads,
+        there are fewer.
         """
         cdef capi.cnn_segment *segment
         cdef capi.cnn_tile *tile
