@@ -10,7 +10,8 @@ from cnn_core._ext.plan cimport Plan
 
 cnp.import_array()
 
-# Below this much arithmetic, giving up the GIL and taking it back costs more than it gives.
+# Below this much arithmetic, giving up the GIL and taking it back costs more than it gives.  On
+# several threads it is given up always: a gate on another thread would wait for it forever.
 cdef double FLOP_WORTH_THE_GIL = 1e6
 
 
@@ -124,7 +125,7 @@ cdef class Predictor:
         memset(&run, 0, sizeof(run))
         plan._enter()
         plan._prepare(&run, plan._n_step, c.n_thread if n >= c.parallel_rows else 1)
-        if n * c.flop < FLOP_WORTH_THE_GIL:
+        if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
             status = _blocks(c, &run, x, out, n, item, &fault)
         else:
             with nogil:

@@ -199,7 +199,8 @@ void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
         pthread_mutex_unlock(&pool.sleep);
     }
     work(0, n, pool.loop);
-    for (int64_t spin = 0; atomic_load_explicit(&pool.n_done, memory_order_acquire) < n_tile; spin++)
+    for (int64_t spin = 0;
+         atomic_load_explicit(&pool.n_done, memory_order_acquire) < n_tile; spin++)
         if (spin % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
             sched_yield();
         else

@@ -6,6 +6,7 @@ subnormals and NaNs are covered alike; `pytest -m slow` takes every pattern.
 """
 
 import ctypes
+import faulthandler
 import shutil
 import subprocess
 from pathlib import Path
@@ -164,6 +165,7 @@ def test_f32_within_limit_over_all_magnitudes(drivers, function):
 @pytest.mark.slow
 @pytest.mark.parametrize("function", LIMITS)
 def test_f32_within_limit_for_every_bit_pattern(drivers, function):
+    faulthandler.cancel_dump_traceback_later()  # it takes longer than the limit for one test
     for start in range(0, 2**32, BLOCK):
         x = drivers["baseline"].bit_patterns(start, 1, BLOCK)
         check_block(drivers, function, x, f32_limit(function))

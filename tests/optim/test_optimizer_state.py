@@ -58,7 +58,8 @@ def test_neighbours_of_equal_decay_are_merged():
     ]
 
 
-@pytest.mark.parametrize("no_decay", [("*.b", "c"), ["a.b", "b.b", "c"], {"[ab].b", "c"}], ids=str)
+@pytest.mark.parametrize("no_decay", [("*.b", "c"), ["a.b", "b.b", "c"], {"[ab].b", "c"}],
+                         ids=["tuple", "list", "set"])  # fmt: skip
 def test_no_decay_takes_names_and_patterns(no_decay):
     found, spans = ranges(no_decay)
     spared = {begin for begin, _, decay in found if decay == 0}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -170,6 +172,32 @@ def test_calls_cover_the_rows_and_columns_once(rows, by_columns):
     assert parts[0][0] == 0
     assert parts[-1][1] == whole
     assert all(a[1] == b[0] for a, b in itertools.pairwise(parts))
+
+
+def test_python_in_a_small_divided_run_waits_for_nobody():
+    """One row's work is below what the GIL is given up for, but another thread needs it."""
+    set_threads(2)
+    net = cnn.Sequential([cnn.Dense(200), cnn.Dense(3)], 40)
+    x = np.ones(40, np.float32)
+    expected = net.predict(x)
+    kernel_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+    @kernel_type
+    def slow(call):
+        end = time.perf_counter() + 0.03        # by then the other thread waits for the GIL
+        while time.perf_counter() < end:
+            pass
+        return kernel(call)
+
+    kernel = kernel_type(address := net._program.plan.replace_kernel(0, 0))
+    net._program.plan.replace_kernel(0, ctypes.cast(slow, ctypes.c_void_p).value)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1.0)                  # and Python does not hand it over
+    try:
+        assert np.array_equal(net.predict(x), expected)
+    finally:
+        sys.setswitchinterval(before)
+        net._program.plan.replace_kernel(0, address)
 
 
 def test_only_layers_with_many_weights_are_divided_by_columns(monkeypatch):
