@@ -38,6 +38,10 @@ typedef _Atomic uint64_t ticket;
 #define END_OF(t)  ((int32_t)((t) >> 20 & 0xfffff))
 #define NEXT_OF(t) ((int32_t)((t) & 0xfffff))
 
+/* What is published of a loop, one word too: its number, and the threads that may work on it. */
+#define PUBLISH(loop, n) ((uint64_t)(loop) << 32 | (uint32_t)(n))
+#define N_THREAD_OF(p)   ((int32_t)(uint32_t)(p))
+
 static struct {
     pthread_mutex_t taken;              /* held by the caller that has the pool            */
     pthread_mutex_t sleep;
@@ -48,9 +52,8 @@ static struct {
     uint32_t        loop;               /* counts loops, 24 bits                           */
     cnn_tile_fn     run;
     void           *context;
-    _Atomic uint64_t published;         /* loop << 32 | n_thread: what workers may work on */
-    _Atomic int32_t  n_asleep;
-    struct { _Alignas(64) ticket next; } share[CNN_MAX_THREAD];
+    _Atomic uint64_t published;
+    struct { _Alignas(64) ticket next; _Atomic int32_t asleep; } share[CNN_MAX_THREAD];
     _Alignas(64) _Atomic int32_t n_done;
 } pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
@@ -81,23 +84,37 @@ static void work(int32_t worker, int32_t n_thread, uint32_t loop)
     }
 }
 
-/* Wait until a loop other than `seen` is published: spin, then sleep. */
-static uint64_t await_loop(uint64_t seen)
+/* Wait for a loop that needs this worker: spin, then sleep.  Loops of fewer threads neither wake
+ * it nor keep it spinning: its core may be wanted for something else. */
+static uint64_t await_loop(int32_t worker, uint64_t seen)
 {
+    _Atomic int32_t *asleep = &pool.share[worker].asleep;
     uint64_t now;
     for (int32_t spin = 0; spin < SPINS_BEFORE_SLEEP; spin++) {
         now = atomic_load_explicit(&pool.published, memory_order_acquire);
-        if (now != seen)
+        if (now != seen && worker < N_THREAD_OF(now))
             return now;
         RELAX();
     }
     pthread_mutex_lock(&pool.sleep);
-    atomic_fetch_add(&pool.n_asleep, 1);
-    while ((now = atomic_load(&pool.published)) == seen)
+    atomic_store(asleep, 1);
+    while ((now = atomic_load(&pool.published)) == seen || worker >= N_THREAD_OF(now))
         pthread_cond_wait(&pool.wake, &pool.sleep);
-    atomic_fetch_sub(&pool.n_asleep, 1);
+    atomic_store(asleep, 0);
     pthread_mutex_unlock(&pool.sleep);
     return now;
+}
+
+/* Wake the workers that a loop just published needs. */
+static void wake(int32_t n_thread)
+{
+    for (int32_t i = 1; i < n_thread; i++)
+        if (atomic_load(&pool.share[i].asleep)) {
+            pthread_mutex_lock(&pool.sleep);
+            pthread_cond_broadcast(&pool.wake);
+            pthread_mutex_unlock(&pool.sleep);
+            return;
+        }
 }
 
 static void *worker_main(void *argument)
@@ -106,9 +123,8 @@ static void *worker_main(void *argument)
     uint64_t seen = 0;
     cnn_flush_denormals();               /* for good: this thread does nothing else        */
     for (;;) {
-        seen = await_loop(seen);
-        if (worker < (int32_t)(uint32_t)seen)
-            work(worker, (int32_t)(uint32_t)seen, (uint32_t)(seen >> 32));
+        seen = await_loop(worker, seen);
+        work(worker, N_THREAD_OF(seen), (uint32_t)(seen >> 32));
     }
     return NULL;
 }
@@ -120,10 +136,11 @@ static void after_fork(void)
     pthread_mutex_init(&pool.sleep, NULL);
     pthread_cond_init(&pool.wake, NULL);
     pool.n_worker = pool.refused = 0;
-    atomic_store(&pool.n_asleep, 0);
     atomic_store(&pool.n_done, 0);
-    for (int32_t i = 0; i < CNN_MAX_THREAD; i++)
+    for (int32_t i = 0; i < CNN_MAX_THREAD; i++) {
         atomic_store(&pool.share[i].next, 0);
+        atomic_store(&pool.share[i].asleep, 0);
+    }
 }
 
 static int start_worker(int32_t worker)
@@ -192,12 +209,8 @@ void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
         atomic_store_explicit(&pool.share[i].next, PACK(pool.loop, end, first),
                               memory_order_release);
     }
-    atomic_store(&pool.published, (uint64_t)pool.loop << 32 | (uint32_t)n);
-    if (atomic_load(&pool.n_asleep) > 0) {
-        pthread_mutex_lock(&pool.sleep);
-        pthread_cond_broadcast(&pool.wake);
-        pthread_mutex_unlock(&pool.sleep);
-    }
+    atomic_store(&pool.published, PUBLISH(pool.loop, n));
+    wake(n);
     work(0, n, pool.loop);
     for (int64_t spin = 0;
          atomic_load_explicit(&pool.n_done, memory_order_acquire) < n_tile; spin++)
