@@ -15,10 +15,12 @@ GROWTH = 4
 """No call is longer than the longest before it times this, lest one wrong time makes it endless."""
 
 PROBE_EVERY = 40
-"""Calls between two short tries of the other number of threads."""
+"""Calls between two short tries of the other number of threads, in the long run.  The first come
+sooner, each after twice as many calls as the one before: the choice may rest on a time that
+something else on the machine has spoilt."""
 
 PROBE_SHARE = 0.1
-"""The length of such a try, as a share of a call."""
+"""The length of such a try, as a share of a call, and how much of the time the first may take."""
 
 
 class Pace:
@@ -34,8 +36,9 @@ class Pace:
         self._choices = sorted({1, n_threads}, reverse=True)
         self._seconds = dict.fromkeys(self._choices, float("inf"))  # per step
         self._trials = dict.fromkeys(self._choices, 0)
-        self._calls = 0
         self._limit = 1
+        self._calls = 0  # since the last probe
+        self._wait = 0  # calls before the next one; 0: none since the choice changed
 
     @property
     def best(self) -> int:
@@ -49,9 +52,10 @@ class Pace:
             return min(TRIAL_STEPS[self._trials[trial]], self._fitting(trial)), trial
         best = self.best
         steps = self._fitting(best)
-        if len(self._choices) > 1 and self._calls % PROBE_EVERY == PROBE_EVERY - 1:
-            other = self._choices[1 - self._choices.index(best)]
-            return max(1, int(steps * PROBE_SHARE)), other
+        if len(self._choices) > 1:
+            probe = max(1, int(steps * PROBE_SHARE))
+            if self._calls >= (self._wait or min(probe / steps / PROBE_SHARE, PROBE_EVERY)):
+                return probe, self._choices[1 - self._choices.index(best)]
         return steps, best
 
     def _fitting(self, n_threads: int) -> int:
@@ -68,6 +72,13 @@ class Pace:
                 self._trials[n_threads] = len(TRIAL_STEPS)
             self._seconds[n_threads] = min(new, old)
             return
-        self._calls += 1
-        # A probe is all that is known of the other choice at present; the one in use is smoothed.
-        self._seconds[n_threads] = 0.3 * new + 0.7 * old if n_threads == self.best else new
+        best = self.best
+        if n_threads == best:
+            self._calls += 1
+            self._seconds[n_threads] = 0.3 * new + 0.7 * old
+        else:  # a probe: all that is known of the other choice at present
+            self._seconds[n_threads] = new
+            self._wait = min(2 * max(self._calls, 1), PROBE_EVERY)
+            self._calls = 0
+        if self.best != best:
+            self._wait = self._calls = 0

@@ -52,6 +52,24 @@ def test_the_faster_number_of_threads_is_taken(n_threads, better):
     assert slow < 0.02 * sum(spent for _, _, spent in made)
 
 
+def test_probes_of_long_steps_are_rare():
+    made = simulate(Pace(2), lambda call, n: 0.1 if n == 2 else 0.2, 200)
+    assert sum(spent for _, n, spent in made if n == 1) < 0.08 * sum(s for _, _, s in made)
+
+
+@pytest.mark.parametrize("seconds", [1e-5, 1e-3, 1e-2])
+def test_a_choice_by_spoilt_times_is_soon_put_right(seconds):
+    """While it is measured first, something else keeps one of the cores."""
+
+    def slowed(call: int, n: int) -> float:
+        return seconds * (1 if n == 1 else 3 if call < 8 else 0.5)
+
+    made = simulate(Pace(2), slowed, 40)
+    assert any(n == 1 for _, n, _ in made[6:9])
+    later = made[14:]
+    assert sum(spent for _, n, spent in later if n == 2) > 0.9 * sum(spent for _, _, spent in later)
+
+
 def test_a_change_of_the_machine_is_noticed():
     """Two threads are faster until another process takes a core; later it goes away again."""
 
