@@ -101,6 +101,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t last
         int32_t first_tile
         int32_t n_tile
+        int64_t max_row
 
     ctypedef struct cnn_tile:
         int64_t begin
@@ -120,7 +121,6 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t n_segment
         const cnn_segment *segment
         const cnn_tile *tile
-        int64_t column_rows
         int32_t rows_first
 
     ctypedef struct cnn_learner:

@@ -13,7 +13,6 @@ cdef class Plan:
     cdef capi.cnn_segment *_segment
     cdef capi.cnn_tile *_tile
     cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
-    cdef int64_t _column_rows
     cdef bint _rows_first
     cdef PyThread_type_lock _lock
     cdef long _owner

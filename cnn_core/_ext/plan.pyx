@@ -89,8 +89,8 @@ cdef class Plan:
     def use_threads(self, int32_t n_thread, schedule):
         """Divide runs of the whole plan among ``n_thread`` threads; return how many there are.
 
-        ``schedule`` is (segments, tiles, rows_first, column_rows), a `Schedule` of
-        `cnn_core.graph.schedule`, or None for one thread.  Where the system refuses threads,
+        ``schedule`` is (segments, tiles, rows_first), a `Schedule` of `cnn_core.graph.schedule`,
+        or None for one thread.  Where the system refuses threads,
         there are fewer.
         """
         cdef capi.cnn_segment *segment
@@ -101,22 +101,23 @@ cdef class Plan:
             return 1
         with nogil:     # who has the pool may be waiting for the GIL, in a gate
             n_thread = api().grow_pool(n_thread)
-        segments, tiles, rows_first, column_rows = schedule
+        segments, tiles, rows_first = schedule
         segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
         tile = <capi.cnn_tile *> calloc(max(len(tiles), 1), sizeof(capi.cnn_tile))
         if tile == NULL:
             free(segment)
             raise MemoryError(f"no memory for {len(tiles)} tiles")
-        for i, (split, first, last, first_tile, n_tile) in enumerate(segments):
+        for i, (split, first, last, first_tile, n_tile, max_row) in enumerate(segments):
             segment[i].split, segment[i].first, segment[i].last = split, first, last
             segment[i].first_tile, segment[i].n_tile = first_tile, n_tile
+            segment[i].max_row = max_row
         for i, (step, begin, end) in enumerate(tiles):
             tile[i].step, tile[i].begin, tile[i].end = step, begin, end
         self._enter()
         free(self._segment)
         free(self._tile)
         self._segment, self._tile, self._n_segment = segment, tile, len(segments)
-        self._rows_first, self._column_rows = rows_first, column_rows
+        self._rows_first = rows_first
         try:
             self._set_scratch(n_thread)
         finally:
@@ -127,7 +128,7 @@ cdef class Plan:
         """Fill in what every run needs; more threads than one only for the whole plan."""
         run.step, run.last, run.scratch = self._step, last, self._scratch
         run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
-        run.rows_first, run.column_rows = self._rows_first, self._column_rows
+        run.rows_first = self._rows_first
         run.n_thread = min(n_thread, self._n_thread) if last == self._n_step else 1
 
     cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):

@@ -17,38 +17,40 @@ TILES_PER_THREAD = 3
 UNIT_MULTIPLE = 16
 """Weight rows of a tile are a multiple of this, the height of a product kernel's tile."""
 
-COLUMN_ROWS = 64
-"""Batch rows per thread up to which wide layers are divided by columns.
+ROWS_PER_COLUMN = 0.5
+"""Batch rows, for each column of a wide layer, up to which it is divided by columns.
 
-Divided by rows, every thread reads and copies all weights of a layer, divided by columns only its
-share; for that, threads meet before and after each such layer."""
+Divided by rows, every thread reads and copies all weights of a layer and its share of the inputs,
+divided by columns it is the other way round: that is less where rows are fewer than columns.  And
+threads meet before and after each such layer."""
 
 COLUMN_WEIGHTS = 1 << 16
 """Weights of a layer below which that does not pay."""
 
 COLUMN_TILES = 2
-"""Tiles of columns per thread."""
+"""Tiles of columns per thread, to even out, ..."""
+
+COLUMN_WIDTH = 96
+"""... if they are so wide: the first columns of a tile cost the most.  Else one per thread."""
 
 COLUMN_MULTIPLE = 16
 """Columns of a tile are a multiple of this, a line of memory."""
 
 MAX_TILES = 1024  # CNN_MAX_TILE of cnn_core.h
 
-Segment = tuple[int, int, int, int, int]  # split, first, last, first_tile, n_tile
+Segment = tuple[int, int, int, int, int, int]  # the members of cnn_segment
 Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
 
 
 class Schedule(NamedTuple):
     """How a plan is divided: see cnn_segment of cnn_core.h.
 
-    ``column_rows``: batches of at most so many rows divide by columns what can be; 0: nothing can.
     ``rows_first``: nothing before the first row-wise segment reads a wide batched input.
     """
 
     segments: list[Segment]
     tiles: list[Tile]
     rows_first: bool
-    column_rows: int
 
 
 def flop(step: Step, max_batch: int) -> float:
@@ -71,9 +73,8 @@ def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None
     for wave in _waves(steps, n_in_order):
         first = len(tiles)
         tiles += _tiles(steps, wave, n_threads, max_batch)
-        segments.append((UNITS, wave[0], wave[-1] + 1, first, len(tiles) - first))
-    column_rows = COLUMN_ROWS * n_threads if any(s[0] == COLUMNS for s in segments) else 0
-    return Schedule(segments, tiles, _rows_first(steps, segments), column_rows)
+        segments.append((UNITS, wave[0], wave[-1] + 1, first, len(tiles) - first, 0))
+    return Schedule(segments, tiles, _rows_first(steps, segments))
 
 
 def _in_order(steps: list[Step], n_threads: int) -> tuple[list[Segment], list[Tile]]:
@@ -84,12 +85,13 @@ def _in_order(steps: list[Step], n_threads: int) -> tuple[list[Segment], list[Ti
         split = ROWS if step.split == ROWS else WHOLE
         columns = _column_tiles(i, step, n_threads)
         if columns:
-            segments.append((COLUMNS, i, i + 1, len(tiles), len(columns)))
+            rows = int(ROWS_PER_COLUMN * step.n_unit)
+            segments.append((COLUMNS, i, i + 1, len(tiles), len(columns), rows))
             tiles += columns
         elif segments and segments[-1][0] == split:
-            segments[-1] = (split, segments[-1][1], i + 1, 0, 0)
+            segments[-1] = (split, segments[-1][1], i + 1, 0, 0, 0)
         else:
-            segments.append((split, i, i + 1, 0, 0))
+            segments.append((split, i, i + 1, 0, 0, 0))
     return segments, tiles
 
 
@@ -98,7 +100,9 @@ def _column_tiles(i: int, step: Step, n_threads: int) -> list[Tile]:
     weights = sum(prod(b.shape) for b in step.operands if not b.batched)
     if step.split != ROWS or not step.n_unit or weights < COLUMN_WEIGHTS:
         return []
-    n_tile = min(COLUMN_TILES * n_threads, MAX_TILES)
+    n_tile = n_threads
+    if step.n_unit >= COLUMN_TILES * n_threads * COLUMN_WIDTH:
+        n_tile = min(COLUMN_TILES * n_threads, MAX_TILES)
     width = ceil(step.n_unit / n_tile / COLUMN_MULTIPLE) * COLUMN_MULTIPLE
     return [(i, at, min(at + width, step.n_unit)) for at in range(0, step.n_unit, width)]
 
@@ -148,7 +152,7 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
 
 def _rows_first(steps: list[Step], segments: list[Segment]) -> bool:
     """Tell whether the row tiles may gather their own rows of the wide inputs."""
-    for split, first, last, _, _ in segments:
+    for split, first, last, *_ in segments:
         if split in (ROWS, COLUMNS):
             return True
         if any(b.batched and row_size(b.shape) > 1 for s in steps[first:last] for b in s.operands):

@@ -19,18 +19,17 @@ from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import MIN_FLOP
 from cnn_core.graph.shapes import row_size
+from cnn_core.graph.steps import COLUMNS
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.layers import Activation, Layer
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
-"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows.
+"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows, ...
 
 Each block copies the weights of a large layer once more."""
 
-ONE_ROW_FLOP = 4e6
-"""Operations on a single row from which several threads serve it: those of a large network.
-
-Its weights are read once and nothing else takes time; but threads that sleep must be woken."""
+THREAD_ROWS = 256
+"""... and at least so many for each thread, which copies them too."""
 
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
@@ -111,7 +110,8 @@ class Sequential(Predictor):
         row_bytes = self.dtype.itemsize * (
             row_size(self.input.shape) + sum(row_size(n.shape) for n in self._outputs)
         )
-        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS))
+        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS),
+                   THREAD_ROWS * get_num_threads())  # fmt: skip
         last = self.output
         while getattr(last, "training_only", False):
             (last,) = last.inputs
@@ -122,8 +122,9 @@ class Sequential(Predictor):
         direct = self.input_scale == 1 and self.input_shift == 0
         recompile_on_change(self)
         threads = program.use_threads(get_num_threads())
-        by_columns = program.schedule is not None and program.schedule.column_rows > 0
-        fewest = 1 if by_columns and work >= ONE_ROW_FLOP else max(2, int(MIN_FLOP / work) + 1)
+        schedule = program.schedule
+        by_columns = schedule is not None and any(s[0] == COLUMNS for s in schedule.segments)
+        fewest = max(1 if by_columns else 2, int(MIN_FLOP / work) + 1)
         self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
                        self.output.shape[1:], self.dtype, rows, work, direct, threads, fewest)
 

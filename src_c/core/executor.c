@@ -139,7 +139,7 @@ static int64_t rows_per_tile(const cnn_run *run)
 
 static int by_rows(const cnn_run *run, const cnn_segment *s)
 {
-    return s->split == CNN_ROWS || (s->split == CNN_COLUMNS && run->n_row > run->column_rows);
+    return s->split == CNN_ROWS || (s->split == CNN_COLUMNS && run->n_row > s->max_row);
 }
 
 /* The segment that begins at *i, for this number of rows; *i moves past it. */

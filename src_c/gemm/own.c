@@ -200,13 +200,21 @@ static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) 
     }
 }
 
+/* From how many rows of C on panels of B pay. */
+static int64_t K(rows_worth_copying)(const cnn_product *p)
+{
+    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
+    const int64_t span = p->k * p->ldb * (int64_t)sizeof(real);
+    return b_bytes > HUGE_BYTES                            ? PANEL_ROWS
+           : b_bytes > FAR_BYTES                           ? FAR_COPY_ROWS
+           : b_bytes > DIRECT_BYTES || span > DIRECT_SPAN  ? COPY_ROWS
+                                                           : INT64_MAX;
+}
+
 static void K(by_blocks)(const cnn_product *p, real *scratch)
 {
     const int64_t a_row = p->trans_a ? 1 : p->lda, a_step = p->trans_a ? p->lda : 1;
-    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
-    const int     big = b_bytes > DIRECT_BYTES && p->m >= COPY_ROWS;
-    const int     huge = b_bytes > FAR_BYTES && p->m >= FAR_COPY_ROWS;
-    const int     b_panels = p->trans_b || big || huge;
+    const int     b_panels = p->trans_b || p->m >= K(rows_worth_copying)(p);
     const int64_t n_block = b_panels ? cnn_even_block(p->n, N_BLOCK, MAX_VECS * LANES) : p->n;
     const int     far_b = !p->trans_b && p->m <= FEW_ROWS && p->ldb % FAR_B == 0;
     const int64_t k_block =
@@ -285,7 +293,8 @@ static int K(is_narrow)(const cnn_product *p)
 
 void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 {
-    if (K(cnn_thin_gemm)(p))
+    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
+    if (K(cnn_thin_gemm)(p, b_bytes > HUGE_BYTES ? PANEL_ROWS - 1 : 1))
         return;
     if (p->m == 1 && !p->trans_b)
         K(one_row)(p);
@@ -302,19 +311,22 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
 
 /* How much of each operand meets the others at a time: as measured on cores with such vectors,
  * flat within 10 % around each. */
-#if CNN_VECTOR_BYTES == 64          /* Zen 5: 48 KB and 1 MB of cache per core                   */
+#if CNN_VECTOR_BYTES == 64          /* Zen 4 and 5: 32 and 48 KB, 1 MB of cache per core         */
 enum {
     FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
-    DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is ...                 */
-    COPY_ROWS = 32,                 /* ... as is one that fewer rows share ...                   */
-    FAR_BYTES = 512 << 10,          /* ... or any, beyond what the second-level cache keeps, ... */
-    FAR_COPY_ROWS = 32,             /* ... that fewer than these share                           */
+    DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is, ...                */
+    DIRECT_SPAN = 1 << 20,          /* ... unless its rows are parts of longer ones, ...         */
+    COPY_ROWS = 32,                 /* ... as is one that fewer rows of C share, ...             */
+    FAR_BYTES = 512 << 10,          /* ... or, beyond what the second-level cache keeps, ...     */
+    FAR_COPY_ROWS = 32,             /* ... fewer than these                                      */
+    HUGE_BYTES = 6 << 20,           /* beyond this even a tile's rows do, and fewer stream it    */
     A_BYTES = 512 << 10,            /* what the second-level cache keeps of A besides B          */
     FEW_ROWS = 0                    /* that many rows do not make up for a B of FAR_B            */
 };
 #else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, COPY_ROWS = 24, FAR_BYTES = 256 << 10,
-       FAR_COPY_ROWS = 12, A_BYTES = 256 << 10, FEW_ROWS = 256 };
+enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, DIRECT_SPAN = 48 << 10, COPY_ROWS = 24,
+       FAR_BYTES = 256 << 10, FAR_COPY_ROWS = 12, HUGE_BYTES = 2 << 20, A_BYTES = 256 << 10,
+       FEW_ROWS = 256 };
 #endif
 enum {
     M_BLOCK = 96,                   /* rows of A that meet B, or half; multiples of every tile   */

@@ -10,8 +10,8 @@ void cnn_own_gemm_f64(const cnn_product *p, void *scratch);
 
 #define cnn_thin_gemm_f32 CNN_FOR_ISA(cnn_thin_gemm_f32)
 #define cnn_thin_gemm_f64 CNN_FOR_ISA(cnn_thin_gemm_f64)
-/* The same for a single row of C or a single step of k, where that has a way of its own; 0, and
- * nothing done, where it has none. */
-int cnn_thin_gemm_f32(const cnn_product *p);
-int cnn_thin_gemm_f64(const cnn_product *p);
+/* The same for at most `few` rows of C or a single step of k, where that has a way of its own; 0,
+ * and nothing done, where it has none. */
+int cnn_thin_gemm_f32(const cnn_product *p, int64_t few);
+int cnn_thin_gemm_f64(const cnn_product *p, int64_t few);
 #endif

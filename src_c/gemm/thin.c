@@ -1,4 +1,4 @@
-/* thin - products with a single row of C, or a single step of k: no tiles, B or C in one pass.
+/* thin - products with few rows of C, or a single step of k: no tiles, B or C in one pass.
  *
  * Elements of C are chains over ascending k as in tile.h, but for a `lone` row.
  */
@@ -8,46 +8,63 @@
 
 #ifdef real
 
-/* m = 1 and many columns: C, which stays in the nearest cache, is passed over once for each
- * ROWS_AT_ONCE rows of B, which so are read as they lie, as many streams of memory. */
-static void K(wide_row)(const cnn_product *p)
+/* C[i, from ... to) += the `rows` rows of B from q on: chains over ascending k, as in tile.h. */
+CNN_INLINE void K(add_rows)(const cnn_product *p, int64_t i, int64_t q, int rows, int64_t from,
+                            int64_t to)
 {
-    const int64_t step = p->trans_a ? p->lda : 1, whole = p->n / LANES * LANES;
-    const real   *a = p->a, *bias = p->bias;
-    real         *c = p->c;
+    const int64_t step = p->trans_a ? p->lda : 1, whole = to - (to - from) % LANES;
+    const real   *a = (const real *)p->a + i * (p->trans_a ? 1 : p->lda) + q * step;
+    const real   *b = (const real *)p->b + q * p->ldb;
+    real         *c = (real *)p->c + i * p->ldc;
+    VECTOR        x[ROWS_AT_ONCE];
 
-    for (int64_t j = 0; j < p->n; j++)      /* what the chains start from, as in tile.h */
-        c[j] = p->accumulate ? (bias ? bias[j] : (real)-0.0) + c[j] : bias ? bias[j] : 0;
-    for (int64_t q = 0; q < p->k; q += ROWS_AT_ONCE) {
-        const int   rows = (int)MIN(p->k - q, ROWS_AT_ONCE);
-        const real *b = (const real *)p->b + q * p->ldb;
-        VECTOR      x[ROWS_AT_ONCE];
-        for (int r = 0; r < rows; r++)
-            x[r] = V_FILL(a[(q + r) * step]);
-        if (rows == ROWS_AT_ONCE)
-            for (int64_t j = 0; j < whole; j += LANES) {
-                VECTOR sum = V_LOAD(c + j);
-                CNN_UNROLL for (int r = 0; r < ROWS_AT_ONCE; r++)
-                    sum = V_FMA(x[r], V_LOAD(b + r * p->ldb + j), sum);
-                V_STORE(c + j, sum);
-            }
-        else
-            for (int64_t j = 0; j < whole; j += LANES) {
-                VECTOR sum = V_LOAD(c + j);
-                for (int r = 0; r < rows; r++)
-                    sum = V_FMA(x[r], V_LOAD(b + r * p->ldb + j), sum);
-                V_STORE(c + j, sum);
-            }
-        if (whole < p->n) {
-            const PART part = V_PART((int)(p->n - whole));
-            VECTOR     sum = V_LOAD_PART(c + whole, part);
-            for (int r = 0; r < rows; r++)
-                sum = V_FMA(x[r], V_LOAD_PART(b + r * p->ldb + whole, part), sum);
-            V_STORE_PART(c + whole, part, sum);
+    for (int r = 0; r < rows; r++)
+        x[r] = V_FILL(a[r * step]);
+    if (rows == ROWS_AT_ONCE)
+        for (int64_t j = from; j < whole; j += LANES) {
+            VECTOR sum = V_LOAD(c + j);
+            CNN_UNROLL for (int r = 0; r < ROWS_AT_ONCE; r++)
+                sum = V_FMA(x[r], V_LOAD(b + r * p->ldb + j), sum);
+            V_STORE(c + j, sum);
         }
+    else
+        for (int64_t j = from; j < whole; j += LANES) {
+            VECTOR sum = V_LOAD(c + j);
+            for (int r = 0; r < rows; r++)
+                sum = V_FMA(x[r], V_LOAD(b + r * p->ldb + j), sum);
+            V_STORE(c + j, sum);
+        }
+    if (whole < to) {
+        const PART part = V_PART((int)(to - whole));
+        VECTOR     sum = V_LOAD_PART(c + whole, part);
+        for (int r = 0; r < rows; r++)
+            sum = V_FMA(x[r], V_LOAD_PART(b + r * p->ldb + whole, part), sum);
+        V_STORE_PART(c + whole, part, sum);
     }
-    for (int64_t j = 0; p->relu && j < p->n; j++)
-        c[j] = c[j] < 0 ? 0 : c[j];
+}
+
+/* Few rows and many columns: C, which stays in the near caches, is passed over once for each
+ * ROWS_AT_ONCE rows of B, which so are read as they lie, as many streams of memory; several rows
+ * of C share a piece of these rows while it is near. */
+static void K(wide_rows)(const cnn_product *p)
+{
+    const real   *bias = p->bias;
+    const int64_t piece = p->m > 1 ? PIECE_BYTES / (int)sizeof(real) : p->n;
+
+    for (int64_t i = 0; i < p->m; i++) {    /* what the chains start from, as in tile.h */
+        real *c = (real *)p->c + i * p->ldc;
+        for (int64_t j = 0; j < p->n; j++)
+            c[j] = p->accumulate ? (bias ? bias[j] : (real)-0.0) + c[j] : bias ? bias[j] : 0;
+    }
+    for (int64_t q = 0; q < p->k; q += ROWS_AT_ONCE)
+        for (int64_t j = 0; j < p->n; j += piece)
+            for (int64_t i = 0; i < p->m; i++)
+                K(add_rows)(p, i, q, (int)MIN(p->k - q, ROWS_AT_ONCE), j, MIN(j + piece, p->n));
+    for (int64_t i = 0; p->relu && i < p->m; i++) {
+        real *c = (real *)p->c + i * p->ldc;
+        for (int64_t j = 0; j < p->n; j++)
+            c[j] = c[j] < 0 ? 0 : c[j];
+    }
 }
 
 /* m = 1 and B transposed: each element is a dot product of two rows, so that nothing is turned.
@@ -124,10 +141,10 @@ static void K(outer)(const cnn_product *p)
         K(outer_rows)(p, 0);
 }
 
-int K(cnn_thin_gemm)(const cnn_product *p)
+int K(cnn_thin_gemm)(const cnn_product *p, int64_t few)
 {
-    if (p->m == 1 && !p->trans_b && p->n >= WIDE_ROW)
-        K(wide_row)(p);
+    if (p->m <= few && !p->trans_b && p->n >= WIDE_ROW)
+        K(wide_rows)(p);
     else if (p->m == 1 && p->lone && p->trans_b && !p->trans_a)
         K(row_of_dots)(p);
     else if (p->k == 1 && !p->bias && !p->relu && (!p->trans_b || p->ldb == 1))
@@ -141,8 +158,9 @@ int K(cnn_thin_gemm)(const cnn_product *p)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 enum {
     DOTS = 4,            /* dot products that run side by side         */
-    WIDE_ROW = 128,      /* a single row of C from this length on ...  */
-    ROWS_AT_ONCE = 8     /* ... meets so many rows of B at a time      */
+    WIDE_ROW = 128,      /* few rows of C from this length on meet ... */
+    ROWS_AT_ONCE = 8,    /* ... so many rows of B at a time, ...       */
+    PIECE_BYTES = 2048   /* ... a piece of them after the other        */
 };
 
 #define CNN_SELF "gemm/thin.c"

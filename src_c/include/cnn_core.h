@@ -150,9 +150,12 @@ typedef struct {
  *   CNN_ROWS    every thread takes a range of batch rows through all the steps
  *   CNN_UNITS   the tiles [first_tile, first_tile + n_tile) run in any order
  *   CNN_COLUMNS the same, each with all rows and the columns [begin, end) of its step; a batch
- *               of more than column_rows rows counts it as CNN_ROWS, with its neighbours
+ *               of more than max_row rows counts it as CNN_ROWS, with its neighbours
  */
-typedef struct { int32_t split, first, last, first_tile, n_tile; } cnn_segment;
+typedef struct {
+    int32_t split, first, last, first_tile, n_tile;
+    int64_t max_row;
+} cnn_segment;
 typedef struct { int64_t begin, end; int32_t step; } cnn_tile;     /* end -1: a WHOLE step */
 
 typedef struct {                  /* a run of steps of a plan                         */
@@ -167,7 +170,6 @@ typedef struct {                  /* a run of steps of a plan                   
     int32_t            n_segment;
     const cnn_segment *segment;   /* all segments of the plan                         */
     const cnn_tile    *tile;
-    int64_t            column_rows;
     int32_t            rows_first;   /* nothing before the first CNN_ROWS or CNN_COLUMNS
                                       * segment reads a batched input of more than one
                                       * element to a row                              */

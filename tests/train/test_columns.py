@@ -40,7 +40,6 @@ def _columns(monkeypatch):
     monkeypatch.setattr(schedule, "COLUMN_WEIGHTS", 1)
     monkeypatch.setattr(schedule, "MIN_FLOP", 1.0)
     monkeypatch.setattr("cnn_core.nn.sequential.MIN_FLOP", 1.0)
-    monkeypatch.setattr("cnn_core.nn.sequential.ONE_ROW_FLOP", 1.0)
     yield
     cnn.set_num_threads(None)
 
@@ -57,7 +56,7 @@ def split_of(net: cnn.Sequential) -> list[int]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NETS)
 def test_training_has_the_same_bits(name, dtype):
-    """Batches of 200, 100 and 30 rows: above and below the limit of 64 a thread."""
+    """Batches of 200, 60 and 12 rows: above and below half the columns of the layers."""
     rng = np.random.default_rng(0)
     outputs = big_net(name).output.shape[1]
     x, y = rng.integers(0, 256, (200, 131)).astype(np.uint8), rng.integers(0, outputs, 200)
@@ -69,7 +68,7 @@ def test_training_has_the_same_bits(name, dtype):
         figures = [
             dict(trainer.fit(x[:rows], y[:rows], batch_size=rows, epochs=2, progress=False,
                              sample_weight=np.arange(1, rows + 1)).items())
-            for rows in (200, 100, 30)
+            for rows in (200, 60, 12)
         ]  # fmt: skip
         figures.append(trainer.fit(x[:90], y[:90], batch_size=60, epochs=1, progress=False)["loss"])
         results.append((state(trainer), figures))
@@ -137,7 +136,7 @@ class Call(ctypes.Structure):
                 ("begin", "end", "column", "n_column", "n_row"))]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rows", "by_columns"), [(1, True), (64, True), (128, True), (129, False)])
+@pytest.mark.parametrize(("rows", "by_columns"), [(1, True), (64, True), (100, True), (101, False)])
 def test_calls_cover_the_rows_and_columns_once(rows, by_columns):
     set_threads(2)
     net = cnn.Sequential([cnn.Dense(200), cnn.Dense(3)], 40)
@@ -208,7 +207,6 @@ def test_only_layers_with_many_weights_are_divided_by_columns(monkeypatch):
     monkeypatch.setattr(schedule, "COLUMN_WEIGHTS", 1 << 20)
     net = cnn.Sequential([cnn.Dense(64), cnn.Dense(32)], 131)
     assert split_of(net) == [ROWS]
-    assert net._program.schedule.column_rows == 0
 
 
 def test_steps_over_the_whole_batch_stay_between():
