@@ -1,10 +1,11 @@
 /* own - a product out of register tiles (tile.h), and what is copied on the way to them.
  *
- * A small B is read where it is.  Beyond, it lands in panels as wide as a tile, so that a tile
- * reads one stream of memory.  A copy of its own would take a twentieth of a product of 128 rows,
- * but a few loads and stores are free beside multiply-adds: while the tiles of a column run,
- * each copies its share of the next column, which was asked for in time, wherever it lies.  The
- * first column has none before it: there the first tile stores what it reads.
+ * A small B is read where it is, unless it is a slice of long rows.  Beyond, it lands in panels as
+ * wide as a tile, so that a tile reads one stream of memory.  A copy of its own would take a
+ * twentieth of a product of 128 rows, but a few loads and stores are free beside multiply-adds:
+ * while the tiles of a column run, each copies its share of the next column, which was asked for
+ * in time, wherever it lies.  The first column has none before it: there the first tile stores
+ * what it reads.
  * A transposed B is always copied, for the columns of a tile must lie side by side; A is read
  * element by element, so that either orientation serves, and is copied only where its steps
  * are far apart and many.
@@ -205,10 +206,10 @@ static int64_t K(rows_worth_copying)(const cnn_product *p)
 {
     const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
     const int64_t span = p->k * p->ldb * (int64_t)sizeof(real);
-    return b_bytes > HUGE_BYTES                            ? PANEL_ROWS
-           : b_bytes > FAR_BYTES                           ? FAR_COPY_ROWS
-           : b_bytes > DIRECT_BYTES || span > DIRECT_SPAN  ? COPY_ROWS
-                                                           : INT64_MAX;
+    return b_bytes > HUGE_BYTES                           ? PANEL_ROWS
+           : b_bytes > FAR_BYTES                          ? FAR_COPY_ROWS
+           : b_bytes > DIRECT_BYTES || span > DIRECT_SPAN ? COPY_ROWS
+                                                          : INT64_MAX;
 }
 
 static void K(by_blocks)(const cnn_product *p, real *scratch)
