@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cnn_core.errors import GraphError
 from cnn_core.graph.aliases import Aliases
 from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
+from cnn_core.graph.shapes import row_size
 from cnn_core.graph.shared_weights import join_weight_gradients
 from cnn_core.graph.steps import (
     EARLY,
@@ -34,7 +35,8 @@ class Lowering:
 
     ``targets`` are the nodes whose gradient is wanted, ``seeds`` the nodes from which gradients
     flow, with a gradient given from outside.  ``keep_all`` keeps every value and gradient and
-    fuses nothing, so that all can be looked at.
+    fuses nothing, so that all can be looked at.  In inference dropout passes its operand on: it
+    is left out or, where all is kept, copies, since it has a gradient of its own.
     """
 
     def __init__(
@@ -49,8 +51,8 @@ class Lowering:
         training: bool = False,
     ) -> None:
         self.names, self.keep_all, self.training = names, keep_all, training
-        self.order = order if training else [n for n in order if not _only_in_training(n)]
-        self.left_out = [] if training else [n for n in order if _only_in_training(n)]
+        self.left_out = [n for n in order if self._leaves_out(n)]
+        self.order = [n for n in order if not self._leaves_out(n)]
         self.outputs = [self.operand(node) for node in outputs]
         self.seeds, self.targets = [self.operand(s) for s in seeds or []], targets or set()
         self.users = self._count_users()
@@ -65,10 +67,19 @@ class Lowering:
     # -- what is needed and what is fused -------------------------------------------------
 
     def operand(self, node: Node) -> Node:
-        """Return the node that really stands for an input: dropout vanishes in inference."""
-        while not self.training and _only_in_training(node):
+        """Return the node that really stands for an input, which may have been left out."""
+        while self._leaves_out(node):
             node = node.inputs[0]
         return node
+
+    def _leaves_out(self, node: Node) -> bool:
+        return not self.training and not self.keep_all and _only_in_training(node)
+
+    def _kernel(self, node: Node) -> tuple[str, tuple[float | int, ...]]:
+        """Return the operation of a node's steps and its attributes."""
+        if _only_in_training(node) and not self.training:
+            return "reshape", (0, 1, row_size(node.shape), 1)  # a copy
+        return node.op, node.attrs()
 
     def _count_users(self) -> dict[Node, int]:
         users = dict.fromkeys(self.order, 0)
@@ -160,19 +171,20 @@ class Lowering:
         if not node.inputs or node in self.heads:
             return  # a leaf, or lowered by the mean above it
         first = self.operand(node.inputs[0])
+        op, attrs = self._kernel(node)
         if self.fused.get(first) is node:
             out.value[first] = value
-            step = self._forward_step(first, value, (int(node.op == "relu"), *node.attrs()))
-            step.activation = node.op
+            step = self._forward_step(first, value, first.op, (int(op == "relu"), *attrs))
+            step.activation = op
         elif first in self.heads and self.heads[first] is node:
             self._lower_loss_head(node, first)
-            step = self._forward_step(node, value, node.attrs())
+            step = self._forward_step(node, value, op, attrs)
             step.stage = LATE
         else:
-            step = self._forward_step(node, value, node.attrs())
+            step = self._forward_step(node, value, op, attrs)
         self._emit(node, step, 0)
 
-    def _forward_step(self, node: Node, value: Buffer, attrs: tuple) -> Step:
+    def _forward_step(self, node: Node, value: Buffer, op: str, attrs: tuple) -> Step:
         saved = [
             Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is BATCH,
                    node.saved_dtype, keep=self.keep_all or node.saved_dtype != "real")
@@ -184,7 +196,7 @@ class Lowering:
         operands = [*inputs, *saved, value]
         stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
         n_unit = node.n_column(FORWARD) if split == ROWS else 0
-        return Step(node.op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
+        return Step(op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
                     n_saved=len(saved), node=node)  # fmt: skip
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
@@ -197,7 +209,7 @@ class Lowering:
                 step.stage = EARLY
         self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE,
                               self.names[mean], stage=EARLY), 0)  # fmt: skip
-        step = self._forward_step(loss, self.out.value[loss], loss.attrs())
+        step = self._forward_step(loss, self.out.value[loss], loss.op, loss.attrs())
         dx = self.out.grad[x] = self._grad_buffer(x)
         step.which, step.operands, step.grads = FUSED_LOSS, [*step.operands, coef, dx], (x,)
         self._emit(loss, step, 0)
@@ -271,9 +283,10 @@ class Lowering:
         if fused_here:
             inputs = [out.value[node]]  # the value before the activation does not exist
         split, n_unit = self._gradient_split(node, i, x)
+        op, attrs = self._kernel(node)
         self._emit(node, Step(
-            node.op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
-            node.attrs(), split, self.names[node], n_unit, grads=(x,),
+            op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
+            attrs, split, self.names[node], n_unit, grads=(x,),
             stage=LATE if out.grad[x].home == "grad" else NORMAL, node=node,
         ), 1)  # fmt: skip
 

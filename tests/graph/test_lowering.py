@@ -173,6 +173,40 @@ def test_a_node_left_out_of_inference_can_still_be_looked_at():
     np.testing.assert_array_equal(graph.value("drop"), np.ones((2, 3)))
 
 
+def test_seeds_at_a_dropout_and_at_its_operand_add_up_in_inference():
+    a = Input("a", (2,))
+    p = a * 1.0
+    graph = Graph([ops.dropout(p, name="drop"), p])
+    graph.forward(a=np.ones(2))
+    dx = graph.backward({"drop": np.array([1.0, 3.0]), p: np.array([2.0, 4.0])})["a"]
+    np.testing.assert_array_equal(dx, [3, 7])
+
+
+def test_the_gradient_at_a_dropout_of_inference_is_its_own():
+    a = Input("a")
+    p = a * 1.0
+    graph = Graph(2.0 * ops.dropout(p, name="drop") + 3.0 * p)
+    graph.forward(a=1.0)
+    assert graph.backward() == {"a": 5}
+    assert graph.grad("drop") == 2
+    for node in reversed(graph.program.nodes):  # and step by step
+        graph.backward_node(node)
+    assert graph.grad("drop") == 2
+    assert graph.grad("a") == 5
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_of_what_has_no_gradient_runs_forward(training):
+    a = Input("a", (4,))
+    graph = Graph(ops.dropout(a > 0.5, 0.5, name="drop"), training=training)
+    y = graph.forward(a=np.array([0.0, 1.0, 2.0, 0.5]))
+    assert set(np.unique(y)) <= {0, 2 if training else 1}
+    assert y[0] == y[3] == 0
+    graph.backward_node("drop")  # which gives nothing to its operand
+    with pytest.raises(GraphError, match="'greater' has none"):
+        graph.backward(np.ones(4))
+
+
 def test_inference_keeps_no_activations():
     x = Input("x", (BATCH, 64))
     y = x
