@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import DataError
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -70,6 +71,7 @@ def load_idx(path: str | os.PathLike[str], *, mmap: bool = False) -> np.ndarray:
     >>> load_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
+    mmap = options.flag("load_idx: mmap", mmap)
     with open(path, "rb") as file:
         packed = file.read(2) == _GZIP_MAGIC
         file.seek(0)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.data.idx import load_idx
 from cnn_core.errors import DataError
 
@@ -65,6 +66,7 @@ def load_idx_dataset(folder: str | os.PathLike[str], *, mmap: bool = False) -> I
     >>> data.x_train.shape, data.y_test.shape, data.image_shape     # doctest: +SKIP
     ((60000, 784), (10000,), (28, 28))
     """
+    mmap = options.flag("load_idx_dataset: mmap", mmap)
     paths = _find_all(Path(folder))
     x_train, train_shape = _load_images(paths[0], mmap)
     y_train = _load_labels(paths[1], paths[0], len(x_train))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import ceil
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 
 
@@ -74,10 +74,10 @@ def _common_length(parts: list[np.ndarray]) -> int:
 
 
 def _test_rows(test_size: Any, n: int) -> int:
-    whole = isinstance(test_size, Integral) and not isinstance(test_size, bool)
+    whole = options.is_whole(test_size)
     if whole and 0 < test_size < n:
         return int(test_size)
-    if not whole and isinstance(test_size, Real) and 0 < test_size < 1:
+    if options.is_number(test_size) and 0 < test_size < 1:
         from fractions import Fraction  # with decimal, a millisecond that few callers need
 
         # repr gives the decimal that the user wrote; the binary fraction may lie just above it
@@ -87,14 +87,13 @@ def _test_rows(test_size: Any, n: int) -> int:
             return n_test
     raise OptionError(
         f"train_test_split: need test_size as a fraction in (0, 1) or a number of rows, leaving "
-        f"both parts at least one of {n} rows; got {test_size!r}"
+        f"both parts at least one of {n} rows; got "
+        f"{options.shown(test_size)}"
     )
 
 
 def _generator(seed: Any) -> np.random.Generator:
-    if isinstance(seed, Integral) and seed >= 0:
-        return np.random.default_rng(int(seed))
-    raise OptionError(f"train_test_split: need seed as an integer >= 0; got {seed!r}")
+    return np.random.default_rng(options.seed("train_test_split", seed, "a seed"))
 
 
 def _stratified(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.data.arrays import as_numbers, check_finite, in_c_order
 from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
 
@@ -138,6 +139,7 @@ def as_targets(
     (3, 1)
     """
     row_shape = tuple(row_shape)
+    finite = options.flag(who, finite, option="finite")
     array = as_numbers(y, who=who, name=name)
     if row_shape == (1,) and array.ndim == 1:
         array = array[:, None]

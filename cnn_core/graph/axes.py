@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
+from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape
 
 
 def one_axis(node: Node, axis: Any, n_dim: int, option: str = "axis") -> int:
     """Return ``axis`` counted from 0, or raise `OptionError` unless -n_dim <= axis < n_dim."""
-    fine = isinstance(axis, Integral) and not isinstance(axis, bool)
-    if not fine or not -n_dim <= axis < n_dim:
+    if not options.is_whole(axis) or not -n_dim <= axis < n_dim:
         got = ", ".join(f"{x.label} {x.shape}" for x in node.inputs[:2])
         if n_dim == 0:
             raise OptionError(
-                f"{node.label}: need at least one axis; got {option}={axis!r} for {got}"
+                f"{node.label}: need at least one axis; got {option}="
+                f"{options.shown(axis)} for {got}"
             )
         raise OptionError(
             f"{node.label}: need {option} as an integer from {-n_dim} to {n_dim - 1}; got "
-            f"{axis!r} for {got}"
+            f"{options.shown(axis)} for {got}"
         )
     return int(axis) % n_dim
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core._ext.runner import Guard, Runner
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.feeding import check_inputs, check_seeds, real_numbers
@@ -59,7 +60,8 @@ class Graph(NamedNodes):
         found = parameters_of(self.outputs)
         self.params = ParamStore(found, self.dtype) if params is None else params
         self._check_params(found)
-        self._training, self._seed, self._counter = training, seed, 0
+        self._training = options.flag("Graph", training, option="training")
+        self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
         self._lock, self._compiling = Guard(), threading.RLock()
         self._stepping: StepProgram | None = None
         reals = [n for n in self._nodes if n.dtype == "real"]
@@ -128,7 +130,7 @@ class Graph(NamedNodes):
         first node that makes a NaN or infinity.
         """
         short = None
-        if self._runner is not None and not check_finite:
+        if self._runner is not None and check_finite is False:
             try:
                 short = self._runner.forward(inputs, self._counter + 1)
             except BaseException:
@@ -143,6 +145,7 @@ class Graph(NamedNodes):
         return values[0] if self._single else tuple(values)
 
     def _forward(self, inputs: dict[str, Any], check_finite: bool) -> list[Value]:
+        check_finite = options.flag("forward", check_finite, option="check_finite")
         with self._lock:
             self.feed(**inputs)
             self._counter += 1
@@ -280,6 +283,8 @@ class Graph(NamedNodes):
         if self.dtype != np.float64:
             raise DtypeError(f"check_gradients: need a graph of float64; got {self.dtype}")
         self._walk.need_values("check_gradients")
+        n_directions = options.whole("check_gradients", n_directions, option="n_directions")
+        seed = options.seed("check_gradients", seed, "a seed")
         from cnn_core.graph.check import check_gradients  # not needed to train
 
         return check_gradients(self, n_directions=n_directions, seed=seed)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from numbers import Real
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, ShapeError
 
 
@@ -34,6 +35,9 @@ class _Batch:
 
 BATCH = _Batch()
 Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is int
+
+MAX_ELEMENTS = 2**40
+"""Elements of a row of any node: what no memory holds is refused before it overflows a size."""
 
 _groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
 
@@ -105,6 +109,7 @@ class Node:
         for key, value in fields.items():
             setattr(self, key, value)
         self.infer_shape()
+        need_possible(self.label, self.shape)
 
     def infer_shape(self) -> None:
         """Set `shape`, and `dtype` and `saved` where they differ from the default."""
@@ -178,7 +183,7 @@ class Node:
         return _make("div", other, self)
 
     def __pow__(self, other: Any) -> Node:
-        if isinstance(other, Real) and not isinstance(other, bool):
+        if options.is_number(other):
             return _make("power", self, p=other)
         return _make("power", self, other)
 
@@ -292,11 +297,20 @@ def check_shape(who: str, shape: Any) -> Shape:
     for axis, n in enumerate(shape):
         if n is BATCH and axis == 0:
             continue
-        if n is BATCH or not isinstance(n, (int, np.integer)) or n < 1:
+        if n is BATCH or not options.is_whole(n) or n < 1:
             raise ShapeError(
-                f"{who}: need positive lengths, BATCH only on axis 0; got shape {shape}"
+                f"{who}: need positive lengths, BATCH only on axis 0; got shape "
+                f"{options.shown(shape)}"
             )
     return tuple(n if n is BATCH else int(n) for n in shape)
+
+
+def need_possible(who: str, shape: Shape) -> None:
+    """Raise `ShapeError` where a row of ``shape`` has more than `MAX_ELEMENTS`."""
+    if prod(n for n in shape if n is not BATCH) > MAX_ELEMENTS:
+        raise ShapeError(
+            f"{who}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"
+        )
 
 
 def _make(op: str, *operands: Any, **fields: Any) -> Node:

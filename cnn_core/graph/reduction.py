@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cnn_core import options
 from cnn_core.graph.axes import several_axes
 from cnn_core.graph.node import BATCH, Node
 from cnn_core.graph.row_loss import need_real
@@ -22,6 +23,7 @@ class Reduction(Node):
 
     def infer_shape(self) -> None:
         need_real(self, 0)
+        self.keepdims = options.flag(self.label, self.keepdims, option="keepdims")
         shape = self.inputs[0].shape
         self._gone = set(several_axes(self, self.axis, len(shape)))
         if self.keepdims:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cnn_core.errors import OptionError
+from cnn_core import options
 
 MAX_THREADS = 256  # CNN_MAX_THREAD of pool.h
 
@@ -49,9 +49,7 @@ def _parse_v1(path: Path) -> int:
 
 
 def _checked(n: object, who: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_THREADS:
-        raise OptionError(f"{who}: need a whole number from 1 to {MAX_THREADS}; got {n!r}")
-    return n
+    return options.whole(who, n, 1, MAX_THREADS)
 
 
 def _from_environment() -> int | None:

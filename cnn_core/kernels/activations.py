@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core._ext import kernels as _ext
-from cnn_core.errors import OptionError
-from cnn_core.graph.options import number
 from cnn_core.kernels.arrays import Array, T
 
 _FORMS = {"none": 0, "tanh": 1}
 
 
 def _form(who: str, approximate: str) -> tuple[int]:
-    if approximate not in _FORMS:
-        raise OptionError(f"{who}: need approximate 'none' or 'tanh'; got {approximate!r}")
-    return (_FORMS[approximate],)
+    return (_FORMS[options.choice(who, approximate, _FORMS, option="approximate")],)
 
 
 def _option(who: str, option: str, value: float) -> tuple[float]:
-    return (number(who, option, value, least=0),)
+    return (options.number(who, value, 0, option=option),)
 
 
 def relu(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core._ext import kernels as _ext
-from cnn_core.errors import OptionError
 from cnn_core.kernels.arrays import Array, T
 
 _FUSED: dict[str, tuple[float | int, ...]] = {
@@ -35,11 +35,7 @@ def dense_forward(
     """
     fused = None
     if activation is not None:
-        if activation not in _FUSED:
-            known = ", ".join(_FUSED)
-            raise OptionError(
-                f"dense_forward: need an activation among {known}; got {activation!r}"
-            )
+        options.choice("dense_forward", activation, _FUSED, option="an activation")
         fused = (activation, _FUSED[activation])
     return _ext.dense_forward(x, w, b, fused, out)
 

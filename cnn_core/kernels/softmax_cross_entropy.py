@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core import options
 from cnn_core._ext import kernels as _ext
-from cnn_core.errors import OptionError
-from cnn_core.graph.options import integer, number
 from cnn_core.kernels.arrays import Array, T
 
 
@@ -42,9 +41,7 @@ def softmax_cross_entropy(
            [ 0.25, -0.25]])
     """
     who = "softmax_cross_entropy"
-    number(who, "label_smoothing", label_smoothing, least=0, most=1)
+    label_smoothing = options.number(who, label_smoothing, 0, 1, option="label_smoothing")
     if ignore_index is not None:
-        ignore_index = integer(who, "ignore_index", ignore_index, least=-(2**31))
-        if ignore_index >= 2**31:
-            raise OptionError(f"{who}: need ignore_index within int32; got {ignore_index}")
+        ignore_index = options.int32(who, ignore_index, option="ignore_index")
     return _ext.softmax_cross_entropy(z, t, weight, label_smoothing, ignore_index, dz)

@@ -10,11 +10,12 @@ The normal forms are not truncated (as in PyTorch; Keras cuts at two standard de
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import DataError, OptionError, ShapeError
 
 # The generator's type is quoted: naming it would import numpy.random, a quarter of this package's
@@ -100,9 +101,7 @@ class constant:
     """
 
     def __init__(self, value: float) -> None:
-        if not isinstance(value, (int, float, np.number)) or not isfinite(value):
-            raise OptionError(f"constant: need a finite number; got {value!r}")
-        self.value = float(value)
+        self.value = options.number("constant", value)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value, np.float64)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core import ops
-from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, Parameter
+from cnn_core import ops, options
+from cnn_core.errors import ShapeError
+from cnn_core.graph.node import BATCH, MAX_ELEMENTS, Node, Parameter, need_possible
 from cnn_core.nn import activations, init
 
 
@@ -18,9 +18,7 @@ class Layer:
     """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one."""
 
     def __init__(self, name: str | None = None) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
-            raise OptionError(f"{self.kind}: need a name of at least one letter; got {name!r}")
-        self.name = name
+        self.name = None if name is None else options.name(self.kind, name)
 
     @property
     def kind(self) -> str:
@@ -51,9 +49,8 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
-            raise OptionError(f"Dense: need units, a whole number of at least 1; got {units!r}")
-        self.units, self.use_bias = int(units), bool(use_bias)
+        self.units = options.whole("Dense", units, 1, MAX_ELEMENTS, option="units")
+        self.use_bias = options.flag("Dense", use_bias, option="use_bias")
         self.activation, self._function = activation, activations.get(activation, "Dense")
         self._init = _initialiser(init, activation)
         self._bias_init = _initialiser(bias_init, activation)
@@ -94,11 +91,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
-            raise OptionError(f"Dropout: need a rate in [0, 1); got {rate!r}")
-        if not 0 <= rate < 1:
-            raise OptionError(f"Dropout: need a rate in [0, 1); got {rate!r}")
-        self.rate = float(rate)
+        self.rate = options.fraction("Dropout", rate, option="a rate")
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         return ops.dropout(x, self.rate, name=name)
@@ -110,6 +103,7 @@ class Dropout(Layer):
 def _drawn(
     name: str, function: init.Initialiser, shape: tuple[int, ...], rng: np.random.Generator
 ) -> Parameter:
+    need_possible(name, shape)
     return Parameter(name, init.draw(function, shape, rng, who=name))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core import ops
+from cnn_core import ops, options
 from cnn_core.data.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
-from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
 
 
@@ -49,17 +49,11 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
-        if not _is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
-            raise OptionError(
-                f"SoftmaxCrossEntropy: need label_smoothing in [0, 1]; got {label_smoothing!r}"
-            )
-        whole = isinstance(ignore_index, (int, np.integer)) and not isinstance(ignore_index, bool)
-        if ignore_index is not None and not (whole and -(2**31) <= ignore_index < 2**31):
-            raise OptionError(
-                f"SoftmaxCrossEntropy: need ignore_index, None or a whole number within int32; "
-                f"got {ignore_index!r}"
-            )
-        self.label_smoothing, self.ignore_index = float(label_smoothing), ignore_index
+        who = "SoftmaxCrossEntropy"
+        self.label_smoothing = options.number(who, label_smoothing, 0, 1, option="label_smoothing")
+        self.ignore_index: int | None = None
+        if ignore_index is not None:
+            self.ignore_index = options.int32(who, ignore_index, option="ignore_index")
 
     def target_input(self, output: Node, y: Any) -> Input:
         if len(output.shape) != 2 or output.shape[1] < 2:
@@ -123,7 +117,7 @@ class Huber(Loss):
     any_finite_target = True
 
     def __init__(self, delta: float = 1.0) -> None:
-        self.delta = _positive(delta, "Huber", "delta")
+        self.delta = options.number("Huber", delta, 0, open_at="low", option="delta")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.huber(output, target, weight=weight, delta=self.delta, name="loss")
@@ -167,9 +161,7 @@ class Pinball(Loss):
     any_finite_target = True
 
     def __init__(self, q: float) -> None:
-        if not _is_number(q) or not 0 < q < 1:
-            raise OptionError(f"Pinball: need q between 0 and 1; got {q!r}")
-        self.q = float(q)
+        self.q = options.number("Pinball", q, 0, 1, open_at="low high", option="q")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.pinball(output, target, q=self.q, weight=weight, name="loss")
@@ -203,13 +195,3 @@ def _check_interval(rows: np.ndarray, who: str, what: str) -> None:
         row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
         value = rows[row][wrong[row]].flat[0]
         raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of y")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def _positive(value: Any, who: str, name: str) -> float:
-    if not _is_number(value) or not 0 < value < np.inf:
-        raise OptionError(f"{who}: need {name}, a positive number; got {value!r}")
-    return float(value)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
 from cnn_core.data.arrays import as_features, as_numbers
@@ -64,11 +64,12 @@ class Sequential(Predictor):
         if not self.layers:
             raise OptionError("Sequential: need at least one layer; got none")
         self.dtype = real_dtype(dtype, "Sequential")
-        self.input_scale = _finite(input_scale, "input_scale")
-        self.input_shift = _finite(input_shift, "input_shift")
+        self.input_scale = options.number("Sequential", input_scale, option="input_scale")
+        self.input_shift = options.number("Sequential", input_shift, option="input_shift")
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
-        self._outputs = self._build(np.random.default_rng(_seed(seed)))
+        seed = options.seed("Sequential", seed, "a seed")
+        self._outputs = self._build(np.random.default_rng(seed))
         if all(n is self.input or getattr(n, "training_only", False) for n in self._outputs):
             raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
@@ -207,24 +208,11 @@ def _as_layer(layer: Any) -> Any:
 
 
 def _row_shape(inputs: Any) -> tuple[Any, ...]:
-    if isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool):
+    if options.is_whole(inputs):
         return (int(inputs),)
     if isinstance(inputs, (tuple, list)):
         return tuple(inputs)
     raise OptionError(f"Sequential: need inputs, a length or the shape of a row; got {inputs!r}")
-
-
-def _seed(seed: Any) -> int:
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-        raise OptionError(f"Sequential: need a seed, a whole number of at least 0; got {seed!r}")
-    return int(seed)
-
-
-def _finite(value: float, name: str) -> float:
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not isfinite(value):
-        raise OptionError(f"Sequential: need {name}, a finite number; got {value!r}")
-    return float(value)
 
 
 def _layer_names(layers: list[Layer]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import integer
 from cnn_core.graph.vectors import VectorPair
 
 
@@ -23,7 +23,7 @@ class CircularConvolution(VectorPair):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        integer(self.label, "center", self.center, least=0)
+        self.center = options.whole(self.label, self.center, 0, option="center")
         self.shape = (*self._lead, self.inputs[0].shape[-1])
 
     def attrs(self) -> tuple[float | int, ...]:

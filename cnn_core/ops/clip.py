@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 
 
 class Clip(Unary):
@@ -28,8 +28,8 @@ class Clip(Unary):
             raise OptionError(f"{self.label}: need a_min <= a_max; got {low:g} and {high:g}")
 
     def attrs(self) -> tuple[float | int, ...]:
-        low = -inf if self.a_min is None else number(self.label, "a_min", self.a_min)
-        high = inf if self.a_max is None else number(self.label, "a_max", self.a_max)
+        low = -inf if self.a_min is None else options.number(self.label, self.a_min, option="a_min")
+        high = inf if self.a_max is None else options.number(self.label, self.a_max, option="a_max")
         return (low, high)
 
 

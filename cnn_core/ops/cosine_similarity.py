@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 from cnn_core.graph.vectors import VectorPair
 
 
@@ -21,7 +21,7 @@ class CosineSimilarity(VectorPair):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "eps", self.eps, above=0)
+        self.eps = options.number(self.label, self.eps, 0, open_at="low", option="eps")
         if self.inputs[0].shape[-1] != self.inputs[1].shape[-1]:
             self.refuse("need vectors of one length along the last axis")
         self.shape = self._lead

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import integer, number
 
 
 class Dropout(Unary):
@@ -24,9 +24,9 @@ class Dropout(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "rate", self.rate, least=0, below=1)
+        self.rate = options.number(self.label, self.rate, 0, 1, open_at="high", option="rate")
         if self.key is not None:
-            integer(self.label, "key", self.key, least=0)
+            self.key = options.whole(self.label, self.key, 0, option="key")
 
     def attrs(self) -> tuple[float | int, ...]:
         key = crc32(self.label.encode()) if self.key is None else int(self.key)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 
 
 class Elu(Unary):
@@ -16,7 +16,7 @@ class Elu(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "alpha", self.alpha, least=0)
+        self.alpha = options.number(self.label, self.alpha, 0, option="alpha")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.alpha),)

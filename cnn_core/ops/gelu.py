@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnn_core.errors import OptionError
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
 
@@ -18,10 +18,7 @@ class Gelu(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        if self.approximate not in _FORMS:
-            raise OptionError(
-                f"{self.label}: need approximate 'none' or 'tanh'; got {self.approximate!r}"
-            )
+        options.choice(self.label, self.approximate, _FORMS, option="approximate")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (_FORMS[self.approximate],)

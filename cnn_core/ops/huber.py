@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 from cnn_core.graph.row_loss import RowLoss
 from cnn_core.ops.row_mean import reduced
 
@@ -19,7 +19,7 @@ class Huber(RowLoss):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "delta", self.delta, above=0)
+        self.delta = options.number(self.label, self.delta, 0, open_at="low", option="delta")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.delta),)

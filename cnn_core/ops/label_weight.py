@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.errors import DtypeError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.options import integer
 from cnn_core.graph.row_loss import need_row_weights
 
 
@@ -21,7 +21,7 @@ class LabelWeight(Node):
 
     def infer_shape(self) -> None:
         t = self.inputs[0]
-        integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+        self.ignore_index = options.int32(self.label, self.ignore_index, option="ignore_index")
         if t.dtype != "int32":
             raise DtypeError(f"{self.label}: need int32 labels; got {t.label} with dtype {t.dtype}")
         if t.shape != (BATCH,):

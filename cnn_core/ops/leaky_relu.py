@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 
 
 class LeakyRelu(Unary):
@@ -16,7 +16,9 @@ class LeakyRelu(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "negative_slope", self.negative_slope, least=0)
+        self.negative_slope = options.number(
+            self.label, self.negative_slope, 0, option="negative_slope"
+        )
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.negative_slope),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node
@@ -59,6 +60,7 @@ def metric_accuracy(
     Raises `ShapeError` where the shapes do not fit, `OptionError` for ``ignore_index`` without
     labels of 2 or more classes.
     """
+    columns = options.flag(name or "metric_accuracy", columns, option="columns")
     z, t = as_node(z), as_node(t)
     one_score = z.shape in ((BATCH,), (BATCH, 1))
     if t.dtype == "int32" and not one_score:

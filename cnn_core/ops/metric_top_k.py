@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import integer
 from cnn_core.graph.row_loss import need_labels
 
 _NO_LABEL = -(2**63)  # no int32 equals it
@@ -24,10 +24,10 @@ class MetricTopK(Metric):
     def check(self) -> None:
         need_labels(self)
         n_class = self.inputs[0].shape[1]
-        if integer(self.label, "k", self.k, least=1) > n_class:
+        if options.whole(self.label, self.k, 1, option="k") > n_class:
             raise OptionError(f"{self.label}: need k <= {n_class}, the classes; got {self.k}")
         if self.ignore_index is not None:
-            integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+            self.ignore_index = options.int32(self.label, self.ignore_index, option="ignore_index")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (int(self.k), _NO_LABEL if self.ignore_index is None else int(self.ignore_index))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 from cnn_core.graph.row_loss import RowLoss
 from cnn_core.ops.row_mean import reduced
 
@@ -19,7 +19,7 @@ class Pinball(RowLoss):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "q", self.q, above=0, below=1)
+        self.q = options.number(self.label, self.q, 0, 1, open_at="low high", option="q")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.q),)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
@@ -25,7 +24,7 @@ class Power(Node):
         need_real(self, 0)
         self.is_map = len(self.inputs) == 1  # type: ignore[misc]
         if self.is_map:
-            number(self.label, "p", self.p)
+            self.p = options.number(self.label, self.p, option="p")
         else:
             need_real(self, 1)
             self.symbol = "x^p"  # type: ignore[misc]
@@ -50,6 +49,6 @@ def power(x: Any, p: Any, *, name: str = "") -> Node:
     Raises `ShapeError` where the shapes do not fit, `OptionError` for a number p that is not
     finite, `DtypeError` for integer nodes.
     """
-    if isinstance(p, Real) and not isinstance(p, bool):
+    if options.is_number(p):
         return Power((as_node(x),), name=name, p=p)
     return Power((as_node(x), as_node(p)), name=name)

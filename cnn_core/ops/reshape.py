@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
 from cnn_core.graph.shapes import row_size
@@ -22,7 +22,7 @@ class Reshape(View):
 
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
         to = tuple(self.to) if np.iterable(self.to) else (self.to,)
-        fits = all(n is BATCH or (_is_whole(n) and (n > 0 or n == -1)) for n in to)
+        fits = all(n is BATCH or (options.is_whole(n) and (n > 0 or n == -1)) for n in to)
         free = [n for n in to if n is not BATCH and n == -1]
         size = row_size(x)
         known = row_size(tuple(n for n in to if n is BATCH or n != -1)) if fits else 0
@@ -37,10 +37,6 @@ class Reshape(View):
             )
         shape = tuple(n if n is BATCH else size // known if n == -1 else int(n) for n in to)
         return shape, strides_of(shape), 0
-
-
-def _is_whole(n: Any) -> bool:
-    return isinstance(n, Integral) and not isinstance(n, bool)
 
 
 def reshape(x: Any, shape: Any, *, name: str = "") -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
 from cnn_core.graph.row_loss import need_real, need_row_weights
@@ -46,10 +47,8 @@ def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
 
 def reduced(loss: Node, weight: Node | None, reduction: str, name: str) -> Node:
     """Return the weighted mean of a loss per row, or the loss itself, as ``reduction`` says."""
-    if reduction == "mean":
+    if options.choice(loss.label, reduction, ("mean", "none"), option="reduction") == "mean":
         return row_mean(loss, weight, name=name)
-    if reduction != "none":
-        raise OptionError(f"{loss.label}: need reduction 'mean' or 'none'; got {reduction!r}")
     if weight is not None:
         raise OptionError(
             f"{loss.label}: need reduction='mean' for row weights; got 'none', for which the "

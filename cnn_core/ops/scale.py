@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 
 
 class Scale(Unary):
@@ -19,7 +19,7 @@ class Scale(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "a", self.a)
+        self.a = options.number(self.label, self.a, option="a")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.a),)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.options import number
 
 
 class Shift(Unary):
@@ -19,7 +19,7 @@ class Shift(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        number(self.label, "c", self.c)
+        self.c = options.number(self.label, self.c, option="c")
 
     def attrs(self) -> tuple[float | int, ...]:
         return (float(self.c),)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
+from cnn_core import options
 from cnn_core.errors import LabelError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
 from cnn_core.graph.view import View, strides_of
@@ -47,8 +47,8 @@ class Slice(View):
         """Return the key with one entry for every axis: the ellipsis and the rest filled in."""
         key = list(self.key) if isinstance(self.key, tuple) else [self.key]
         for k in key:
-            whole = isinstance(k, Integral) and not isinstance(k, bool)
-            if not (k is None or k is Ellipsis or whole or isinstance(k, builtins.slice)):
+            other = k is None or k is Ellipsis or isinstance(k, builtins.slice)
+            if not (other or options.is_whole(k)):
                 raise OptionError(
                     f"{self.label}: need integers, slices, ... and None in [] (lookups are "
                     f"`take`); got {k!r} for {self._who()}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.options import integer, number
 from cnn_core.graph.row_loss import RowLoss, need_labels, need_real
 from cnn_core.ops.label_weight import label_weight
 from cnn_core.ops.row_mean import reduced
@@ -24,11 +24,15 @@ class SoftmaxCrossEntropy(RowLoss):
 
     def infer_shape(self) -> None:
         z, t = self.inputs
-        number(self.label, "label_smoothing", self.label_smoothing, least=0, most=1)
+        self.label_smoothing = options.number(
+            self.label, self.label_smoothing, 0, 1, option="label_smoothing"
+        )
         if t.dtype == "int32":
             need_labels(self)
             if self.ignore_index is not None:
-                integer(self.label, "ignore_index", self.ignore_index, least=-(2**31))
+                self.ignore_index = options.int32(
+                    self.label, self.ignore_index, option="ignore_index"
+                )
         else:
             need_real(self, 0)
             need_real(self, 1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import ShapeError
 from cnn_core.graph.axes import one_axis
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.options import integer
 from cnn_core.graph.view import View, strides_of
 
 
@@ -44,10 +44,10 @@ class Split(View):
                 f"{x.label} {x.shape}"
             )
         if isinstance(self.sections, Integral):
-            k = integer(self.label, "sections", self.sections, least=1)
+            k = options.whole(self.label, self.sections, 1, option="sections")
             cuts = [i * (n // k) for i in range(k + 1)] if n % k == 0 else [0]
         else:
-            cuts = [0, *(integer(self.label, "cut", i, least=0) for i in self.sections), n]
+            cuts = [0, *(options.whole(self.label, i, 0, option="cut") for i in self.sections), n]
         if cuts[-1] != n or any(a >= b for a, b in pairwise(cuts)):
             raise ShapeError(
                 f"{self.label}: need a number of parts that divides {n}, or places to cut that "
@@ -72,7 +72,7 @@ def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]
     if np.iterable(sections):
         given = tuple(sections)
     else:
-        given = integer(name or "split", "sections", sections, least=1)
+        given = options.whole(name or "split", sections, 1, option="sections")
     first = Split((node,), name=f"{name}_0" if name else "", sections=given, axis=axis)
     return [first, *(
         Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis)

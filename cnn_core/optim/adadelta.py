@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnn_core.optim import checks
+from cnn_core import options
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -35,8 +35,8 @@ class Adadelta(Optimizer):
         clip_value: float | None = None,
     ) -> None:
         own = {
-            "rho": checks.fraction("Adadelta: rho", rho),
-            "eps": checks.epsilon("Adadelta: eps", eps),
+            "rho": options.fraction("Adadelta: rho", rho),
+            "eps": options.epsilon("Adadelta: eps", eps),
         }
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
 

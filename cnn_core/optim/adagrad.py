@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnn_core.optim import checks
+from cnn_core import options
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -38,11 +38,11 @@ class Adagrad(Optimizer):
         clip_value: float | None = None,
     ) -> None:
         own = {
-            "lr_decay": checks.number("Adagrad: lr_decay", lr_decay),
-            "initial_accumulator_value": checks.number(
+            "lr_decay": options.amount("Adagrad: lr_decay", lr_decay),
+            "initial_accumulator_value": options.amount(
                 "Adagrad: initial_accumulator_value", initial_accumulator_value
             ),
-            "eps": checks.epsilon("Adagrad: eps", eps),
+            "eps": options.epsilon("Adagrad: eps", eps),
         }
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnn_core.optim import checks
+from cnn_core import options
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -44,10 +44,10 @@ class Adam(Optimizer):
     ) -> None:
         name = type(self).__name__
         own = {
-            "beta1": checks.fraction(f"{name}: beta1", beta1),
-            "beta2": checks.fraction(f"{name}: beta2", beta2),
-            "eps": checks.epsilon(f"{name}: eps", eps),
-            "amsgrad": checks.flag(f"{name}: amsgrad", amsgrad),
+            "beta1": options.fraction(f"{name}: beta1", beta1),
+            "beta2": options.fraction(f"{name}: beta2", beta2),
+            "eps": options.epsilon(f"{name}: eps", eps),
+            "amsgrad": options.flag(f"{name}: amsgrad", amsgrad),
         }
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
-from cnn_core.optim import checks, schedules
+from cnn_core.optim import schedules
 from cnn_core.optim.schedules import Rate
 
 if TYPE_CHECKING:
@@ -57,17 +58,17 @@ class Optimizer(ABC):
         clip_value: float | None,
     ) -> None:
         name = type(self).__name__
-        options = {
+        found = {
             "lr": schedules.rate(f"{name}: lr", lr),
             **own,
-            "weight_decay": checks.number(f"{name}: weight_decay", weight_decay),
-            "no_decay": checks.names(f"{name}: no_decay", no_decay),
-            "clip_norm": checks.limit(f"{name}: clip_norm", clip_norm),
-            "clip_value": checks.limit(f"{name}: clip_value", clip_value),
+            "weight_decay": options.amount(f"{name}: weight_decay", weight_decay),
+            "no_decay": options.names(f"{name}: no_decay", no_decay),
+            "clip_norm": options.limit(f"{name}: clip_norm", clip_norm),
+            "clip_value": options.limit(f"{name}: clip_value", clip_value),
         }
-        for option, value in options.items():
+        for option, value in found.items():
             object.__setattr__(self, option, value)
-        self._option_names = tuple(options)
+        self._option_names = tuple(found)
         self.reset()
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnn_core.optim import checks
+from cnn_core import options
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -41,10 +41,10 @@ class NAdam(Optimizer):
         clip_value: float | None = None,
     ) -> None:
         own = {
-            "beta1": checks.fraction("NAdam: beta1", beta1),
-            "beta2": checks.fraction("NAdam: beta2", beta2),
-            "eps": checks.epsilon("NAdam: eps", eps),
-            "momentum_decay": checks.number("NAdam: momentum_decay", momentum_decay),
+            "beta1": options.fraction("NAdam: beta1", beta1),
+            "beta2": options.fraction("NAdam: beta2", beta2),
+            "eps": options.epsilon("NAdam: eps", eps),
+            "momentum_decay": options.amount("NAdam: momentum_decay", momentum_decay),
         }
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
 

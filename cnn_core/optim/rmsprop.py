@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnn_core.optim import checks
+from cnn_core import options
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -42,10 +42,10 @@ class RMSProp(Optimizer):
         clip_value: float | None = None,
     ) -> None:
         own = {
-            "alpha": checks.fraction("RMSProp: alpha", alpha),
-            "eps": checks.epsilon("RMSProp: eps", eps),
-            "momentum": checks.number("RMSProp: momentum", momentum, 0, 1),
-            "centered": checks.flag("RMSProp: centered", centered),
+            "alpha": options.fraction("RMSProp: alpha", alpha),
+            "eps": options.epsilon("RMSProp: eps", eps),
+            "momentum": options.number("RMSProp: momentum", momentum, 0, 1),
+            "centered": options.flag("RMSProp: centered", centered),
         }
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from math import cos, pi
 from typing import Any
 
+from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.optim import checks
 
 Schedule = Callable[[int], float]
 Rate = float | Schedule
@@ -25,11 +25,11 @@ def rate(who: str, value: Rate) -> Rate:
     if callable(value) and not isinstance(value, type):
         return value
     try:
-        return checks.number(who, value, open_at="low")
+        return options.amount(who, value, open_at="low")
     except OptionError:
         raise OptionError(
-            f"{who}: need a positive number up to {checks.LARGEST:g} or a schedule "
-            f"(a callable step -> lr); got {value!r}"
+            f"{who}: need a positive number up to {options.LARGEST:g} or a schedule "
+            f"(a callable step -> lr); got {options.shown(value)}"
         ) from None
 
 
@@ -37,7 +37,7 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     """Return the learning rate of ``step``; raise `OptionError` unless it is finite and >= 0."""
     if not callable(value):
         return value
-    return checks.number(f"{who}: lr of {value!r} at step {step}", value(step))
+    return options.amount(f"{who}: lr of {value!r} at step {step}", value(step))
 
 
 class Fixed:
@@ -79,9 +79,9 @@ class StepDecay(Fixed):
     def __init__(self, lr: float, every: int, factor: float = 0.1) -> None:
         name = type(self).__name__
         super().__init__(
-            lr=checks.number(f"{name}: lr", lr, open_at="low"),
-            every=checks.count(f"{name}: every", every),
-            factor=checks.number(f"{name}: factor", factor, 0, 1, open_at="low"),
+            lr=options.amount(f"{name}: lr", lr, open_at="low"),
+            every=options.whole(f"{name}: every", every),
+            factor=options.number(f"{name}: factor", factor, 0, 1, open_at="low"),
         )
 
     def __call__(self, step: int) -> float:
@@ -113,11 +113,11 @@ class CosineDecay(Fixed):
     floor: float
 
     def __init__(self, lr: float, steps: int, floor: float = 0.0) -> None:
-        lr = checks.number("CosineDecay: lr", lr, open_at="low")
+        lr = options.amount("CosineDecay: lr", lr, open_at="low")
         super().__init__(
             lr=lr,
-            steps=checks.count("CosineDecay: steps", steps),
-            floor=checks.number("CosineDecay: floor", floor, 0, lr),
+            steps=options.whole("CosineDecay: steps", steps),
+            floor=options.number("CosineDecay: floor", floor, 0, lr),
         )
 
     def __call__(self, step: int) -> float:
@@ -139,10 +139,10 @@ class Piecewise(Fixed):
     def __init__(self, boundaries: Sequence[int], rates: Sequence[float]) -> None:
         who = "Piecewise: boundaries"
         at = [0]
-        for boundary in checks.items(who, boundaries, "rising steps"):
-            at.append(checks.count(who, boundary, at[-1] + 1))
+        for boundary in options.items(who, boundaries, "rising steps"):
+            at.append(options.whole(who, boundary, at[-1] + 1))
         who = "Piecewise: rates"
-        found = tuple(checks.number(who, r) for r in checks.items(who, rates, "numbers"))
+        found = tuple(options.amount(who, r) for r in options.items(who, rates, "numbers"))
         if len(found) != len(at):
             raise OptionError(
                 f"{who}: need {len(at)}, one more than the boundaries; got {len(found)}"
@@ -167,7 +167,7 @@ class Warmup(Fixed):
 
     def __init__(self, then: Rate, steps: int) -> None:
         super().__init__(
-            then=rate("Warmup: then", then), steps=checks.count("Warmup: steps", steps)
+            then=rate("Warmup: then", then), steps=options.whole("Warmup: steps", steps)
         )
 
     def __call__(self, step: int) -> float:

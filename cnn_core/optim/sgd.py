@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.optim import checks
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -36,8 +36,8 @@ class SGD(Optimizer):
         clip_value: float | None = None,
     ) -> None:
         own = {
-            "momentum": checks.number("SGD: momentum", momentum, 0, 1),
-            "nesterov": checks.flag("SGD: nesterov", nesterov),
+            "momentum": options.number("SGD: momentum", momentum, 0, 1),
+            "nesterov": options.flag("SGD: nesterov", nesterov),
         }
         if own["nesterov"] and own["momentum"] == 0:
             raise OptionError("SGD: nesterov: need momentum > 0 with nesterov=True; got momentum=0")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,14 +51,13 @@ class EarlyStopping(Callback):
         self, monitor: str = "val_loss", patience: int = 5, *, min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:  # fmt: skip
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
-            raise OptionError(f"EarlyStopping: need whole patience >= 0; got {patience!r}")
-        if not isinstance(min_delta, (int, float)) or not 0 <= min_delta < inf:
-            raise OptionError(f"EarlyStopping: need a finite min_delta >= 0; got {min_delta!r}")
+        who = "EarlyStopping"
+        patience = options.whole(who, patience, 0, option="patience")
+        min_delta = options.number(who, min_delta, 0, option="min_delta")
         if not isinstance(monitor, str):
             raise OptionError(f"EarlyStopping: need monitor, a key of the history; got {monitor!r}")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
-        self.restore_best = restore_best
+        self.restore_best = options.flag(who, restore_best, option="restore_best")
         stem = monitor.removeprefix("val_")
         self._sign = -1.0 if stem in ("accuracy", "r2") or stem.startswith("top_") else 1.0
 

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-import numpy as np
-
-from cnn_core import ops
+from cnn_core import ops, options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
 
@@ -50,9 +48,8 @@ class TopK(Metric):
     """The share of rows whose label is among the ``k`` largest outputs."""
 
     def __init__(self, k: int = 5) -> None:
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise OptionError(f"TopK: need k, a whole number of at least 1; got {k!r}")
-        self.k, self.name = int(k), f"top_{k}"
+        self.k = options.whole("TopK", k, option="k")
+        self.name = f"top_{self.k}"
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_top_k(output, target, self.k, weight=weight, ignore_index=ignore)

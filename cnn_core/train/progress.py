@@ -10,7 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from cnn_core.errors import OptionError
+import numpy as np
+
+from cnn_core import options
 from cnn_core.train.history import format_value
 
 
@@ -54,8 +56,8 @@ def make_progress(
     OptionError
         ``progress`` is none of these.
     """
-    if not isinstance(progress, bool) and progress != "always":
-        raise OptionError(f"progress: need True, False or 'always'; got {progress!r}")
+    if not isinstance(progress, (bool, np.bool_, str)) or progress not in (True, False, "always"):
+        raise options.refuse("progress", "True, False or 'always'", progress)
     file = sys.stderr if file is None else file
     if file is None:  # a program without a console has no standard streams
         return Progress()

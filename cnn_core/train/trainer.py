@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core import optim
+from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError
@@ -54,8 +54,8 @@ class Trainer:
         self.net, self.loss = net, loss
         self.optimizer = optim.get(optimizer)
         self.metrics = metric_module.get(metrics)
-        self.seed = _whole("Trainer: seed", seed, 0, 2**64 - 1)
-        self.check_finite = bool(check_finite)
+        self.seed = options.seed("Trainer: seed", seed)
+        self.check_finite = options.flag("Trainer: check_finite", check_finite)
         self.epochs_done = 0
         self.stop = False
         self.reports = self._reported(with_validation=False)
@@ -93,8 +93,9 @@ class Trainer:
         A second call continues: optimizer state, epoch count and row order go on; an epoch that
         was broken off starts over.
         """
-        batch_size = _whole("fit: batch_size", batch_size, 1)
-        epochs = _whole("fit: epochs", epochs, 0)
+        batch_size = options.whole("fit: batch_size", batch_size)
+        epochs = options.whole("fit: epochs", epochs, 0)
+        shuffle = options.flag("fit: shuffle", shuffle)
         data = self._data(x, y, sample_weight, "fit")
         validation = self._validation(validation_data)
         hooks = callback_module.get(callbacks)
@@ -266,11 +267,3 @@ class Trainer:
             self._programs[key] = found
         found.use_threads(get_num_threads())
         return found
-
-
-def _whole(who: str, value: Any, least: int, most: int | None = None) -> int:
-    ok = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-    if not ok or value < least or (most is not None and value > most):
-        limit = "" if most is None else f" and at most {most}"
-        raise OptionError(f"{who}: need a whole number of at least {least}{limit}; got {value!r}")
-    return int(value)

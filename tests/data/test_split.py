@@ -108,7 +108,7 @@ def test_test_size_that_leaves_a_part_empty_is_refused(test_size):
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_bad_seed_is_refused(seed):
-    with pytest.raises(OptionError, match="need seed as an integer >= 0"):
+    with pytest.raises(OptionError, match="need a seed, a whole number of at least 0"):
         train_test_split(np.arange(10), test_size=2, seed=seed)
 
 

@@ -167,7 +167,7 @@ def test_unknown_activation_error_lists_the_known_ones(layer, activation):
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, np.nan, np.inf, "0.5", None, True])
 def test_bad_rate_is_refused(rate):
-    with pytest.raises(OptionError, match=r"Dropout: need a rate in \[0, 1\); got"):
+    with pytest.raises(OptionError, match=r"Dropout: need a rate, a number in \[0, 1\); got"):
         cnn.Dropout(rate)
 
 

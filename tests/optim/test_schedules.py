@@ -95,14 +95,14 @@ def test_agrees_with_torch():
     ("make", "words"),
     [
         (lambda: StepDecay(0.0, 10), "StepDecay: lr: need a number in"),
-        (lambda: StepDecay(0.1, 0), "StepDecay: every: need an integer of at least 1; got 0"),
-        (lambda: StepDecay(0.1, 1.5), "StepDecay: every: need an integer of at least 1; got 1.5"),
-        (lambda: StepDecay(0.1, True), "StepDecay: every: need an integer"),
+        (lambda: StepDecay(0.1, 0), "StepDecay: every: need a whole .* at least 1; got 0"),
+        (lambda: StepDecay(0.1, 1.5), "StepDecay: every: need a whole .* at least 1; got 1.5"),
+        (lambda: StepDecay(0.1, True), "StepDecay: every: need a whole number"),
         (lambda: StepDecay(0.1, 10, 1.1), r"StepDecay: factor: need a number in \(0, 1\]; got 1.1"),
         (lambda: ExponentialDecay(0.1, 10, 0), "ExponentialDecay: factor: need"),
-        (lambda: CosineDecay(0.1, -5), "CosineDecay: steps: need an integer"),
+        (lambda: CosineDecay(0.1, -5), "CosineDecay: steps: need a whole number"),
         (lambda: CosineDecay(0.1, 5, 0.2), r"CosineDecay: floor: need a number in \[0, 0.1\]"),
-        (lambda: Piecewise((5, 5), (1, 2, 3)), "boundaries: need an integer of at least 6; got 5"),
+        (lambda: Piecewise((5, 5), (1, 2, 3)), "boundaries: need a whole .* at least 6; got 5"),
         (
             lambda: Piecewise(5, (1, 2)),
             "Piecewise: boundaries: need a tuple of rising steps; got 5",
@@ -113,7 +113,7 @@ def test_agrees_with_torch():
         (lambda: Warmup(-0.1, 5), "Warmup: then: need a positive number"),
         (lambda: Warmup("cosine", 5), "Warmup: then: need .* or a schedule .*; got 'cosine'"),
         (lambda: Warmup(CosineDecay, 5), "Warmup: then: need .* or a schedule"),
-        (lambda: Warmup(0.1, None), "Warmup: steps: need an integer"),
+        (lambda: Warmup(0.1, None), "Warmup: steps: need a whole number"),
     ],
 )
 def test_bad_options_are_refused(make, words):

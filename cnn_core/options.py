@@ -1,0 +1,169 @@
+"""Rules for single options; each names who asks, what is needed and what came.
+
+All raise `OptionError`.  NumPy's scalars count as Python's; True and False are no numbers, and
+nothing but them is a flag.  ``who`` starts the message; ``option`` is what it calls the value,
+where ``who`` does not say that already: ``who: need <option>, a whole number ...; got 1.5``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isfinite, nan
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from cnn_core.errors import OptionError
+
+LARGEST = 1e18
+"""Bound on learning rates and penalties: their products stay finite in float32."""
+
+SMALLEST_EPS = 1e-30
+"""Bound on eps: it must stay positive in float32, or padding would become 0 / 0."""
+
+LARGEST_INT = 2**63 - 1
+"""What the C core's counters hold."""
+
+LARGEST_SEED = 2**64 - 1
+
+
+def shown(value: Any) -> str:
+    """Return ``value`` for a message: its repr, cut short; its type where it has none."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever a repr does, the message is about something else
+        return f"{'an' if isinstance(value, int) else 'a'} {type(value).__name__}"
+    return text if len(text) <= 500 else f"{text[:500]} ..."
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether ``value`` is a real number of Python or NumPy; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether ``value`` is an integer of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def refuse(who: str, need: str, value: Any, option: str = "") -> OptionError:
+    """Return the error that says so, to be raised."""
+    return OptionError(f"{who}: need {option}{', ' if option else ''}{need}; got {shown(value)}")
+
+
+def number(
+    who: str, value: Any, low: float = -inf, high: float = inf, *, open_at: str = "",
+    option: str = "",
+) -> float:  # fmt: skip
+    """Return ``value`` as a finite float within [low, high]; ``open_at`` names excluded ends."""
+    low_open, high_open = "low" in open_at or low == -inf, "high" in open_at or high == inf
+    found = nan
+    if is_number(value):
+        try:
+            found = float(value)
+        except OverflowError:
+            found = inf
+    above = found > low if low_open else found >= low
+    below = found < high if high_open else found <= high
+    if isfinite(found) and above and below:
+        return found
+    raise refuse(who, _interval(low, high, low_open, high_open), value, option)
+
+
+def _interval(low: float, high: float, low_open: bool, high_open: bool) -> str:
+    if high == inf and low in (-inf, 0):
+        return "a finite number" if low < 0 else "a positive number" if low_open else (
+            "a finite number of at least 0"
+        )  # fmt: skip
+    span = f"{'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+    return f"a number in {span}"
+
+
+def amount(who: str, value: Any, *, open_at: str = "", option: str = "") -> float:
+    """Return ``value`` as a float within [0, LARGEST]: a rate or a penalty."""
+    return number(who, value, 0.0, LARGEST, open_at=open_at, option=option)
+
+
+def fraction(who: str, value: Any, *, option: str = "") -> float:
+    """Return ``value`` as a float within [0, 1): the memory of a running mean."""
+    return number(who, value, 0.0, 1.0, open_at="high", option=option)
+
+
+def epsilon(who: str, value: Any) -> float:
+    """Return ``value`` as a float that is positive in float32 too."""
+    return number(who, value, SMALLEST_EPS, LARGEST)
+
+
+def limit(who: str, value: Any) -> float | None:
+    """Return ``value``: a positive finite number, or None for no limit."""
+    if value is None:
+        return None
+    try:
+        return number(who, value, 0.0, open_at="low")
+    except OptionError:
+        raise refuse(who, "None or a positive finite number", value) from None
+
+
+def whole(
+    who: str, value: Any, low: int = 1, high: int = LARGEST_INT, *, option: str = ""
+) -> int:
+    """Return ``value``, an integer from ``low`` to ``high``, as an int."""
+    if is_whole(value) and low <= value <= high:
+        return int(value)
+    open_end = high > 2**31 and not (is_whole(value) and value > high)
+    span = f"of at least {low}" if open_end else f"from {low} to {high}"
+    raise refuse(who, f"a whole number {span}", value, option)
+
+
+def int32(who: str, value: Any, *, option: str = "") -> int:
+    """Return ``value``, an integer of 32 bits such as a label, as an int."""
+    if is_whole(value) and -(2**31) <= value < 2**31:
+        return int(value)
+    raise refuse(who, "a whole number within int32", value, option)
+
+
+def seed(who: str, value: Any, option: str = "") -> int:
+    """Return ``value``, the start of a random sequence, as an int of at most 64 bits."""
+    return whole(who, value, 0, LARGEST_SEED, option=option)
+
+
+def flag(who: str, value: Any, *, option: str = "") -> bool:
+    """Return ``value``, which must be True or False: any other object would count as True."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise refuse(who, "True or False", value, option)
+
+
+def choice(who: str, value: Any, known: Iterable[str], *, option: str) -> str:
+    """Return ``value``, which must be one of the names ``known``."""
+    known = tuple(known)
+    if isinstance(value, str) and value in known:
+        return str(value)
+    listed = " or ".join(map(repr, known)) if len(known) < 3 else f"among {', '.join(known)}"
+    raise refuse(who, f"{option} {listed}", value)
+
+
+def name(who: str, value: Any, *, option: str = "") -> str:
+    """Return ``value``, which must be a string of at least one letter."""
+    if isinstance(value, str) and value:
+        return value
+    raise refuse(who, "a name of at least one letter", value, option)
+
+
+def names(who: str, value: Any) -> tuple[str, ...]:
+    """Return ``value``, a collection of strings, as a tuple."""
+    if isinstance(value, str):
+        raise OptionError(f"{who}: need a tuple of names; got a string: write ({value!r},)")
+    found = items(who, value, "names")
+    if not all(isinstance(each, str) and each for each in found):
+        raise refuse(who, "a tuple of names", value)
+    return found
+
+
+def items(who: str, value: Any, what: str, kind: str = "tuple") -> tuple[Any, ...]:
+    """Return ``value``, which must be iterable, as a tuple."""
+    try:
+        return tuple(value)
+    except TypeError:
+        raise refuse(who, f"a {kind} of {what}", value) from None
