@@ -7,7 +7,6 @@ from math import prod
 from cnn_core.errors import ShapeError
 from cnn_core.graph.axes import one_axis
 from cnn_core.graph.node import BATCH, Node
-from cnn_core.graph.row_loss import need_real
 
 
 class AlongAxis(Node):
@@ -20,7 +19,6 @@ class AlongAxis(Node):
 
     def infer_shape(self) -> None:
         (x,) = self.inputs
-        need_real(self, 0)
         if not x.shape:
             raise ShapeError(f"{self.label}: need at least one axis; got {x.label} {x.shape}")
         self._at = one_axis(self, self.axis, len(x.shape))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnn_core.graph.node import BATCH, Node, Shape
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -13,8 +12,6 @@ class Binary(Node):
     """y = f(a, b) by NumPy's broadcasting rule, at most 6 axes; BATCH fits BATCH and 1."""
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
-        need_real(self, 1)
         self.shape = broadcast(self)
 
     def attrs(self) -> tuple[float | int, ...]:

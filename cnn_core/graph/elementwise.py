@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cnn_core.errors import DtypeError
 from cnn_core.graph.node import Node
 
 
@@ -13,6 +12,4 @@ class Unary(Node):
 
     def infer_shape(self) -> None:
         (x,) = self.inputs
-        if x.dtype != "real":
-            raise DtypeError(f"{self.label}: need real numbers; got {x.label} with dtype {x.dtype}")
         self.shape = x.shape

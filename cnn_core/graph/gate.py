@@ -89,6 +89,7 @@ class GateNode(Node):
     """The node of a `Gate`.  Any shapes; its steps call Python."""
 
     op = "gate"
+    operand_dtypes = ("any",)
     rowwise = False
     joint_gradient = True
     gate: Gate
@@ -104,9 +105,6 @@ class GateNode(Node):
                 f"{self.label}: need infer_shape to return a tuple or None; got {shape!r}"
             )
         self.shape = broadcast(self) if shape is None else check_shape(self.label, shape)
-        for x in self.inputs:
-            if x.dtype == "float64":
-                raise DtypeError(f"{self.label}: need real or int32 inputs; got {x.label}")
 
     @property
     def label(self) -> str:

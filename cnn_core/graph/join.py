@@ -11,7 +11,6 @@ import numpy as np
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.axes import need_batch_first, one_axis
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.row_loss import need_real
 
 
 class Join(Node):
@@ -21,8 +20,6 @@ class Join(Node):
     axis: int = 0
 
     def infer_shape(self) -> None:
-        for i in range(len(self.inputs)):
-            need_real(self, i)
         self._at, self.shape = self.joined(self.inputs[0].shape)
         need_batch_first(self, self.shape)
 

@@ -39,6 +39,12 @@ Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is 
 MAX_ELEMENTS = 2**40
 """Elements of a row of any node: what no memory holds is refused before it overflows a size."""
 
+_NEEDS = {
+    "real": "real numbers",
+    "int32": "int32 labels or indices, such as Input(name, shape, 'int32')",
+    "any": "real or int32 numbers",
+}
+
 _groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
 
 
@@ -76,6 +82,12 @@ class Node:
     differentiable: ClassVar[tuple[bool, ...]] = (True,)
     """Per input: has it a gradient?  The last entry holds for all further inputs."""
 
+    operand_dtypes: ClassVar[tuple[str, ...]] = ("real",)
+    """Per input: "real", "int32", or "any" of the two.  The last entry holds for all further ones.
+
+    The kernels read memory as what this says: any other operand is refused when the node is made.
+    """
+
     grad_reads: ClassVar[str] = "xy"
     """What the gradient kernels read besides dy and saved values: 'x' the inputs, 'y' the value."""
 
@@ -100,6 +112,9 @@ class Node:
 
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
         self.inputs = tuple(inputs)
+        self.name = ""
+        if not isinstance(name, str):
+            raise GraphError(f"{self.label}: need name, a string; got {options.shown(name)}")
         self.name = name
         self.group = _groups.get()  # the groups that it is in, outermost first
         self.dtype = "real"  # or "int32", "float64"; "real" is the dtype of the program
@@ -108,8 +123,19 @@ class Node:
         self.saved_dtype = "real"
         for key, value in fields.items():
             setattr(self, key, value)
+        self._check_operands()
         self.infer_shape()
         need_possible(self.label, self.shape)
+
+    def _check_operands(self) -> None:
+        """Raise `DtypeError` unless the inputs are of the `operand_dtypes`."""
+        dtypes = self.operand_dtypes
+        for i, x in enumerate(self.inputs):
+            need = dtypes[min(i, len(dtypes) - 1)]
+            if x.dtype != need and (need != "any" or x.dtype == "float64"):
+                raise DtypeError(
+                    f"{self.label}: need {_NEEDS[need]}; got {x.label} with dtype {x.dtype}"
+                )
 
     def infer_shape(self) -> None:
         """Set `shape`, and `dtype` and `saved` where they differ from the default."""

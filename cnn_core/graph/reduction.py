@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from cnn_core import options
 from cnn_core.graph.axes import several_axes
 from cnn_core.graph.node import BATCH, Node
-from cnn_core.graph.row_loss import need_real
 
 Axis = int | Sequence[int] | None
 
@@ -22,7 +21,6 @@ class Reduction(Node):
     keepdims: bool = False
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
         self.keepdims = options.flag(self.label, self.keepdims, option="keepdims")
         shape = self.inputs[0].shape
         self._gone = set(several_axes(self, self.axis, len(shape)))

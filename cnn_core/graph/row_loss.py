@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cnn_core.errors import DtypeError, ShapeError
+from cnn_core.errors import ShapeError
 from cnn_core.graph.node import BATCH, Node
 
 
@@ -26,13 +26,11 @@ class RowLoss(Node):
 
 
 def need_same_rows(node: Node) -> None:
-    """Raise unless the first two inputs are real and batched with the same row shape.
+    """Raise `ShapeError` unless the first two inputs are batched with the same row shape.
 
     (B,) goes with (B, 1): both have one number to a row.  Nothing else is broadcast.
     """
     p, t = node.inputs[:2]
-    need_real(node, 0)
-    need_real(node, 1)
     rows = [x.shape[1:] if x.shape[1:] != (1,) else () for x in (p, t)]
     if not p.batched or not t.batched or rows[0] != rows[1]:
         raise ShapeError(
@@ -42,11 +40,8 @@ def need_same_rows(node: Node) -> None:
 
 
 def need_labels(node: Node) -> None:
-    """Raise unless the first input is real (B, C) and the second holds int32 labels (B,)."""
+    """Raise `ShapeError` unless the first input is (B, C) and the second, labels, (B,)."""
     z, t = node.inputs[:2]
-    need_real(node, 0)
-    if t.dtype != "int32":
-        raise DtypeError(f"{node.label}: need int32 labels; got {t.label} with dtype {t.dtype}")
     if not z.batched or len(z.shape) != 2 or t.shape != (BATCH,):
         raise ShapeError(
             f"{node.label}: need scores (B, C) and labels (B,); got {z.label} {z.shape} and "
@@ -61,18 +56,10 @@ def need_two_classes(node: Node) -> None:
         raise ShapeError(f"{node.label}: need at least 2 classes; got {z.label} {z.shape}")
 
 
-def need_real(node: Node, i: int) -> None:
-    """Raise `DtypeError` unless input ``i`` has the real dtype of the program."""
-    x = node.inputs[i]
-    if x.dtype != "real":
-        raise DtypeError(f"{node.label}: need real numbers; got {x.label} with dtype {x.dtype}")
-
-
 def need_row_weights(node: Node, i: int) -> None:
-    """Raise unless input ``i``, if there is one, holds one real number per row, shape (B,)."""
+    """Raise `ShapeError` unless input ``i``, if there is one, has one number per row, (B,)."""
     if len(node.inputs) <= i:
         return
-    need_real(node, i)
     w = node.inputs[i]
     if w.shape != (BATCH,):
         raise ShapeError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cnn_core.errors import ShapeError
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import BATCH, Node
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -13,8 +12,7 @@ class VectorPair(Node):
     """y = f(a, b), a (..., N) and b (..., M); the axes before are broadcast together."""
 
     def infer_shape(self) -> None:
-        for i, x in enumerate(self.inputs):
-            need_real(self, i)
+        for x in self.inputs:
             if not x.shape or x.shape[-1] is BATCH:
                 self.refuse("need vectors along the last axis, which is not the batch axis")
         a, b = (x.shape for x in self.inputs)

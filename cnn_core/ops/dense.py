@@ -35,7 +35,7 @@ class Dense(Node):
 def dense(x: Node, w: Node, b: Node | None = None, *, name: str = "") -> Node:
     """Return ``x w + b``: x (..., I), w (I, O), b (O,) or None, result (..., O).
 
-    Raises `ShapeError` where the three do not fit together.
+    Raises `ShapeError` where the three do not fit together, `DtypeError` for integer nodes.
     """
     inputs = (x, w) if b is None else (x, w, b)
     return Dense(tuple(as_node(i) for i in inputs), name=name)

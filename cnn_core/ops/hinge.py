@@ -14,6 +14,7 @@ class Hinge(RowLoss):
     """
 
     op = "hinge"
+    operand_dtypes = ("real", "any")
 
     def infer_shape(self) -> None:
         if self.inputs[1].dtype == "int32":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnn_core import options
-from cnn_core.errors import DtypeError, ShapeError
+from cnn_core.errors import ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
 from cnn_core.graph.row_loss import need_row_weights
 
@@ -16,14 +16,13 @@ class LabelWeight(Node):
 
     op = "label_weight"
     differentiable = (False, True)
+    operand_dtypes = ("int32", "real")
     grad_reads = "x"
     ignore_index: int = -100
 
     def infer_shape(self) -> None:
         t = self.inputs[0]
         self.ignore_index = options.int32(self.label, self.ignore_index, option="ignore_index")
-        if t.dtype != "int32":
-            raise DtypeError(f"{self.label}: need int32 labels; got {t.label} with dtype {t.dtype}")
         if t.shape != (BATCH,):
             raise ShapeError(f"{self.label}: need labels (B,); got {t.label} {t.shape}")
         need_row_weights(self, 1)

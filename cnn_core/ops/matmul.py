@@ -8,7 +8,6 @@ from cnn_core.errors import ShapeError
 from cnn_core.graph.axes import need_batch_first
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -20,8 +19,6 @@ class Matmul(Node):
     grad_reads = "x"
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
-        need_real(self, 1)
         a, b = (x.shape for x in self.inputs)
         if not a or not b or a[-1] is BATCH or b[max(len(b) - 2, 0)] is BATCH or (
             a[-1] != b[max(len(b) - 2, 0)]

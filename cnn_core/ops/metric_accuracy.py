@@ -6,7 +6,7 @@ from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.row_loss import need_real, need_same_rows
+from cnn_core.graph.row_loss import need_same_rows
 from cnn_core.ops.metric_top_k import metric_top_k
 
 
@@ -17,6 +17,7 @@ class MetricAccuracy(Metric):
     """
 
     op = "metric_accuracy"
+    operand_dtypes = ("real", "any", "real")
     argmax: bool = False
 
     def check(self) -> None:
@@ -24,7 +25,6 @@ class MetricAccuracy(Metric):
         if t.dtype != "int32":
             need_same_rows(self)
             return
-        need_real(self, 0)
         if z.shape not in ((BATCH,), (BATCH, 1)) or t.shape != (BATCH,):
             raise ShapeError(
                 f"{self.label}: need scores (B,) or (B, 1) and labels (B,); got {z.label} "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cnn_core.errors import ShapeError
 from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.row_loss import need_real
 
 
 class MetricMean(Metric):
@@ -19,7 +18,6 @@ class MetricMean(Metric):
 
     def check(self) -> None:
         (x, *_) = self.inputs
-        need_real(self, 0)
         if x.shape != (BATCH,):
             raise ShapeError(
                 f"{self.label}: need one value per row, shape (B,); got {x.label} {x.shape}"

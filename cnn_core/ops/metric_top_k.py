@@ -18,6 +18,7 @@ class MetricTopK(Metric):
     """
 
     op = "metric_top_k"
+    operand_dtypes = ("real", "int32", "real")
     k: int = 1
     ignore_index: int | None = None
 

@@ -7,7 +7,6 @@ from typing import Any
 from cnn_core.errors import ShapeError
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -19,8 +18,7 @@ class Outer(Node):
     grad_reads = "x"
 
     def infer_shape(self) -> None:
-        for i, x in enumerate(self.inputs):
-            need_real(self, i)
+        for x in self.inputs:
             if not x.shape or x.shape[-1] is BATCH:
                 raise ShapeError(
                     f"{self.label}: need a (..., N) and b (..., M), an axis besides the batch; "

@@ -7,7 +7,6 @@ from typing import Any
 from cnn_core import options
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -21,12 +20,10 @@ class Power(Node):
     p: float = 1.0
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
         self.is_map = len(self.inputs) == 1  # type: ignore[misc]
         if self.is_map:
             self.p = options.number(self.label, self.p, option="p")
         else:
-            need_real(self, 1)
             self.symbol = "x^p"  # type: ignore[misc]
         self.shape = broadcast(self)
 

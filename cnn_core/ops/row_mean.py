@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.row_loss import need_real, need_row_weights
+from cnn_core.graph.row_loss import need_row_weights
 
 
 class RowMean(Node):
@@ -20,7 +20,6 @@ class RowMean(Node):
     rowwise = False
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
         if self.inputs[0].shape != (BATCH,):
             row = self.inputs[0]
             raise ShapeError(

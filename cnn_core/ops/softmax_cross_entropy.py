@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.row_loss import RowLoss, need_labels, need_real
+from cnn_core.graph.row_loss import RowLoss, need_labels
 from cnn_core.ops.label_weight import label_weight
 from cnn_core.ops.row_mean import reduced
 
@@ -19,6 +19,7 @@ class SoftmaxCrossEntropy(RowLoss):
     """
 
     op = "softmax_cross_entropy"
+    operand_dtypes = ("real", "any")
     label_smoothing: float = 0.0
     ignore_index: int | None = None
 
@@ -34,8 +35,6 @@ class SoftmaxCrossEntropy(RowLoss):
                     self.label, self.ignore_index, option="ignore_index"
                 )
         else:
-            need_real(self, 0)
-            need_real(self, 1)
             if not z.batched or len(z.shape) != 2 or t.shape != z.shape:
                 raise ShapeError(
                     f"{self.label}: need scores (B, C) and targets (B, C), or int32 labels (B,); "

@@ -9,7 +9,6 @@ import numpy as np
 from cnn_core.errors import DtypeError, LabelError, ShapeError
 from cnn_core.graph.axes import need_batch_first
 from cnn_core.graph.node import Constant, Node, as_node
-from cnn_core.graph.row_loss import need_real
 
 
 class Take(Node):
@@ -17,16 +16,11 @@ class Take(Node):
 
     op = "take"
     differentiable = (True, False)
+    operand_dtypes = ("real", "int32")
     grad_reads = "x"
 
     def infer_shape(self) -> None:
-        need_real(self, 0)
         x, index = self.inputs
-        if index.dtype != "int32":
-            raise DtypeError(
-                f"{self.label}: need int32 indices, such as Input(name, shape, 'int32'); got "
-                f"{index.label} with dtype {index.dtype}"
-            )
         if not x.shape or x.batched:
             raise ShapeError(
                 f"{self.label}: need x (V, ...) without a batch axis; got {x.label} {x.shape} and "

@@ -8,7 +8,6 @@ from typing import Any
 
 from cnn_core.errors import ShapeError
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_real
 
 
 class WeightGrad(Node):
@@ -22,8 +21,6 @@ class WeightGrad(Node):
 
     def infer_shape(self) -> None:
         xs, dys = self.inputs[::2], self.inputs[1::2]
-        for i in range(len(self.inputs)):
-            need_real(self, i)
         for x, dy in zip(xs, dys, strict=True):
             shapes = x.shape, dy.shape
             if x.batched or not all(shapes) or x.shape[:-1] != dy.shape[:-1]:

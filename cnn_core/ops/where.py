@@ -6,7 +6,6 @@ from typing import Any
 
 from cnn_core.graph.binary import walk
 from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_real
 from cnn_core.graph.shapes import broadcast
 
 
@@ -18,8 +17,6 @@ class Where(Node):
     grad_reads = "x"
 
     def infer_shape(self) -> None:
-        for i in range(3):
-            need_real(self, i)
         self.shape = broadcast(self)
 
     def attrs(self) -> tuple[float | int, ...]:
