@@ -18,10 +18,18 @@ from cnn_core.graph.node import BATCH, Input, Node
 
 
 class Loss:
-    """The base of all losses."""
+    """The base of all losses.  Options are set once: programs are compiled from them."""
 
     any_finite_target = False
     """Every finite number of the right shape is a valid target."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__ and not name.startswith("_"):
+            raise OptionError(
+                f"{type(self).__name__}: {name}: need a new loss and a new Trainer for another "
+                f"value; got {value!r}"
+            )
+        object.__setattr__(self, name, value)
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""

@@ -34,6 +34,10 @@ THREAD_ROWS = 256
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
 
+FIXED = frozenset({"layers", "dtype", "input_scale", "input_shift", "input", "layer_names",
+                   "output", "store"})  # fmt: skip
+"""What programs are compiled from."""
+
 
 class Sequential(Predictor):
     """A network: ``layers`` applied in order to rows of ``inputs`` elements.
@@ -84,6 +88,13 @@ class Sequential(Predictor):
                 x = layer.build(x, name, rng)
             nodes.append(x)
         return nodes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and name in self.__dict__:
+            raise OptionError(
+                f"Sequential: {name}: need a new network for another value; got {value!r}"
+            )
+        object.__setattr__(self, name, value)
 
     # -- parameters -----------------------------------------------------------------------
 

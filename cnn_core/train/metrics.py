@@ -16,9 +16,20 @@ from cnn_core.graph.node import Node
 
 
 class Metric:
-    """The base of all metrics.  ``name`` is its key in histories and results."""
+    """The base of all metrics.  ``name`` is its key in histories and results.
+
+    Options are set once: programs are compiled from them.
+    """
 
     name = ""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__ and not name.startswith("_"):
+            raise OptionError(
+                f"{type(self).__name__}: {name}: need a new metric and a new Trainer for another "
+                f"value; got {value!r}"
+            )
+        object.__setattr__(self, name, value)
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.

@@ -26,6 +26,9 @@ from cnn_core.train.progress import Progress, make_progress
 EVALUATE_ROWS = 512
 """Rows that one run of the evaluation program takes; memory does not grow with the data."""
 
+FIXED = frozenset({"net", "loss", "metrics"})
+"""What programs are compiled from."""
+
 
 class Trainer:
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
@@ -33,8 +36,9 @@ class Trainer:
     ``optimizer`` is an `cnn_core.optim.Optimizer` or a name such as "adam"; ``metrics`` are names
     (accuracy, top_5, log_loss, mae, rmse, r2) or `cnn_core.train.Metric` objects.  ``seed``
     decides the order of rows and the dropout masks: the same seed, data and machine give the
-    same parameters to the bit.  ``check_finite`` looks through the features for NaN and
-    infinity before each use, and names the first row and column.
+    same parameters to the bit.  ``net``, ``loss`` and ``metrics`` stay as they are; the optimizer
+    and its rate, the seed and ``epochs_done`` may be set.  ``check_finite`` looks through the
+    features for NaN and infinity before each use, and names the first row and column.
     """
 
     def __init__(
@@ -53,8 +57,8 @@ class Trainer:
             raise OptionError(f"Trainer: need a loss such as cnn.MSE(); got {loss!r}")
         self.net, self.loss = net, loss
         self.optimizer = optim.get(optimizer)
-        self.metrics = metric_module.get(metrics)
-        self.seed = options.seed("Trainer: seed", seed)
+        self.metrics = tuple(metric_module.get(metrics))
+        self.seed = seed
         self.check_finite = options.flag("Trainer: check_finite", check_finite)
         self.epochs_done = 0
         self.stop = False
@@ -64,6 +68,17 @@ class Trainer:
         self._programs: dict[tuple, LossProgram] = {}
         self._last: LossProgram | None = None  # of the last step
         recompile_on_change(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and name in self.__dict__:
+            raise OptionError(f"Trainer: {name}: need a new Trainer for another; got {value!r}")
+        if name == "optimizer":
+            value = optim.get(value)
+        elif name == "seed":
+            value = options.seed("Trainer: seed", value)
+        elif name == "epochs_done":
+            value = options.whole("Trainer: epochs_done", value, 0)
+        object.__setattr__(self, name, value)
 
     # -- training -------------------------------------------------------------------------
 

@@ -1,0 +1,79 @@
+"""What programs are compiled from is fixed: training and evaluation never part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training_cases import assert_same_state, blobs, make_net, make_trainer, state
+
+import cnn_core as cnn
+from cnn_core.errors import OptionError
+from cnn_core.train.metrics import TopK
+
+X, Y = blobs(40)
+
+
+def trained() -> cnn.Trainer:
+    trainer = make_trainer(make_net(dropout=0.2), metrics=[TopK(2)])
+    trainer.fit(X, Y, progress=False)
+    return trainer
+
+
+@pytest.mark.parametrize(("of", "name", "value"), [
+    (lambda t: t, "loss", cnn.Hinge()),
+    (lambda t: t, "net", make_net()),
+    (lambda t: t, "metrics", ["accuracy"]),
+    (lambda t: t.loss, "label_smoothing", 0.5),
+    (lambda t: t.loss, "ignore_index", 1),
+    (lambda t: t.metrics[0], "k", 1),
+    (lambda t: t.net, "input_scale", 2.0),
+    (lambda t: t.net, "input_shift", 2.0),
+    (lambda t: t.net, "dtype", np.dtype("float64")),
+    (lambda t: t.net, "store", make_net().store),
+    (lambda t: t.net, "layers", []),
+], ids=lambda v: v if isinstance(v, str) else "")  # fmt: skip
+def test_what_is_compiled_is_fixed_and_the_error_says_what_to_make(of, name, value):
+    trainer = trained()
+    before, figures = state(trainer), trainer.evaluate(X, Y)
+    with pytest.raises(OptionError, match=rf"\w+: {name}: need a new \w+ .*; got"):
+        setattr(of(trainer), name, value)
+    assert_same_state(state(trainer), before)
+    assert trainer.evaluate(X, Y) == figures
+
+
+@pytest.mark.parametrize("loss", [cnn.Huber(2.0), cnn.Pinball(0.3)])
+def test_options_of_losses_are_fixed(loss):
+    (name,) = vars(loss)
+    value = getattr(loss, name)
+    with pytest.raises(OptionError, match=f"{name}: need a new loss"):
+        setattr(loss, name, 0.5)
+    assert getattr(loss, name) == value
+
+
+def test_own_losses_may_set_attributes_once_and_keep_private_ones():
+    class Own(cnn.MSE):
+        def __init__(self):
+            self.power, self._built = 2, 0
+
+        def build(self, output, target, weight):
+            self._built += 1
+            return super().build(output, target, weight)
+
+    loss = Own()
+    make_trainer(loss=loss).evaluate(X, np.zeros((40, 3)))
+    assert loss._built == 1
+    with pytest.raises(OptionError, match="Own: power: need a new loss"):
+        loss.power = 3
+
+
+def test_optimizer_seed_and_epoch_count_may_be_set_and_are_checked():
+    trainer = trained()
+    trainer.optimizer = "sgd"
+    assert isinstance(trainer.optimizer, cnn.SGD)
+    trainer.seed, trainer.epochs_done = np.int64(3), 7
+    for name, value in [("optimizer", "adma"), ("seed", -1), ("epochs_done", -1),
+                        ("epochs_done", "2")]:  # fmt: skip
+        kept = getattr(trainer, name)
+        with pytest.raises(OptionError, match=r"need .*; got"):
+            setattr(trainer, name, value)
+        assert getattr(trainer, name) == kept
