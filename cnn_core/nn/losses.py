@@ -25,10 +25,8 @@ class Loss:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__ and not name.startswith("_"):
-            raise OptionError(
-                f"{type(self).__name__}: {name}: need a new loss and a new Trainer for another "
-                f"value; got {value!r}"
-            )
+            need = "a new loss and a new Trainer for another value"
+            raise options.refuse(f"{type(self).__name__}: {name}", need, value)
         object.__setattr__(self, name, value)
 
     def target_input(self, output: Node, y: Any) -> Input:

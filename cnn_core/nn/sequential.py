@@ -91,9 +91,7 @@ class Sequential(Predictor):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIXED and name in self.__dict__:
-            raise OptionError(
-                f"Sequential: {name}: need a new network for another value; got {value!r}"
-            )
+            raise options.refuse(f"Sequential: {name}", "a new network for another value", value)
         object.__setattr__(self, name, value)
 
     # -- parameters -----------------------------------------------------------------------

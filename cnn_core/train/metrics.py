@@ -25,10 +25,8 @@ class Metric:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__ and not name.startswith("_"):
-            raise OptionError(
-                f"{type(self).__name__}: {name}: need a new metric and a new Trainer for another "
-                f"value; got {value!r}"
-            )
+            need = "a new metric and a new Trainer for another value"
+            raise options.refuse(f"{type(self).__name__}: {name}", need, value)
         object.__setattr__(self, name, value)
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:

@@ -71,7 +71,7 @@ class Trainer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIXED and name in self.__dict__:
-            raise OptionError(f"Trainer: {name}: need a new Trainer for another; got {value!r}")
+            raise options.refuse(f"Trainer: {name}", "a new Trainer for another value", value)
         if name == "optimizer":
             value = optim.get(value)
         elif name == "seed":
