@@ -167,3 +167,17 @@ def items(who: str, value: Any, what: str, kind: str = "tuple") -> tuple[Any, ..
         return tuple(value)
     except TypeError:
         raise refuse(who, f"a {kind} of {what}", value) from None
+
+
+class Fixable:
+    """What programs are compiled from: `fix` makes the attributes that there are read-only."""
+
+    def fix(self) -> None:
+        """Refuse changes of the present attributes from now on."""
+        self.__dict__.setdefault("_fixed", frozenset(vars(self)))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_fixed", ()):
+            need = "a new one and a new Trainer for another value (a Trainer has this one)"
+            raise refuse(f"{type(self).__name__}: {name}", need, value)
+        object.__setattr__(self, name, value)

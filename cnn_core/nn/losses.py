@@ -17,17 +17,11 @@ from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
 
 
-class Loss:
-    """The base of all losses.  Options are set once: programs are compiled from them."""
+class Loss(options.Fixable):
+    """The base of all losses.  Once a `Trainer` has one, its options are fixed."""
 
     any_finite_target = False
     """Every finite number of the right shape is a valid target."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__ and not name.startswith("_"):
-            need = "a new loss and a new Trainer for another value"
-            raise options.refuse(f"{type(self).__name__}: {name}", need, value)
-        object.__setattr__(self, name, value)
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -42,7 +36,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} defines no build")
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
         return f"{type(self).__name__}({options})"
 
 

@@ -15,19 +15,13 @@ from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
 
 
-class Metric:
+class Metric(options.Fixable):
     """The base of all metrics.  ``name`` is its key in histories and results.
 
-    Options are set once: programs are compiled from them.
+    Once a `Trainer` has one, its options are fixed.
     """
 
     name = ""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__ and not name.startswith("_"):
-            need = "a new metric and a new Trainer for another value"
-            raise options.refuse(f"{type(self).__name__}: {name}", need, value)
-        object.__setattr__(self, name, value)
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.

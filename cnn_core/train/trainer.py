@@ -67,6 +67,8 @@ class Trainer:
         self._lock = threading.RLock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._last: LossProgram | None = None  # of the last step
+        for fixable in (loss, *self.metrics):
+            fixable.fix()
         recompile_on_change(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
