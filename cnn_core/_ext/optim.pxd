@@ -4,7 +4,7 @@ from cnn_core._ext cimport capi
 
 cdef class Learner:
     cdef capi.cnn_learner c
-    cdef readonly int64_t step          # updates made so far
+    cdef public int64_t step            # updates made so far
     cdef double hyper[16]
     cdef capi.cnn_range *ranges
     cdef list keep

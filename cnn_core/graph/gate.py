@@ -166,7 +166,7 @@ class GateRun:
         node = self._node
         if self._passing:
             return node.run_forward(copy.copy(node.gate), inputs, shapes)
-        node.last_run = self
+        node.__dict__["last_run"] = self
         values = node.run_forward(node.gate, inputs, shapes)
         self._state = dict(vars(node.gate))
         return values

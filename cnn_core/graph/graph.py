@@ -56,9 +56,9 @@ class Graph(NamedNodes):
         params: ParamStore | None = None,
     ) -> None:
         super().__init__(outputs)
-        self.dtype = real_dtype(dtype, "Graph")
+        self._dtype = real_dtype(dtype, "Graph")
         found = parameters_of(self.outputs)
-        self.params = ParamStore(found, self.dtype) if params is None else params
+        self._params = ParamStore(found, self.dtype) if params is None else params
         self._check_params(found)
         self._training = options.flag("Graph", training, option="training")
         self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
@@ -70,13 +70,24 @@ class Graph(NamedNodes):
                        if n.dtype == "real" and n.has_gradient]  # fmt: skip
         self._scalar_seeds = all(n.shape == () for n in self._seeds)
 
+    @property
+    def dtype(self) -> np.dtype:
+        """float64 or float32."""
+        return self._dtype
+
+    @property
+    def params(self) -> ParamStore:
+        """The parameters, a mapping from names to arrays."""
+        return self._params
+
     def _check_params(self, parameters: list[Parameter]) -> None:
+        if not isinstance(self.params, ParamStore):
+            raise OptionError(
+                f"Graph: need params, a ParamStore; got {options.shown(self.params)}"
+            )
         if self.params.dtype != self.dtype:
             raise DtypeError(f"Graph: need params of {self.dtype}; got {self.params.dtype}")
-        missing = [p.name for p in parameters if p.name not in self.params]
-        if missing:
-            held = ", ".join(self.params) or "none"
-            raise GraphError(f"Graph: need params that hold {', '.join(missing)}; got {held}")
+        self.params.need(parameters, "Graph")
 
     def __getattr__(self, name: str) -> Any:
         """Compile the graph when it is first asked to run: `step` alone does not need it."""
@@ -215,10 +226,13 @@ class Graph(NamedNodes):
         """Feed all inputs, make one step of ``optimizer`` and return what `forward` returns.
 
         The first output, a scalar, is minimised over all parameters that it depends on; dropout
-        is at work.  The values returned are those before the update.  This is `forward`,
-        `backward` and ``optimizer.apply(graph.params)`` in one call into C, over a plan of its
-        own that keeps nothing: `value` and `grad` go on to show what `forward` and `backward`
-        made last, but for the parameters and their gradients, which lie in ``params``.
+        is at work.  The values returned are those before the update.  Other parameters of a
+        store that several graphs share stay as they are, to the bit, and so does the optimizer's
+        state of them (see `Optimizer.apply` for what that means for the count of steps).  This
+        is `forward`, `backward` and ``optimizer.apply(graph.params, only=those)`` in one call
+        into C, over a plan of its own that keeps nothing: `value` and `grad` go on to show what
+        `forward` and `backward` made last, but for the parameters and their gradients, which lie
+        in ``params``.
 
         Raises what `forward` raises, and `GraphError` where there is nothing to learn.
         """

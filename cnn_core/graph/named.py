@@ -21,7 +21,7 @@ class NamedNodes:
         self._single = isinstance(outputs, Node)
         if not self._single and not np.iterable(outputs):
             raise GraphError(f"Graph: need nodes as outputs; got {outputs!r}")
-        self.outputs: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
+        self._outputs: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
         for node in self.outputs:
             if not isinstance(node, Node):
                 raise GraphError(f"Graph: need nodes as outputs; got {node!r}")
@@ -31,6 +31,11 @@ class NamedNodes:
         self._names = unique_names(self._nodes)
         self._by_name = {name: node for node, name in self._names.items()}
         self._inputs = {n.name: n for n in self._nodes if isinstance(n, Input)}
+
+    @property
+    def outputs(self) -> list[Node]:
+        """The output nodes."""
+        return list(self._outputs)
 
     def nodes_topologically_sorted(self) -> list[Node]:
         """Return all nodes, each after the nodes that it depends on."""

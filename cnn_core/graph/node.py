@@ -100,6 +100,18 @@ class Node:
     joint_gradient: ClassVar[bool] = False
     """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
 
+    inputs: tuple[Node, ...]
+    name: str
+    group: tuple[str, ...]
+    """The groups that it is in, outermost first."""
+    dtype: str
+    """"real", the dtype of the program, "int32" or "float64"."""
+    shape: Shape
+    saved: dict[str, Shape]
+    """What forward keeps for the gradients, of `saved_dtype`."""
+    saved_dtype: str
+    _made = False
+
     symbol: ClassVar[str] = ""
     """What pictures write into the gate, such as ``+{c:g}`` with a field; else its name."""
 
@@ -111,21 +123,25 @@ class Node:
             Node.registry[cls.op] = cls
 
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
-        self.inputs = tuple(inputs)
-        self.name = ""
+        # Past __setattr__, as many nodes are made.
+        self.__dict__.update(
+            inputs=tuple(inputs), name=name, group=_groups.get(), dtype="real", shape=(), saved={},
+            saved_dtype="real",
+        )  # fmt: skip
+        self.__dict__.update(fields)
         if not isinstance(name, str):
-            raise GraphError(f"{self.label}: need name, a string; got {options.shown(name)}")
-        self.name = name
-        self.group = _groups.get()  # the groups that it is in, outermost first
-        self.dtype = "real"  # or "int32", "float64"; "real" is the dtype of the program
-        self.shape: Shape = ()
-        self.saved: dict[str, Shape] = {}  # what forward keeps for the gradients
-        self.saved_dtype = "real"
-        for key, value in fields.items():
-            setattr(self, key, value)
+            who = self.op or type(self).__name__
+            raise GraphError(f"{who}: need name, a string; got {options.shown(name)}")
         self._check_operands()
         self.infer_shape()
         need_possible(self.label, self.shape)
+        self.__dict__["_made"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Nodes do not change: the steps of all programs are compiled from their shapes."""
+        if self._made:
+            raise options.refuse(f"{self.label}: {name}", "a new node for another value", value)
+        object.__setattr__(self, name, value)
 
     def _check_operands(self) -> None:
         """Raise `DtypeError` unless the inputs are of the `operand_dtypes`."""
@@ -265,12 +281,11 @@ class Input(Node):
             raise GraphError(f"Input: need a name; got {name!r}")
         if dtype not in ("real", "int32"):
             raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {dtype!r}")
-        self._given = check_shape(name, shape)
+        self._given = check_shape(name, shape), dtype
         super().__init__(name=name)
-        self.dtype = dtype
 
     def infer_shape(self) -> None:
-        self.shape = self._given
+        self.shape, self.dtype = self._given
 
 
 class Parameter(Node):
@@ -289,9 +304,9 @@ class Parameter(Node):
 class Constant(Node):
     """A fixed value, such as the 2 in ``2 * x``."""
 
-    def __init__(self, value: Any, name: str = "") -> None:
+    def __init__(self, value: Any, name: str = "", *, dtype: str = "real") -> None:
         self.value = as_array(value, "Constant")
-        super().__init__(name=name)
+        super().__init__(name=name, dtype=dtype)
 
     def infer_shape(self) -> None:
         self.shape = self.value.shape

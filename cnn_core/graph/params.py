@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
+from cnn_core import options
+from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
 from cnn_core.graph.node import Parameter
 
 LINE = 64
@@ -37,6 +39,15 @@ def real_dtype(dtype: Any, who: str) -> np.dtype:
     return found
 
 
+def spans_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+    """Return where parameters of these shapes begin and end, one after the other."""
+    spans, at = {}, 0
+    for name, shape in shapes.items():
+        end = at + -(-prod(shape) // SPAN) * SPAN
+        spans[name], at = (at, end), end
+    return spans
+
+
 class ParamStore(Mapping[str, np.ndarray]):
     """The parameters of a model: a mapping from names to views, in one flat buffer.
 
@@ -45,37 +56,70 @@ class ParamStore(Mapping[str, np.ndarray]):
     parameter and the next span is zero and stays zero.  Programs and optimizers share a store.
     """
 
+    dtype: np.dtype
+    value: np.ndarray
+    grad: np.ndarray
+    spans: Mapping[str, tuple[int, int]]
+    grads: Mapping[str, np.ndarray]
+
     def __init__(self, parameters: Iterable[Parameter], dtype: Any) -> None:
-        self.dtype = real_dtype(dtype, "ParamStore")
-        self.spans: dict[str, tuple[int, int]] = {}
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        parameters = list(parameters)
-        at = 0
+        dtype = real_dtype(dtype, "ParamStore")
+        parameters = options.items("ParamStore", parameters, "parameters", "list")
+        shapes: dict[str, tuple[int, ...]] = {}
         for p in parameters:
-            if p.name in self.spans:
+            if not isinstance(p, Parameter):
+                raise GraphError(f"ParamStore: need parameters; got {options.shown(p)}")
+            if p.name in shapes:
                 raise GraphError(f"parameter {p.name!r}: need different names; got it twice")
-            end = at + -(-prod(p.shape) // SPAN) * SPAN
-            self.spans[p.name] = (at, end)
-            self._shapes[p.name] = p.shape
-            at = end
-        self._allocate(at)
+            shapes[p.name] = p.shape
+        self._allocate(dtype, shapes)
         for p in parameters:
             self._views[p.name][...] = p.value
 
-    def _allocate(self, n: int) -> None:
-        self.value, self.grad = aligned_zeros(n, self.dtype), aligned_zeros(n, self.dtype)
-        self._views = {name: self.view(self.value, name) for name in self.spans}
-        self.grads = {name: self.view(self.grad, name) for name in self.spans}
+    def _allocate(self, dtype: np.dtype, shapes: dict[str, tuple[int, ...]]) -> None:
+        spans = spans_of(shapes)
+        n = max((end for _, end in spans.values()), default=0)
+        # Past __setattr__: programs hold addresses within these from now on.
+        self.__dict__.update(
+            dtype=dtype, value=aligned_zeros(n, dtype), grad=aligned_zeros(n, dtype),
+            spans=MappingProxyType(spans), _shapes=shapes,
+        )  # fmt: skip
+        self.__dict__["_views"] = {name: self.view(self.value, name) for name in spans}
+        grads = {name: self.view(self.grad, name) for name in spans}
+        self.__dict__["grads"] = MappingProxyType(grads)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        need = "it as it is, for programs run in this memory: write into store[name][...]"
+        raise options.refuse(f"ParamStore: {name}", need, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __getstate__(self) -> dict[str, Any]:
         """The values and their layout; gradients are passing."""
-        kept = {"dtype": self.dtype, "spans": self.spans, "shapes": self._shapes}
+        kept = {"dtype": self.dtype, "spans": dict(self.spans), "shapes": self._shapes}
         return {**kept, "value": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.dtype, self.spans, self._shapes = state["dtype"], state["spans"], state["shapes"]
-        self._allocate(len(state["value"]))
+        """Raise `StateError` unless type, lengths and shapes agree."""
+        _check_state(state)
+        self._allocate(np.dtype(state["dtype"]), dict(state["shapes"]))
         self.value[:] = state["value"]
+
+    def need(self, parameters: Iterable[Parameter], who: str) -> None:
+        """Raise `GraphError` or `ShapeError` unless all ``parameters`` are here, in their shapes.
+
+        A program reads and writes a parameter's memory as its node's shape says.
+        """
+        for p in parameters:
+            if p.name not in self.spans:
+                held = ", ".join(self) or "none"
+                raise GraphError(f"{who}: need params that hold {p.name}; got {held}")
+            if self._shapes[p.name] != p.shape:
+                raise ShapeError(
+                    f"{who}: need params in which {p.name} has its shape {p.shape}; got one of "
+                    f"shape {self._shapes[p.name]}"
+                )
 
     def view(self, flat: np.ndarray, name: str) -> np.ndarray:
         """Return the part of a flat buffer that belongs to ``name``, in its shape."""
@@ -92,7 +136,8 @@ class ParamStore(Mapping[str, np.ndarray]):
         checked = {}
         for name, value in values.items():
             if name not in self.spans:
-                raise OptionError(f"{who}: need one of {', '.join(self.spans)}; got {name!r}")
+                known = ", ".join(self.spans)
+                raise OptionError(f"{who}: need one of {known}; got {options.shown(name)}")
             array = np.asarray(value)
             if array.dtype.kind not in "fiub":
                 raise DtypeError(f"{who}: {name}: need real numbers; got dtype {array.dtype}")
@@ -120,3 +165,28 @@ class ParamStore(Mapping[str, np.ndarray]):
     def __repr__(self) -> str:
         inside = ", ".join(f"{name} {shape}" for name, shape in self._shapes.items())
         return f"<ParamStore {self.dtype}: {inside}>"
+
+
+def _check_state(state: Any) -> None:
+    """Raise `StateError` unless ``state`` is one that `ParamStore.__getstate__` may have made."""
+    kinds = {"dtype": np.dtype, "spans": Mapping, "shapes": Mapping, "value": np.ndarray}
+    if not isinstance(state, Mapping) or not all(
+        isinstance(state.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise StateError(f"ParamStore: need the state of a store; got {options.shown(state)}")
+    shapes, spans, value = state["shapes"], state["spans"], state["value"]
+    whole = all(
+        isinstance(name, str) and isinstance(shape, tuple)
+        and all(options.is_whole(n) and n > 0 for n in shape)
+        for name, shape in shapes.items()
+    )  # fmt: skip
+    if not whole or {k: tuple(v) for k, v in spans.items()} != spans_of(shapes):
+        raise StateError(f"ParamStore: need spans that fit the shapes {shapes}; got {spans}")
+    n = max((end for _, end in spans.values()), default=0)
+    if state["dtype"] not in (np.float32, np.float64) or (
+        value.dtype != state["dtype"] or value.shape != (n,)
+    ):
+        raise StateError(
+            f"ParamStore: need {n} values of {state['dtype']}, float32 or float64; got "
+            f"{value.dtype} of shape {value.shape}"
+        )

@@ -72,6 +72,7 @@ class Program:
         self.dtype, self._real = store.dtype, str(store.dtype)
         self.nodes = topological_order(self.outputs)
         self.names = unique_names(self.nodes)
+        store.need([n for n in self.nodes if isinstance(n, Parameter)], "program")
         self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
         self._separate_random_streams()
         self.lowered = Lowering(
@@ -97,7 +98,7 @@ class Program:
         """Give each random node without a name or key a key of its own, once for all programs."""
         for node in self.nodes:
             if getattr(node, "training_only", False) and node.key is None and not node.name:
-                node.key = crc32(self.names[node].encode())
+                node.__dict__["key"] = crc32(self.names[node].encode())
 
     # -- memory ---------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Updates(Protocol):
     """What a step asks of an optimizer (`cnn_core.optim.base.Optimizer`)."""
 
-    def learner(self, store: ParamStore) -> Learner: ...
+    def learner(self, store: ParamStore, only: frozenset[str] | None) -> Learner: ...
     def lr_at(self, step: int) -> float: ...
     def count_steps(self) -> None: ...
 
@@ -51,7 +51,8 @@ class StepProgram:
         low, number = self.program.lowered, self.program.tensor
         if stopped := what_stops_gradients(self.program, self.parameters, "step"):
             raise GraphError(stopped)
-        reached = {p.name for p in self.parameters if p in low.grad}
+        reached = frozenset(p.name for p in self.parameters if p in low.grad)
+        self._only = None if len(reached) == len(store) else reached
         self._unreached = [grad for name, grad in store.grads.items() if name not in reached]
         # The update changes these; a step returns them as they were before.
         self._updated = [i for i, n in enumerate(outputs) if isinstance(n, Parameter)]
@@ -77,7 +78,7 @@ class StepProgram:
 
     def run(self, optimizer: Updates) -> list[Any]:
         """Make one step with the inputs fed last; return the outputs before the update."""
-        learner = optimizer.learner(self.program.store)
+        learner = optimizer.learner(self.program.store, self._only)
         lr = np.array([optimizer.lr_at(learner.step)])
         for grad in self._unreached:  # another graph over this store may have written there
             grad[...] = 0

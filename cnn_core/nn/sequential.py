@@ -12,7 +12,7 @@ from cnn_core import options
 from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
 from cnn_core.data.arrays import as_features, as_numbers
-from cnn_core.errors import DtypeError, OptionError, ShapeError
+from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
 from cnn_core.graph.node import BATCH, Input, Node, check_shape, group
 from cnn_core.graph.params import ParamStore, real_dtype
@@ -185,6 +185,13 @@ class Sequential(Predictor):
         return copyreg.__newobj__, (type(self),), {**self.__dict__, "_program": None}  # type: ignore[attr-defined]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raise `StateError` or what `ParamStore.need` raises unless nodes and numbers agree."""
+        store, dtype = state.get("store"), state.get("dtype")
+        if not isinstance(store, ParamStore) or store.dtype != dtype:
+            raise StateError(f"Sequential: need parameters of {dtype}; got {options.shown(store)}")
+        if not isinstance(state.get("output"), Node):
+            raise StateError("Sequential: need the state of a network; got one without output")
+        store.need(parameters_of([state["output"]]), "Sequential")
         self.__dict__.update(state)
 
     # -- description ----------------------------------------------------------------------

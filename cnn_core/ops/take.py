@@ -61,9 +61,8 @@ def _as_index(index: Any, who: str) -> Node:
     """Return ``index`` if it is a node, else a constant of int32 that holds it."""
     if isinstance(index, Node):
         return index
-    node = Constant(index)
+    node = Constant(index, dtype="int32")
     kind = np.asarray(index).dtype
     if kind.kind not in "iu":
         raise DtypeError(f"{who}: need whole numbers as indices; got dtype {kind}")
-    node.dtype = "int32"
     return node

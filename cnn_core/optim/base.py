@@ -18,6 +18,9 @@ from cnn_core.optim.schedules import Rate
 if TYPE_CHECKING:
     from cnn_core.graph.params import ParamStore
 
+MAX_STEPS = 2**53
+"""Steps that a double still counts: what bias corrections are computed from."""
+
 N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
 
@@ -74,6 +77,8 @@ class Optimizer(ABC):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "lr":
             value = schedules.rate(f"{type(self).__name__}: lr", value)
+        elif name == "step_count":
+            value = options.whole(f"{type(self).__name__}: step_count", value, 0, MAX_STEPS)
         elif name in self.__dict__.get("_option_names", ()):
             raise OptionError(
                 f"{type(self).__name__}: {name}: need a new optimizer for other options "
@@ -131,40 +136,63 @@ class Optimizer(ABC):
         self.scalars = np.zeros(N_SCALARS)
         self.ranges = np.zeros((0, 3))
         self.step_count = 0
-        self._learner: Learner | None = None
-        self._counted = 0  # what was last taken over of the learner's steps
+        self._forget_learners()
 
-    def apply(self, store: ParamStore) -> None:
+    def _forget_learners(self) -> None:
+        self._learners: dict[frozenset[str] | None, Learner] = {}  # by what they update
+        self._learner: Learner | None = None  # the last one, and what it updates
+        self._only: frozenset[str] | None = None
+        self._counted = 0  # what was last taken over of its steps
+
+    def apply(self, store: ParamStore, only: Iterable[str] | None = None) -> None:
         """Update ``store.value`` once from ``store.grad``, in place, and count the step.
 
-        Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.
+        Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.  ``only``
+        are the names of the parameters to update; all others, their state and their part of the
+        norm are left out.  There is one count of steps for all: a parameter that is first updated
+        at step t has the bias correction and the rate of step t.
         """
-        self.learner(store).learn(self.lr_at(self.step_count))
+        names = None if only is None else options.names("apply: only", only)
+        self.learner(store, None if names is None else frozenset(names)).learn(
+            self.lr_at(self.step_count)
+        )
         self.count_steps()
 
-    def learner(self, store: ParamStore) -> Learner:
+    def learner(self, store: ParamStore, only: frozenset[str] | None = None) -> Learner:
         """Return this optimizer, bound to ``store``, as the C core sees it.
 
-        The learner counts the steps that it makes; call `count_steps` after them.  A
-        `step_count` that somebody else has set since, such as `load_state_dict`, counts.
+        ``only`` names the parameters that it updates; None: all.  The learner counts the steps
+        that it makes; call `count_steps` after them.  A `step_count` that somebody else has set
+        since, such as `load_state_dict`, counts.
         """
         self.bind(store)
-        if self._learner is None or self.step_count != self._counted:
-            self._counted = self.step_count
-            self._learner = Learner(
+        last = self._learner
+        if last is not None and self.step_count == self._counted:
+            if self._only == only:
+                return last
+            self.count_steps()
+        else:
+            self._learners.clear()
+        found = self._learners.get(only)
+        if found is None:
+            found = self._learners[only] = Learner(
                 self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
-                self.ranges, self.clip_norm or 0.0, self.clip_value or 0.0, self.step_count,
+                self.ranges if only is None else self._ranges_of(store.spans, only),
+                self.clip_norm or 0.0, self.clip_value or 0.0,
             )  # fmt: skip
-        return self._learner
+        found.step = self.step_count
+        self.__dict__.update(_learner=found, _only=only, _counted=found.step)
+        return found
 
     def count_steps(self) -> None:
         """Take over the number of steps that the learner has made."""
         if self._learner is not None:
-            self.step_count = self._counted = self._learner.step
+            # Past __setattr__: this happens at every step.
+            self.__dict__["step_count"] = self.__dict__["_counted"] = self._learner.step
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the learner, which holds addresses."""
-        return {**self.__dict__, "_learner": None}
+        """Leave out the learners, which hold addresses."""
+        return {**self.__dict__, "_learners": {}, "_learner": None, "_only": None}
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that a continued training needs, and the options for the record."""
@@ -189,7 +217,8 @@ class Optimizer(ABC):
         who = f"{type(self).__name__}.load_state_dict"
         _check_keys(who, state)
         names = list(self.named_slots())
-        spans = {name: tuple(span) for name, span in state["spans"].items()}
+        spans = {name: tuple(options.items(f"{who}: spans", span, "begin and end"))
+                 for name, span in state["spans"].items()}  # fmt: skip
         if state["kernel"] != self.kernel:
             raise StateError(f"{who}: need the state of {self.kernel!r}; got {state['kernel']!r}")
         if set(state["slots"]) != set(names):
@@ -203,7 +232,7 @@ class Optimizer(ABC):
             _check_array(f"{who}: {name}", target, array)
         for target, array in pairs.values():
             np.copyto(target, array)
-        self.step_count = int(state["step_count"])
+        self.step_count = state["step_count"]
         self._learner = None  # it may have made steps that nobody has counted
 
     def __repr__(self) -> str:
@@ -217,12 +246,22 @@ class Optimizer(ABC):
             )
         return self._store
 
-    def _ranges_of(self, spans: Mapping[str, tuple[int, int]]) -> np.ndarray:
-        """Return rows of begin, end, weight decay; neighbours of equal decay become one."""
+    def _ranges_of(
+        self, spans: Mapping[str, tuple[int, int]], only: frozenset[str] | None = None
+    ) -> np.ndarray:
+        """Return rows of begin, end, weight decay; neighbours of equal decay become one.
+
+        Rows of parameters that are not among ``only`` are left out.
+        """
+        if only is not None and not only <= spans.keys():
+            unknown, known = ", ".join(sorted(only - spans.keys())), ", ".join(spans)
+            raise OptionError(f"{type(self).__name__}: need names among {known}; got {unknown}")
         who = f"{type(self).__name__}: no_decay"
         spared = {name for pattern in self.no_decay for name in _matching(who, pattern, spans)}
         ranges: list[list[float]] = []
         for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
+            if only is not None and name not in only:
+                continue
             decay = 0.0 if name in spared else self.weight_decay
             if ranges and ranges[-1][1] == begin and ranges[-1][2] == decay:
                 ranges[-1][1] = end
@@ -246,10 +285,13 @@ def _check_keys(who: str, state: Any) -> None:
     if not isinstance(state, Mapping):
         raise StateError(f"{who}: need a state_dict; got {type(state).__name__}")
     for key, kind in kinds.items():
-        if not isinstance(state.get(key), kind):
-            raise StateError(f"{who}: need {key!r} as in a state_dict; got {state.get(key)!r}")
-    if state["step_count"] < 0:
-        raise StateError(f"{who}: need step_count >= 0; got {state['step_count']}")
+        if not isinstance(state.get(key), kind) or state[key] is True or state[key] is False:
+            raise StateError(
+                f"{who}: need {key!r} as in a state_dict; got {options.shown(state.get(key))}"
+            )
+    if not 0 <= state["step_count"] <= MAX_STEPS:
+        got = options.shown(state["step_count"])
+        raise StateError(f"{who}: need step_count from 0 to {MAX_STEPS}; got {got}")
 
 
 def _check_array(who: str, target: np.ndarray, array: Any) -> None:

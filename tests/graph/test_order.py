@@ -16,7 +16,7 @@ def test_a_cycle_is_named():
     a = ops.relu(x, name="a")
     b = ops.tanh(a, name="b")
     c = ops.relu(b, name="c")
-    a.inputs = (c,)
+    a.__dict__["inputs"] = (c,)  # nothing else makes a cycle
     with pytest.raises(GraphError, match="graph has a cycle: b <- a <- c <- b"):
         topological_order([b])
     with pytest.raises(GraphError, match="cycle"):
@@ -25,7 +25,7 @@ def test_a_cycle_is_named():
 
 def test_a_node_that_feeds_itself_is_a_cycle():
     a = ops.relu(Input("x"), name="a")
-    a.inputs = (a,)
+    a.__dict__["inputs"] = (a,)
     with pytest.raises(GraphError, match="cycle: a <- a"):
         topological_order([a])
 

@@ -49,7 +49,7 @@ def node_of(name: str, spec: tuple) -> Input:
 def again(node: Node, at: int, dtype: str) -> Node:
     """Make ``node`` anew with another dtype at operand ``at``."""
     other = Input("other", node.inputs[at].shape)
-    other.dtype = dtype
+    other.__dict__["dtype"] = dtype
     inputs = [*node.inputs[:at], other, *node.inputs[at + 1 :]]
     built_in = ("inputs", "name", "group", "dtype", "shape", "saved", "saved_dtype")
     fields = {k: v for k, v in vars(node).items() if k not in built_in and k[0] != "_"}

@@ -149,7 +149,7 @@ DAMAGE = {
         "velocity: need float32 .* got float64",
     ),
     "short scalars": (put("scalars", np.zeros(2)), "scalars: need float64"),
-    "negative step": (put("step_count", -1), "need step_count >= 0; got -1"),
+    "negative step": (put("step_count", -1), "need step_count from 0 to .*; got -1"),
     "fractional step": (put("step_count", 1.5), "need 'step_count'"),
     "other parameters": (put("spans", {"z": (0, 16)}), "need parameters at"),
 }

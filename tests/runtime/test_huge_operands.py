@@ -10,7 +10,6 @@ import itertools
 import mmap
 import sys
 from math import prod
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ import cnn_core as cnn
 from cnn_core import ops
 from cnn_core.graph import program
 from cnn_core.graph.memory import n_bytes, plan_memory
-from cnn_core.graph.params import SPAN, ParamStore, aligned_zeros
+from cnn_core.graph.params import SPAN, ParamStore, aligned_zeros, spans_of
 from cnn_core.graph.schedule import divide
 from cnn_core.graph.shapes import row_size, with_rows
 from cnn_core.graph.steps import Buffer, Step
@@ -87,15 +86,12 @@ def test_the_schedule_divides_huge_batches_and_weights():
         assert all(a[1] == b[0] for a, b in itertools.pairwise(covered))
 
 
-def test_parameters_start_where_they_should_past_32_bits(monkeypatch):
-    monkeypatch.setattr(ParamStore, "_allocate", lambda self, n: setattr(self, "_n", n))
-    monkeypatch.setattr(ParamStore, "_views", {"a": np.zeros(1), "b": np.zeros(1)}, raising=False)
-    shapes = {"a": (70_001, 40_003), "b": (2**20, 2**13 + 1)}
-    store = ParamStore([SimpleNamespace(name=k, shape=s, value=0) for k, s in shapes.items()], "f4")
-    (first, second), (third, end) = store.spans["a"], store.spans["b"]
+def test_parameters_start_where_they_should_past_32_bits():
+    spans = spans_of({"a": (70_001, 40_003), "b": (2**20, 2**13 + 1)})
+    (first, second), (third, end) = spans["a"], spans["b"]
     assert first == 0
     assert second == third == -(-70_001 * 40_003 // SPAN) * SPAN > FAR
-    assert end == second + 2**20 * (2**13 + 1) == store._n
+    assert end == second + 2**20 * (2**13 + 1)
 
 
 def test_views_and_walks_count_past_32_bits():
