@@ -25,6 +25,10 @@ class OptionError(CnnCoreError, ValueError):
     """A hyperparameter, name or option has a value that is not allowed."""
 
 
+class UnknownOptionError(OptionError, TypeError):
+    """A call names an option that there is not; for Python, a `TypeError`."""
+
+
 class GraphError(CnnCoreError, ValueError):
     """A graph is malformed: a cycle, a name used twice, a missing input."""
 

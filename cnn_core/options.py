@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.errors import OptionError
+from cnn_core.naming import hint
 
 LARGEST = 1e18
 """Bound on learning rates and penalties: their products stay finite in float32."""
@@ -141,7 +142,7 @@ def choice(who: str, value: Any, known: Iterable[str], *, option: str) -> str:
     if isinstance(value, str) and value in known:
         return str(value)
     listed = " or ".join(map(repr, known)) if len(known) < 3 else f"among {', '.join(known)}"
-    raise refuse(who, f"{option} {listed}", value)
+    raise OptionError(f"{who}: need {option} {listed}; got {shown(value)}{hint(value, known)}")
 
 
 def name(who: str, value: Any, *, option: str = "") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cnn_core import ops
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
+from cnn_core.naming import hint
 
 Function = Callable[[Node], Node]
 
@@ -28,6 +29,8 @@ def get(activation: str | Function, who: str) -> Function:
     if callable(activation):
         return activation
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        known = ", ".join(ACTIVATIONS)
-        raise OptionError(f"{who}: need an activation among {known}; got {activation!r}")
+        raise OptionError(
+            f"{who}: need an activation among {', '.join(ACTIVATIONS)}; got {activation!r}"
+            f"{hint(activation, ACTIVATIONS)}"
+        )
     return linear if activation == "linear" else getattr(ops, activation)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.naming import hint
 
 # The generator's type is quoted: naming it would import numpy.random, a quarter of this package's
 # import time.
@@ -146,7 +147,7 @@ def get(init: str | Initialiser) -> Initialiser:
         return _KNOWN[init]
     raise OptionError(
         f"initialiser: need one of {', '.join(_KNOWN)}, constant(c) or a function (shape, rng); "
-        f"got {init!r}"
+        f"got {init!r}{hint(init, _KNOWN)}"
     )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from cnn_core import ops, options
 from cnn_core.errors import ShapeError
 from cnn_core.graph.node import BATCH, MAX_ELEMENTS, Node, Parameter, need_possible
+from cnn_core.naming import Described
 from cnn_core.nn import activations, init
 
 
-class Layer:
+class Layer(Described):
     """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one."""
 
     def __init__(self, name: str | None = None) -> None:
@@ -52,8 +53,8 @@ class Dense(Layer):
         self.units = options.whole("Dense", units, 1, MAX_ELEMENTS, option="units")
         self.use_bias = options.flag("Dense", use_bias, option="use_bias")
         self.activation, self._function = activation, activations.get(activation, "Dense")
-        self._init = _initialiser(init, activation)
-        self._bias_init = _initialiser(bias_init, activation)
+        self.init, self._init = init, _initialiser(init, activation)
+        self.bias_init, self._bias_init = bias_init, _initialiser(bias_init, activation)
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         if len(x.shape) < 2:
@@ -61,9 +62,6 @@ class Dense(Layer):
         w = _drawn(f"{name}.w", self._init, (x.shape[-1], self.units), rng)
         b = _drawn(f"{name}.b", self._bias_init, (self.units,), rng) if self.use_bias else None
         return self._function(ops.dense(x, w, b, name=name))
-
-    def __repr__(self) -> str:
-        return f"Dense({self.units}, activation={self.activation!r})"
 
 
 class Activation(Layer):
@@ -77,9 +75,6 @@ class Activation(Layer):
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         return self._function(x)
-
-    def __repr__(self) -> str:
-        return f"Activation({self.activation!r})"
 
 
 class Dropout(Layer):
@@ -95,9 +90,6 @@ class Dropout(Layer):
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         return ops.dropout(x, self.rate, name=name)
-
-    def __repr__(self) -> str:
-        return f"Dropout({self.rate})"
 
 
 def _drawn(

@@ -15,9 +15,10 @@ from cnn_core.data.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
+from cnn_core.naming import Keywords
 
 
-class Loss(options.Fixable):
+class Loss(Keywords, options.Fixable):
     """The base of all losses.  Once a `Trainer` has one, its options are fixed."""
 
     any_finite_target = False

@@ -15,6 +15,7 @@ from cnn_core.data.arrays import as_features, as_numbers
 from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
 from cnn_core.graph.node import BATCH, Input, Node, check_shape, group
+from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import MIN_FLOP
@@ -72,11 +73,12 @@ class Sequential(Predictor):
         self.input_shift = options.number("Sequential", input_shift, option="input_shift")
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
-        seed = options.seed("Sequential", seed, "a seed")
-        self._outputs = self._build(np.random.default_rng(seed))
+        self.seed = options.seed("Sequential", seed, "a seed")
+        self._outputs = self._build(np.random.default_rng(self.seed))
         if all(n is self.input or getattr(n, "training_only", False) for n in self._outputs):
             raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
+        _check_names(self.output, self.input)
         self.store = ParamStore(parameters_of([self.output]), self.dtype)
         self._program: Program | None = None
 
@@ -215,7 +217,10 @@ class Sequential(Predictor):
     def __repr__(self) -> str:
         layers, row = ", ".join(map(repr, self.layers)), self.input.shape[1:]
         inputs = row[0] if len(row) == 1 else row
-        return f"Sequential([{layers}], inputs={inputs}, dtype={str(self.dtype)!r})"
+        given = {"seed": (self.seed, 0), "input_scale": (self.input_scale, 1.0),
+                 "input_shift": (self.input_shift, 0.0)}  # fmt: skip
+        more = "".join(f", {k}={v!r}" for k, (v, default) in given.items() if v != default)
+        return f"Sequential([{layers}], inputs={inputs}, dtype={str(self.dtype)!r}{more})"
 
 
 def _as_layer(layer: Any) -> Any:
@@ -229,6 +234,24 @@ def _row_shape(inputs: Any) -> tuple[Any, ...]:
     if isinstance(inputs, (tuple, list)):
         return tuple(inputs)
     raise OptionError(f"Sequential: need inputs, a length or the shape of a row; got {inputs!r}")
+
+
+def _check_names(output: Node, x: Input) -> None:
+    """Raise where a node that layers made is called like what a trainer adds, or like another."""
+    nodes = [node for node in topological_order([output]) if node is not x]
+    for node in nodes:
+        kind = type(node).__name__
+        if isinstance(node, Input):
+            raise OptionError(
+                f"Sequential: need layers whose only input is {x.name!r}, the features; got the "
+                f"input {node.name!r}"
+            )
+        if node.name in RESERVED:
+            raise OptionError(
+                f"Sequential: need names of nodes other than {', '.join(sorted(RESERVED))}, which "
+                f"the inputs and the loss have; got a {kind} named {node.name!r}"
+            )
+    unique_names([x, *nodes])
 
 
 def _layer_names(layers: list[Layer]) -> list[str]:

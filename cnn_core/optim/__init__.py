@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_core.errors import OptionError
+from cnn_core.naming import hint
 from cnn_core.optim.adadelta import Adadelta
 from cnn_core.optim.adagrad import Adagrad
 from cnn_core.optim.adam import Adam, AdamW
@@ -40,7 +41,10 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         name = optimizer.__name__
         raise OptionError(f"optimizer: need an instance; got the class {name}: write {name}()")
     known = ", ".join(OPTIMIZERS)
-    raise OptionError(f"optimizer: need an Optimizer or one of {known}; got {_shown(optimizer)}")
+    raise OptionError(
+        f"optimizer: need an Optimizer or one of {known}; got {_shown(optimizer)}"
+        f"{hint(optimizer, OPTIMIZERS)}"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
+from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
 from cnn_core.optim.schedules import Rate
 
@@ -25,7 +26,7 @@ N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
 
 
-class Optimizer(ABC):
+class Optimizer(Keywords, ABC):
     """Base of the optimizers.  A subclass names its C kernel, its options and its slots.
 
     ``lr`` is a positive number or a schedule (see `cnn_core.optim.schedules`) and may be

@@ -15,6 +15,7 @@ from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import OptionError
+from cnn_core.naming import Keywords
 
 Schedule = Callable[[int], float]
 Rate = float | Schedule
@@ -40,7 +41,7 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     return options.amount(f"{who}: lr of {value!r} at step {step}", value(step))
 
 
-class Fixed:
+class Fixed(Keywords):
     """Named values that never change.
 
     Not a dataclass: five of them would take a tenth of the time to import the package.

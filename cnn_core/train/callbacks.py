@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import OptionError
+from cnn_core.naming import Described, hint
 
 if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
@@ -39,38 +40,70 @@ class _Function(Callback):
         self._function(epoch, values)
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Described, Callback):
     """End the training when ``monitor`` has not improved for ``patience`` epochs.
 
-    ``monitor`` is a key of the history.  A loss or error gets better by falling, ``accuracy``,
-    ``top_<k>`` and ``r2`` by rising.  ``restore_best`` puts back the best epoch's parameters,
-    however the training ends; the optimizer's state stays that of the last step.
+    ``monitor`` is a key of the history.  ``mode`` says which way is better, "min" or "max"; by
+    default the loss gets better by falling and a metric as its ``higher_is_better`` says.  A
+    value that another callback adds needs ``mode``, and that callback must come first.
+    ``restore_best`` puts back the best epoch's parameters, however the training ends; the
+    optimizer's state stays that of the last step.
+
+    After a fit, ``best`` is the best value, as it was reported (infinite if none was better),
+    and ``best_epoch`` its epoch, counted from 1; 0 if there was none.
     """
 
     def __init__(
         self, monitor: str = "val_loss", patience: int = 5, *, min_delta: float = 0.0,
-        restore_best: bool = True,
+        mode: str | None = None, restore_best: bool = True,
     ) -> None:  # fmt: skip
         who = "EarlyStopping"
         patience = options.whole(who, patience, 0, option="patience")
         min_delta = options.number(who, min_delta, 0, option="min_delta")
         if not isinstance(monitor, str):
             raise OptionError(f"EarlyStopping: need monitor, a key of the history; got {monitor!r}")
-        self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
+        if mode is not None:
+            mode = options.choice(who, mode, ("min", "max"), option="mode None or")
+        self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
         self.restore_best = options.flag(who, restore_best, option="restore_best")
-        stem = monitor.removeprefix("val_")
-        self._sign = -1.0 if stem in ("accuracy", "r2") or stem.startswith("top_") else 1.0
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        if self.monitor not in trainer.reports:
-            known = ", ".join(trainer.reports)
-            raise OptionError(f"EarlyStopping: need monitor among {known}; got {self.monitor!r}")
-        self.best, self.best_epoch, self._waited = inf, 0, 0
+        self._rising = self._direction(trainer)
+        self.best, self.best_epoch, self._waited = -inf if self._rising else inf, 0, 0
         self._params: np.ndarray | None = None
 
+    def _direction(self, trainer: Trainer) -> bool:
+        """Tell whether more is better; raise where nobody says so."""
+        if self.mode is not None:
+            return self.mode == "max"
+        if self.monitor not in trainer.reports:
+            raise self._unknown(trainer.reports, "; pass mode='min' or 'max' for a value that a "
+                                                 "callback adds")  # fmt: skip
+        name = self.monitor.removeprefix("val_")
+        found = {m.name: m.higher_is_better for m in trainer.metrics}.get(name, False)
+        if found is None:
+            raise OptionError(
+                f"EarlyStopping: need mode='min' or mode='max' for {self.monitor!r}, a metric that "
+                f"sets no higher_is_better; got mode=None"
+            )
+        return found
+
+    def _unknown(self, known: Iterable[str], remedy: str = "") -> OptionError:
+        known = tuple(known)
+        meant = hint(self.monitor, known)
+        if self.monitor.startswith("val_") and not any(k.startswith("val_") for k in known):
+            meant = ": give fit validation_data to have it"
+        return OptionError(
+            f"EarlyStopping: need monitor among {', '.join(known)}; got {self.monitor!r}"
+            f"{meant}{remedy}"
+        )
+
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
-        value = self._sign * values[self.monitor]
-        if value < self.best - self.min_delta:
+        if self.monitor not in values:
+            raise self._unknown(values)
+        value = values[self.monitor]
+        gain = value - self.best if self._rising else self.best - value
+        if gain > self.min_delta:
             self.best, self.best_epoch, self._waited = value, epoch, 0
             if self.restore_best:
                 self._params = trainer.net.store.value.copy()

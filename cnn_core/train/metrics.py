@@ -13,15 +13,18 @@ from typing import Any
 from cnn_core import ops, options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
+from cnn_core.naming import Described, hint
 
 
-class Metric(options.Fixable):
+class Metric(Described, options.Fixable):
     """The base of all metrics.  ``name`` is its key in histories and results.
 
-    Once a `Trainer` has one, its options are fixed.
+    ``higher_is_better`` says which way is better: True, False, or None for unknown, where
+    `EarlyStopping` asks for its ``mode``.  Once a `Trainer` has one, its options are fixed.
     """
 
     name = ""
+    higher_is_better: bool | None = None
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.
@@ -34,14 +37,12 @@ class Metric(options.Fixable):
         """Return the metric of what the node made of its sums: by default just that."""
         return value
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 class Accuracy(Metric):
     """The share of rows whose largest output is at the label; of one output: whose sign fits."""
 
     name = "accuracy"
+    higher_is_better = True
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_accuracy(output, target, weight=weight, ignore_index=ignore)
@@ -50,6 +51,8 @@ class Accuracy(Metric):
 class TopK(Metric):
     """The share of rows whose label is among the ``k`` largest outputs."""
 
+    higher_is_better = True
+
     def __init__(self, k: int = 5) -> None:
         self.k = options.whole("TopK", k, option="k")
         self.name = f"top_{self.k}"
@@ -57,14 +60,12 @@ class TopK(Metric):
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_top_k(output, target, self.k, weight=weight, ignore_index=ignore)
 
-    def __repr__(self) -> str:
-        return f"TopK({self.k})"
-
 
 class LogLoss(Metric):
     """The mean of -log p of the target, p from the softmax or, of one output, the sigmoid."""
 
     name = "log_loss"
+    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         if output.shape[1:] in ((), (1,)):
@@ -80,6 +81,7 @@ class MeanAbsoluteError(Metric):
     """The mean of |p - t| over all elements."""
 
     name = "mae"
+    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_mean(ops.mae(output, target, reduction="none"), weight)
@@ -89,6 +91,7 @@ class MeanSquaredError(Metric):
     """The mean of (p - t)^2 over all elements."""
 
     name = "mse"
+    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_mean(ops.mse(output, target, reduction="none"), weight)
@@ -107,6 +110,7 @@ class R2(Metric):
     """1 - sum (p - t)^2 / sum (t - mean t)^2, the mean over outputs (scikit-learn's r2_score)."""
 
     name = "r2"
+    higher_is_better = True
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_r2(output, target, weight=weight)
@@ -137,5 +141,8 @@ def _get(metric: Any) -> Metric:
     if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdecimal():
         return TopK(int(metric[4:]))
     if not isinstance(metric, str) or metric not in METRICS:
-        raise OptionError(f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}")
+        raise OptionError(
+            f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}"
+            f"{hint(metric, METRICS)}"
+        )
     return METRICS[metric]()

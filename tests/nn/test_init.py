@@ -114,7 +114,8 @@ def test_unknown_name_lists_the_known(name):
         init.get(name)
     message = str(caught.value)
     assert all(known in message for known in [*VARIANCE, "zeros", "constant(c)"])
-    assert message.endswith(f"got {name!r}")
+    meant = ": did you mean 'he_normal'?" if name == "HE_NORMAL" else ""
+    assert message.endswith(f"got {name!r}{meant}")
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -47,7 +47,7 @@ def test_names_shapes_and_counts():
     assert net.layer_names == ["dense_0", "dropout_0", "dense_1", "dense_2"]
     expected = (
         "Sequential([Dense(33, activation='relu'), Dropout(0.3), Dense(17, activation='tanh'), "
-        "Dense(5, activation='linear')], inputs=13, dtype='float32')"
+        "Dense(5)], inputs=13, dtype='float32')"
     )
     assert repr(net) == expected
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from training_cases import assert_same_state, blobs, make_trainer, state
@@ -204,17 +206,61 @@ def test_early_stopping_starts_afresh_in_each_fit():
     assert fit(trainer, Script("loss", [9, 8, 7, 6]), stopping, epochs=4).epochs == 4
 
 
-@pytest.mark.parametrize("monitor", ["val_loss", "accuracy", "los"])
-def test_unknown_monitor_is_refused_before_the_first_step(monitor):
+@pytest.mark.parametrize(("monitor", "remedy"), [
+    ("val_loss", ": give fit validation_data to have it"), ("accuracy", ""),
+    ("los", ": did you mean 'loss'?"),
+])  # fmt: skip
+def test_unknown_monitor_is_refused_before_the_first_step(monitor, remedy):
     trainer = make_trainer(metrics=["top_2"])
-    with pytest.raises(OptionError, match=f"need monitor among loss, top_2; got '{monitor}'"):
+    text = f"need monitor among loss, top_2; got '{monitor}'{remedy}; pass mode='min' or 'max'"
+    with pytest.raises(OptionError, match=re.escape(text)):
         fit(trainer, cnn.EarlyStopping(monitor))
     assert trainer.optimizer.step_count == 0
+
+
+class Rising(cnn.Metric):
+    """A metric that says nothing about its direction, or what it is told to."""
+
+    name = "rising"
+
+    def __init__(self, better=None):
+        self.higher_is_better = better
+
+    def build(self, output, target, weight, ignore):
+        return cnn.ops.metric_accuracy(output, target, weight=weight, ignore_index=ignore)
+
+
+@pytest.mark.parametrize(("better", "mode"), [(True, None), (None, "max"), (False, "max")])
+def test_a_metric_says_which_way_is_better_and_mode_overrides(better, mode):
+    script = Script("rising", [0.1, 0.2, 0.3, 0.2, 0.1])
+    stopping = cnn.EarlyStopping("rising", 2, mode=mode)
+    trainer = make_trainer(metrics=[Rising(better)])
+    assert fit(trainer, script, stopping, epochs=9).epochs == 5
+    assert (stopping.best, stopping.best_epoch) == (0.3, 3)
+    assert np.array_equal(trainer.net.store.value, script.params[2])
+    down = cnn.EarlyStopping("rising", 2, mode="min")
+    assert fit(trainer, Script("rising", [3, 1, 2, 3]), down, epochs=4).epochs == 4
+    assert (down.best, down.best_epoch) == (1, 2)
+
+
+def test_a_metric_of_unknown_direction_is_asked_for_its_mode_before_the_first_step():
+    trainer = make_trainer(metrics=[Rising()])
+    text = "need mode='min' or mode='max' for 'rising', a metric that sets no higher_is_better"
+    with pytest.raises(OptionError, match=text):
+        fit(trainer, cnn.EarlyStopping("rising"))
+    assert trainer.optimizer.step_count == 0
+
+
+def test_best_is_in_the_metric_s_own_sign():
+    stopping = cnn.EarlyStopping("accuracy")
+    history = fit(make_trainer(metrics=["accuracy"]), stopping)
+    assert stopping.best == max(history["accuracy"]) > 0
 
 
 @pytest.mark.parametrize("options", [
     {"patience": -1}, {"patience": 1.5}, {"patience": True}, {"min_delta": -1.0},
     {"min_delta": np.nan}, {"min_delta": np.inf}, {"min_delta": "1"}, {"monitor": None},
+    {"mode": "up"}, {"mode": 1},
 ])  # fmt: skip
 def test_bad_options_of_early_stopping_are_refused(options):
     (name,) = options

@@ -1,0 +1,129 @@
+"""Names that users write: what an unknown one may have meant, and objects shown by their options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cnn_core.errors import UnknownOptionError
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "acc": ("accuracy",),
+    "ap": ("average_precision",),
+    "bce": ("binary_cross_entropy",),
+    "betas": ("beta1",),
+    "binary_accuracy": ("accuracy",),
+    "binary_crossentropy": ("binary_cross_entropy",),
+    "categorical_accuracy": ("accuracy",),
+    "categorical_crossentropy": ("softmax_cross_entropy",),
+    "ce": ("softmax_cross_entropy", "log_loss"),
+    "cross_entropy": ("softmax_cross_entropy", "log_loss"),
+    "crossentropy": ("softmax_cross_entropy", "log_loss"),
+    "epsilon": ("eps",),
+    "f1_score": ("f1",),
+    "identity": ("linear",),
+    "kaiming": ("he_uniform",),
+    "kaiming_normal": ("he_normal",),
+    "kaiming_uniform": ("he_uniform",),
+    "kernel_initializer": ("init",),
+    "l1": ("mae",),
+    "l1_loss": ("mae",),
+    "l2": ("weight_decay", "mse"),
+    "learning_rate": ("lr",),
+    "logistic": ("sigmoid", "binary_cross_entropy"),
+    "mape_loss": ("mape",),
+    "mean_absolute_error": ("mae",),
+    "mean_absolute_percentage_error": ("mape",),
+    "mean_squared_error": ("mse",),
+    "mse_loss": ("mse",),
+    "nll": ("softmax_cross_entropy", "log_loss"),
+    "nll_loss": ("softmax_cross_entropy", "log_loss"),
+    "none": ("linear",),
+    "quantile": ("pinball",),
+    "r2_score": ("r2",),
+    "rectifier": ("relu",),
+    "roc_auc": ("auc",),
+    "roc_auc_score": ("auc",),
+    "root_mean_squared_error": ("rmse",),
+    "sparse_categorical_accuracy": ("accuracy",),
+    "sparse_categorical_crossentropy": ("softmax_cross_entropy",),
+    "swish": ("silu",),
+    "xavier": ("glorot_uniform",),
+    "xavier_normal": ("glorot_normal",),
+    "xavier_uniform": ("glorot_uniform",),
+}
+"""What other packages call things, and our names for them, the likeliest first."""
+
+
+def hint(name: Any, known: Iterable[str]) -> str:
+    """Return ": did you mean 'accuracy'?" if ``name`` is close to one that is known, else "".
+
+    >>> hint("swish", ["relu", "silu"])
+    ": did you mean 'silu'?"
+    """
+    if not isinstance(name, str):
+        return ""
+    known = tuple(known)
+    word = name.strip().lower().replace("-", "_").replace(" ", "_")
+    found = [other for other in ALIASES.get(word, ()) if other in known]
+    if not found:
+        from difflib import get_close_matches  # errors only: as long as the rest of the import
+
+        lower = {other.lower(): other for other in reversed(known)}
+        found = [lower[match] for match in get_close_matches(word, lower, 1)]
+    return f": did you mean {found[0]!r}?" if found else ""
+
+
+class Keywords:
+    """The base of what is made with options: an unknown option is refused with what was meant."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        if cls.__init__ is object.__init__:  # which, below this __new__, would let anything pass
+            if args or options:
+                got = ", ".join([*map(repr, args), *options])
+                raise UnknownOptionError(f"{cls.__name__}: need no options; got {got}")
+        elif options:
+            _check_keywords(cls, options)
+        return super().__new__(cls)
+
+
+class Described(Keywords):
+    """Shown as the call that makes it, with the options that differ from their defaults."""
+
+    def __repr__(self) -> str:
+        shown = []
+        for i, option in enumerate(_parameters(type(self))):
+            value = getattr(self, option.name, option.default)
+            first = i == 0 and option.kind is option.POSITIONAL_OR_KEYWORD
+            if not first and _same(value, option.default):
+                continue
+            shown.append(repr(value) if first else f"{option.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _parameters(cls: type) -> list[Any]:
+    """Return the options of a class that have a name, as `inspect.Parameter`."""
+    from inspect import signature
+
+    found = list(signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return [p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+def _check_keywords(cls: type, given: Iterable[str]) -> None:
+    from inspect import signature
+
+    parameters = signature(cls.__init__).parameters  # type: ignore[misc]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = [p.name for p in _parameters(cls)]
+    for name in given:
+        if name not in known:
+            need = f"options among {', '.join(known)}" if known else "no options"
+            raise UnknownOptionError(
+                f"{cls.__name__}: need {need}; got {name!r}{hint(name, known)}"
+            )
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
