@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from math import prod
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +39,8 @@ Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is 
 
 MAX_ELEMENTS = 2**40
 """Elements of a row of any node: what no memory holds is refused before it overflows a size."""
+
+_put = object.__setattr__  # past that of Node, as graphs have many nodes
 
 _NEEDS = {
     "real": "real numbers",
@@ -104,12 +107,12 @@ class Node:
     name: str
     group: tuple[str, ...]
     """The groups that it is in, outermost first."""
-    dtype: str
-    """"real", the dtype of the program, "int32" or "float64"."""
-    shape: Shape
-    saved: dict[str, Shape]
+    shape: Shape = ()
+    dtype: str = "real"
+    """The dtype of the program, or "int32", "float64"."""
+    saved: Mapping[str, Shape] = MappingProxyType({})
     """What forward keeps for the gradients, of `saved_dtype`."""
-    saved_dtype: str
+    saved_dtype: str = "real"
     _made = False
 
     symbol: ClassVar[str] = ""
@@ -123,31 +126,31 @@ class Node:
             Node.registry[cls.op] = cls
 
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
-        # Past __setattr__, as many nodes are made.
-        self.__dict__.update(
-            inputs=tuple(inputs), name=name, group=_groups.get(), dtype="real", shape=(), saved={},
-            saved_dtype="real",
-        )  # fmt: skip
-        self.__dict__.update(fields)
+        _put(self, "inputs", tuple(inputs))
+        _put(self, "name", name)
+        _put(self, "group", _groups.get())
+        for key, value in fields.items():
+            _put(self, key, value)
         if not isinstance(name, str):
             who = self.op or type(self).__name__
             raise GraphError(f"{who}: need name, a string; got {options.shown(name)}")
         self._check_operands()
         self.infer_shape()
-        need_possible(self.label, self.shape)
-        self.__dict__["_made"] = True
+        if self.shape:
+            need_possible(self, self.shape)
+        _put(self, "_made", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Nodes do not change: the steps of all programs are compiled from their shapes."""
         if self._made:
             raise options.refuse(f"{self.label}: {name}", "a new node for another value", value)
-        object.__setattr__(self, name, value)
+        _put(self, name, value)
 
     def _check_operands(self) -> None:
         """Raise `DtypeError` unless the inputs are of the `operand_dtypes`."""
         dtypes = self.operand_dtypes
         for i, x in enumerate(self.inputs):
-            need = dtypes[min(i, len(dtypes) - 1)]
+            need = dtypes[i if i < len(dtypes) else -1]
             if x.dtype != need and (need != "any" or x.dtype == "float64"):
                 raise DtypeError(
                     f"{self.label}: need {_NEEDS[need]}; got {x.label} with dtype {x.dtype}"
@@ -281,11 +284,10 @@ class Input(Node):
             raise GraphError(f"Input: need a name; got {name!r}")
         if dtype not in ("real", "int32"):
             raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {dtype!r}")
-        self._given = check_shape(name, shape), dtype
-        super().__init__(name=name)
+        super().__init__(name=name, shape=check_shape(name, shape), dtype=dtype)
 
     def infer_shape(self) -> None:
-        self.shape, self.dtype = self._given
+        """It is given."""
 
 
 class Parameter(Node):
@@ -294,8 +296,7 @@ class Parameter(Node):
     def __init__(self, name: str, value: Any) -> None:
         if not isinstance(name, str) or not name:
             raise GraphError(f"Parameter: need a name; got {name!r}")
-        self.value = as_array(value, f"Parameter {name!r}")
-        super().__init__(name=name)
+        super().__init__(name=name, value=as_array(value, f"Parameter {name!r}"))
 
     def infer_shape(self) -> None:
         self.shape = self.value.shape
@@ -305,8 +306,7 @@ class Constant(Node):
     """A fixed value, such as the 2 in ``2 * x``."""
 
     def __init__(self, value: Any, name: str = "", *, dtype: str = "real") -> None:
-        self.value = as_array(value, "Constant")
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, value=as_array(value, "Constant"), dtype=dtype)
 
     def infer_shape(self) -> None:
         self.shape = self.value.shape
@@ -346,11 +346,12 @@ def check_shape(who: str, shape: Any) -> Shape:
     return tuple(n if n is BATCH else int(n) for n in shape)
 
 
-def need_possible(who: str, shape: Shape) -> None:
+def need_possible(who: Node | str, shape: Shape) -> None:
     """Raise `ShapeError` where a row of ``shape`` has more than `MAX_ELEMENTS`."""
-    if prod(n for n in shape if n is not BATCH) > MAX_ELEMENTS:
+    if prod([n for n in shape if n is not BATCH]) > MAX_ELEMENTS:
+        label = who.label if isinstance(who, Node) else who
         raise ShapeError(
-            f"{who}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"
+            f"{label}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"
         )
 
 
