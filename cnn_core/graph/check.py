@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.graph.node import Input, Node
-from cnn_core.graph.walk import GRADIENTS
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -69,7 +68,11 @@ class GradientReport:
 def check_gradients(graph: Graph, *, n_directions: int, seed: int) -> GradientReport:
     """Compare analytic gradients with central differences of fourth order."""
     with graph._lock:
-        return _check(graph, n_directions, seed)
+        try:
+            return _check(graph, n_directions, seed)
+        except BaseException:  # Ctrl-C as well: the values may be those of a shifted input
+            graph._walk.feed()
+            raise
 
 
 def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
@@ -82,8 +85,9 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
         weights = [np.ones(())]
     # The same dropout masks serve all evaluations.
     run = {"seed": graph._seed, "counter": graph._counter}
+    graph._walk.lose_gradients()
     graph.program.run_backward(**run)
-    graph._walk.stage = GRADIENTS
+    graph._walk.have_gradients(dict(zip(graph._seeds, weights, strict=True)))
     gradients = {n: np.array(graph.grad(n)) for n in graph._targets}
     scale = max((_largest(g) for g in gradients.values()), default=0.0)
 
@@ -142,10 +146,12 @@ def _compare(graph: Graph, node: Node, where: str, v: np.ndarray, analytic: floa
     # Rounding errors grow and truncation errors fall with a smaller step: the best of three.
     for step in (h, h / 10, h / 100):
         values = []
-        for k in (-2, -1, 1, 2):
-            home[...] = start + k * step * v
-            values.append(output())
-        home[...] = start
+        try:
+            for k in (-2, -1, 1, 2):
+                home[...] = start + k * step * v
+                values.append(output())
+        finally:
+            home[...] = start
         numeric = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
         # What the rounding of the outputs alone can make of the difference quotient.
         noise = 16 * np.finfo(np.float64).eps * max(map(abs, values)) / step

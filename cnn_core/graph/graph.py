@@ -209,6 +209,7 @@ class Graph(NamedNodes):
                 return found
         with self._lock:
             seeds = self._set_seeds(seed)
+            self._walk.lose_gradients()
             self.program.run_backward(seed=self._seed, counter=self._counter)
             self._walk.have_gradients(seeds)
             low, rows = self.program.lowered, self.program.n_rows

@@ -46,6 +46,11 @@ class Walk:
         self.stage = GRADIENTS
         self._seeds = self._given if seeds is None else seeds
 
+    def lose_gradients(self) -> None:
+        """Take note that a whole run begins to overwrite the gradients."""
+        self.stage = min(self.stage, VALUES)
+        self._run.difference_update(self.program.steps[self.program.n_forward :])
+
     def forward(self, node: Node, **options: Any) -> None:
         """Compute the value of one node."""
         self._need(FED, f"forward_node {self.program.names[node]!r}", "inputs fed")

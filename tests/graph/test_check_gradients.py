@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from cnn_core import BATCH, Graph, Input, Parameter, ops
+from cnn_core import BATCH, Gate, Graph, Input, Parameter, ops
 from cnn_core.errors import DtypeError, StateError
 
 RNG = np.random.default_rng(9)
@@ -119,3 +119,72 @@ def test_it_needs_float64_and_values():
         Graph(x * x, dtype="float32").check_gradients()
     with pytest.raises(StateError, match="need forward first"):
         Graph(x * x).check_gradients()
+
+
+class Moody(Gate):
+    """x, until its call number ``at`` raises ``error``."""
+
+    def __init__(self, at=None, error=None, *, backward=False):
+        self.calls, self.at, self.error, self.backwards = [0], at, error, backward
+
+    def forward(self, x):
+        self._count(here=not self.backwards)
+        return np.array(x)
+
+    def backward(self, dy):
+        self._count(here=self.backwards)
+        return [np.array(dy)]
+
+    def _count(self, *, here):
+        self.calls[0] += here
+        if here and self.calls[0] == self.at:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+@pytest.mark.parametrize("at", [2, 3, 9, 14, 30])
+def test_a_broken_check_leaves_parameters_and_inputs_as_they_were(at, error):
+    x, w = Input("x", (3,)), Parameter("w", np.array([1.0, -2.0, 3.0]))
+    gate = Moody(at, error)
+    graph = Graph(ops.sum(ops.square(gate(x * w))))
+    value = graph.forward(x=[0.5, 1.5, 2.5])
+    before = graph.params.value.tobytes()
+    with pytest.raises(type(error)):
+        graph.check_gradients()
+    assert graph.params.value.tobytes() == before
+    assert graph.value(x).tolist() == [0.5, 1.5, 2.5]
+    assert not graph.has_values
+    with pytest.raises(StateError, match="need forward first"):
+        graph.backward()
+    assert graph.forward() == value
+    assert graph.check_gradients().ok
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_gradients_are_not_there_after_a_backward_that_broke(check):
+    x = Input("x", (3,))
+    gate = Moody(2, ValueError("no"), backward=True)
+    graph = Graph(ops.sum(ops.square(gate(x))))
+    graph.forward(x=[0.5, 1.5, 2.5])
+    graph.backward()
+    with pytest.raises(ValueError, match="no"):
+        graph.check_gradients() if check else graph.backward()
+    assert not graph.has_gradients
+    assert graph.has_values is not check
+    with pytest.raises(StateError, match="need backward first"):
+        graph.grad(x)
+
+
+def test_after_a_check_of_several_outputs_the_gradients_are_those_of_its_weights():
+    """Walking on node by node continues from them, not from 1."""
+    x = Input("x", (3,))
+    y, z = ops.square(x), ops.exp(x)
+    graph = Graph([y, z])
+    graph.forward(x=[0.5, 1.5, 2.5])
+    assert graph.check_gradients().ok
+    expected = graph.grad(y) * 2 * graph.value(x) + graph.grad(z) * graph.value(z)
+    np.testing.assert_allclose(graph.grad(x), expected, rtol=1e-14)
+    for node in reversed(graph.nodes_topologically_sorted()):
+        if node.inputs:
+            graph.backward_node(node)
+    np.testing.assert_allclose(graph.grad(x), expected, rtol=1e-14)
