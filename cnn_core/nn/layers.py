@@ -21,6 +21,13 @@ class Layer(Described):
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else options.name(self.kind, name)
 
+    is_used = False
+    """It has given its weights to a network, and cannot give them to another one."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out that it is used: a copy has no weights yet."""
+        return {k: v for k, v in self.__dict__.items() if k != "is_used"}
+
     @property
     def kind(self) -> str:
         """The stem of automatic names: the class in lower case."""

@@ -14,7 +14,7 @@ from cnn_core._ext.predictor import Predictor
 from cnn_core.data.arrays import as_features, as_numbers
 from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
-from cnn_core.graph.node import BATCH, Input, Node, check_shape, group
+from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape, group
 from cnn_core.graph.order import topological_order, unique_names
 from cnn_core.graph.params import ParamStore, real_dtype
 from cnn_core.graph.program import Program, parameters_of
@@ -84,11 +84,24 @@ class Sequential(Predictor):
 
     def _build(self, rng: np.random.Generator) -> list[Node]:
         x: Node = self.input
-        nodes = []
+        nodes: list[Node] = []
+        trained: list[Layer] = []
         for layer, name in zip(self.layers, self.layer_names, strict=True):
+            if layer.is_used or layer in trained:
+                where = "this network" if layer in trained else "another network"
+                raise OptionError(
+                    f"Sequential: need a layer without weights for {name}; got {layer!r}, which "
+                    f"has those of {where}: copy.deepcopy(layer) starts with fresh ones, and "
+                    f"set_params then gives them the numbers of others"
+                )
             with group(name):
-                x = layer.build(x, name, rng)
-            nodes.append(x)
+                y = layer.build(x, name, rng)
+            if _has_parameters(y, x):
+                trained.append(layer)
+            nodes.append(y)
+            x = y
+        for layer in trained:
+            layer.is_used = True
         return nodes
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -195,6 +208,10 @@ class Sequential(Predictor):
             raise StateError("Sequential: need the state of a network; got one without output")
         store.need(parameters_of([state["output"]]), "Sequential")
         self.__dict__.update(state)
+        x: Node = self.input
+        for layer, y in zip(self.layers, self._outputs, strict=True):
+            layer.is_used = _has_parameters(y, x)
+            x = y
 
     # -- description ----------------------------------------------------------------------
 
@@ -221,6 +238,19 @@ class Sequential(Predictor):
                  "input_shift": (self.input_shift, 0.0)}  # fmt: skip
         more = "".join(f", {k}={v!r}" for k, (v, default) in given.items() if v != default)
         return f"Sequential([{layers}], inputs={inputs}, dtype={str(self.dtype)!r}{more})"
+
+
+def _has_parameters(y: Node, x: Node) -> bool:
+    """Tell whether there are parameters among the nodes between ``x`` and ``y``."""
+    stack, seen = [y], {x}
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Parameter):
+            return True
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.inputs)
+    return False
 
 
 def _as_layer(layer: Any) -> Any:

@@ -65,13 +65,6 @@ def test_global_random_state_does_not_matter():
     assert np.array_equal(a.store.value, make().store.value)
 
 
-def test_a_layer_given_twice_has_parameters_of_its_own_each_time():
-    layer = cnn.Dense(4)
-    net = cnn.Sequential([layer, layer], 4)
-    assert list(net.params) == ["dense_0.w", "dense_0.b", "dense_1.w", "dense_1.b"]
-    assert not np.shares_memory(net.params["dense_0.w"], net.params["dense_1.w"])
-
-
 def test_summary_names_every_layer_and_adds_up(capsys):
     make().summary()
     out = capsys.readouterr().out
