@@ -6,7 +6,8 @@ import numpy as np
 from nets import LEARNING_RATE, Net, Rows
 
 import cnn_core as cnn
-from cnn_core.train.progress import make_progress
+from cnn_core.train.loop import Loop
+from cnn_core.train.progress import Progress
 from peers.base import Peer, Statement, Unsupported
 
 OPTIMIZERS = {"sgd": cnn.SGD, "adam": cnn.Adam}
@@ -50,8 +51,9 @@ class Adapter(Peer):
         """Make the steps as `Trainer.fit` makes those of an epoch."""
         n = n_steps * self.batch
         part = self.data._replace(x=self.data.x[:n]) if n < len(self.data.x) else self.data
-        bar = make_progress(False, 1, n)
-        self.trainer._steps(self.program, self.learner, part, self.rows.index, self.batch, bar)
+        loop = Loop(self.trainer, self.program, part, None, batch=self.batch, shuffle=True,
+                    callbacks=(), bar=Progress())  # fmt: skip
+        loop._steps(self.learner, self.rows.index, 0)
         self.trainer.optimizer.step_count = self.learner.step
 
     def loss(self) -> float:

@@ -57,6 +57,5 @@ class Plan:
         lr: NDArray[np.float64] | None,
         seed: int,
         n_thread: int = 1,
-        loss_sum: float = 0,
-        weight_sum: float = 0,
-    ) -> tuple[float, float, float, CnnCoreError | None]: ...
+        sums: NDArray[np.float64] | None = None,
+    ) -> tuple[float, CnnCoreError | None]: ...

@@ -279,15 +279,15 @@ cdef class Plan:
 
     def train(self, int32_t n_step, list sources, const int64_t[::1] index, int64_t first_row,
               int64_t n_total, int64_t batch, int32_t loss, int32_t total, Learner learner,
-              const double[::1] lr, uint64_t seed, int32_t n_thread=1, double loss_sum=0,
-              double weight_sum=0):
+              const double[::1] lr, uint64_t seed, int32_t n_thread=1,
+              double[::1] sums=None):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
         none).  ``learner`` updates the parameters and counts the steps; without it they are
-        only evaluated.  Returns (sum of w l, sum of w, last loss, error or None), the sums going
-        on from those given; the steps before an error are done, the one that failed has changed
-        no parameter.
+        only evaluated.  ``sums`` are those of w l and of w, which go on here: in place, since a
+        signal may come before a result is stored.  Returns (last loss, error or None); the steps
+        before an error are done, the one that failed has changed no parameter.
         """
         cdef capi.cnn_chunk chunk
         cdef capi.cnn_fault fault
@@ -298,7 +298,9 @@ cdef class Plan:
         error = None
         self._enter()
         self._prepare(&chunk.run, n_step, n_thread)
-        chunk.run.seed, chunk.loss_sum, chunk.weight_sum = seed, loss_sum, weight_sum
+        chunk.run.seed = seed
+        if sums is not None:
+            chunk.loss_sum, chunk.weight_sum = sums[0], sums[1]
         chunk.source, chunk.n_source = table, len(sources)
         if index is not None:
             chunk.index = &index[0]
@@ -312,6 +314,8 @@ cdef class Plan:
             status = api().train(&chunk, &fault)
         if learner is not None:
             learner.step += chunk.done
+        if sums is not None:
+            sums[0], sums[1] = chunk.loss_sum, chunk.weight_sum
         self._leave()
         free(table)
         if status != capi.CNN_OK:
@@ -319,4 +323,4 @@ cdef class Plan:
                 self._raise(status, &fault)
             except BaseException as raised:
                 error = raised
-        return chunk.loss_sum, chunk.weight_sum, chunk.last_loss, error
+        return chunk.last_loss, error

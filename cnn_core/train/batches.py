@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,11 +15,18 @@ from cnn_core.data.targets import as_weights
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train.metrics import Metric
 from cnn_core.train.pace import Pace
+
+EVALUATE_ROWS = 512
+"""Rows that one run of an evaluation takes; memory does not grow with the data, ..."""
+
+EVALUATE_FLOP, LEAST_ROWS = 2e9, 16
+"""... fewer where Ctrl-C would have to wait: this takes a twentieth of a second or so."""
 
 
 class Data(NamedTuple):
@@ -71,10 +79,11 @@ class LossProgram:
         low = self.program.lowered
         self._loss_tensor = self.program.tensor[low.value[self.loss]]
         self._total_tensor = self.program.tensor[low.saved[self.loss][0]]
+        self._loss_sums = np.zeros(2)  # of w l, of w
+        self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
         self._allowed = 1
         self.stepper = self._make_stepper(loss, max_batch) if training and weight is None else None
-        self.reset()
 
     def _make_stepper(self, loss: Loss, max_batch: int) -> Stepper | None:
         """Return the short way for single steps; None where the loss checks its targets more."""
@@ -105,11 +114,17 @@ class LossProgram:
             found.append((number("w"), data.w.ctypes.data, str(data.w.dtype), 1.0, 0.0))
         return found
 
-    def reset(self) -> None:
-        """Start the sums of loss and metrics afresh."""
-        self.loss_sum = self.weight_sum = 0.0
-        for node in self._sums:
-            self.program.value(node)[...] = 0
+    def reset(self, sums: Sequence[np.ndarray] | None = None) -> None:
+        """Start the sums of loss and metrics afresh, or from `sums`."""
+        for i, total in enumerate(self._totals()):
+            total[...] = 0 if sums is None else sums[i]
+
+    def sums(self) -> list[np.ndarray]:
+        """Return copies of what loss and metrics have added up."""
+        return [total.copy() for total in self._totals()]
+
+    def _totals(self) -> list[np.ndarray]:
+        return [self._loss_sums, *(self.program.value(node) for node in self._sums)]
 
     def run(
         self, sources: list[tuple], index: np.ndarray | None, first: int, n: int, batch: int, *,
@@ -122,19 +137,41 @@ class LossProgram:
         updates the parameters, at the rates ``lr``.
         """
         # The sums go on in C, step by step: their bits do not depend on the length of calls.
-        self.loss_sum, self.weight_sum, last, error = self.program.plan.train(
+        last, error = self.program.plan.train(
             self.program.n_steps, sources, index, first, n, batch, self._loss_tensor,
-            self._total_tensor, learner, lr, seed, n_threads,
-            self.loss_sum, self.weight_sum,
+            self._total_tensor, learner, lr, seed, n_threads, self._loss_sums,
         )  # fmt: skip
         if error is not None:
             raise error
         return last
 
+    def evaluate(self, data: Data) -> dict[str, float]:
+        """Return the mean loss and the metrics over all rows, in calls that `Pace` chooses."""
+        n, at, batch = len(data.x), 0, self._run_rows
+        sources = self.sources(data)
+        with self.program.lock:
+            self.reset()
+            while at < n:
+                pace = self.pace
+                steps, n_threads = pace.next()
+                rows = min(steps * batch, n - at)
+                begin = time.perf_counter()
+                self.run(sources, None, at, rows, batch, n_threads=n_threads)
+                pace.record(-(-rows // batch), n_threads, time.perf_counter() - begin)
+                at += rows
+            return self.results()
+
     def results(self) -> dict[str, float]:
         """Return the mean loss and the metrics since `reset`."""
-        mean = self.loss_sum / self.weight_sum if self.weight_sum else float("nan")
+        loss_sum, weight_sum = self._loss_sums.tolist()
+        mean = loss_sum / weight_sum if weight_sum else float("nan")
         values = {"loss": mean}
         for metric, node in zip(self.metrics, self._sums, strict=True):
             values[metric.name] = metric.finish(node.finish(self.program.value(node)))
         return values
+
+
+def _run_rows(program: Program) -> int:
+    """Return the rows of a run: by the network alone, since sums depend on them in the last bit."""
+    per_row = sum(flop(step, EVALUATE_ROWS) for step in program.steps) / EVALUATE_ROWS
+    return max(min(EVALUATE_ROWS, int(EVALUATE_FLOP / per_row)), LEAST_ROWS)

@@ -51,12 +51,17 @@ class History(Mapping[str, list[float]]):
 
     def append(self, values: Mapping[str, float], seconds: float) -> None:
         """Add one epoch: ``values`` by name, and the seconds it took."""
-        for name, value in values.items():
-            self._values.setdefault(name, [nan] * self.epochs).append(float(value))
-        self.seconds.append(float(seconds))
-        for series in self._values.values():
-            if len(series) < self.epochs:
-                series.append(nan)
+        n = self.epochs
+        try:
+            for name, value in values.items():
+                self._values.setdefault(name, [nan] * n).append(float(value))
+            for series in self._values.values():
+                series.extend([nan] * (n + 1 - len(series)))
+            self.seconds.append(float(seconds))
+        except BaseException:  # Ctrl-C may come here too
+            for series in (self.seconds, *self._values.values()):
+                del series[n:]
+            raise
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy as plain lists, with the times as ``"seconds"``."""

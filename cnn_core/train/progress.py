@@ -1,13 +1,15 @@
-"""The progress of training: one tqdm bar per epoch, or nothing at all.
+"""The progress of training: one bar for the epochs of a fit, lines in a log, or nothing at all.
 
-tqdm is imported when the first bar is shown, not before: it costs more than this package.
+tqdm is imported when a bar is first drawn, not before: it costs more than this package.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any, TextIO
 
 import numpy as np
@@ -15,25 +17,34 @@ import numpy as np
 from cnn_core import options
 from cnn_core.train.history import format_value
 
+BAR_SECONDS = 0.1
+"""Between two drawings of a bar.  An epoch may take microseconds: mostly only the clock is read."""
+
+LOG_SECONDS, LOG_WAIT = 1.0, 30.0
+"""At the least between two lines of a log, which are written when an epoch ends; and how long an
+epoch may take until it gets a line before its end."""
+
+Figures = Callable[[], Mapping[str, float]]
+
 
 class Progress:
-    """The silent form; `make_progress` returns it or one that draws.
+    """The silent form; `make_progress` returns it or one that shows something.
 
     For every epoch: `start_epoch`, any number of `update`, `end_epoch`.  After the last one,
     and when training is broken off, `close`.
     """
 
-    def start_epoch(self, epoch: int) -> None:
-        """Begin epoch number ``epoch``, counted from 1."""
+    def start_epoch(self, epoch: int, rows_done: int = 0) -> None:
+        """Begin epoch number ``epoch``, counted from 1, of which some rows are done already."""
 
-    def update(self, rows_done: int, values: Mapping[str, float]) -> None:
-        """Show that ``rows_done`` rows of this epoch are done, and its figures so far."""
+    def update(self, rows_done: int, figures: Figures) -> None:
+        """Tell that ``rows_done`` rows of this epoch are done; ``figures()`` are those so far."""
 
     def end_epoch(self, values: Mapping[str, float]) -> None:
-        """Leave the line of this epoch with its final figures, validation included."""
+        """End the epoch with its figures, validation included."""
 
     def close(self) -> None:
-        """Finish the line of an unfinished epoch.  May be called any number of times."""
+        """Leave a line with the last figures.  May be called any number of times."""
 
 
 def make_progress(
@@ -44,8 +55,8 @@ def make_progress(
     Parameters
     ----------
     progress
-        True: bars if ``file`` is a terminal, else silent.  ``"always"``: bars in any case, such
-        as for a notebook or a log.  False: silent.
+        True: a bar if ``file`` is a terminal or a notebook's, else silent.  ``"always"``: where
+        there is neither, such as in a log, a line of text now and then.  False: silent.
     epochs, n_rows
         The number of the last epoch, and the rows of each.
     file
@@ -58,59 +69,127 @@ def make_progress(
     """
     if not isinstance(progress, (bool, np.bool_, str)) or progress not in (True, False, "always"):
         raise options.refuse("progress", "True, False or 'always'", progress)
+    notebook = file is None and bool(progress) and _in_notebook()
     file = sys.stderr if file is None else file
-    if file is None:  # a program without a console has no standard streams
+    if not progress or file is None:  # a program without a console has no standard streams
         return Progress()
-    if progress == "always" or (progress and file.isatty()):
-        return _Bars(epochs, n_rows, file)
-    return Progress()
+    if notebook or file.isatty():
+        return _Bar(epochs, n_rows, file, notebook)
+    return _Lines(epochs, n_rows, file) if progress == "always" else Progress()
 
 
-class _Bars(Progress):
-    # With loss and accuracy a running line fits 80 columns.  A finished one has no bar: tqdm
-    # cuts lines with a bar at the edge of the terminal, which would hide the last figures.
-    _RUNNING = "{desc} {percentage:3.0f}%|{bar}| {remaining}{postfix}"
-    _FINISHED = "{desc} {elapsed}{postfix}"
+class _Shown(Progress):
+    """What is known at each moment; the classes below draw it, at most every so many seconds."""
+
+    within, between = BAR_SECONDS, BAR_SECONDS
+    """Seconds from one drawing to the next, within an epoch and at its end."""
 
     def __init__(self, epochs: int, n_rows: int, file: TextIO) -> None:
         self._epochs, self._n_rows, self._file = epochs, n_rows, file
-        self._bar: Any = None
-        self._begin = 0.0
-        self._rate = ""
+        self._epoch = self._rows = self._rows_before = 0
+        self._begin = self._epoch_begin = self._last = time.perf_counter()
+        self._due, self._due_at_end = self._begin + self.within, self._begin + self.between
+        self._values: Mapping[str, float] = {}
+        self._figures: Figures | None = None  # of an epoch that runs
+        self._closed = False
 
-    def start_epoch(self, epoch: int) -> None:
-        self.close()
-        digits = len(str(self._epochs))
-        self._bar = _bar_class()(
-            total=self._n_rows,
-            desc=f"epoch {epoch:>{digits}}/{self._epochs}",
-            file=self._file,
-            bar_format=self._RUNNING,
-            dynamic_ncols=True,
-            leave=True,
-        )
-        self._begin, self._rate = time.perf_counter(), ""
+    def start_epoch(self, epoch: int, rows_done: int = 0) -> None:
+        self._epoch, self._rows, self._rows_before = epoch, rows_done, rows_done
+        self._epoch_begin = self._last = time.perf_counter()
 
-    def update(self, rows_done: int, values: Mapping[str, float]) -> None:
-        # Measured here, not by tqdm, which would count the time of validation.
-        seconds = time.perf_counter() - self._begin
-        self._rate = format_rate(rows_done / seconds) if seconds > 0 and rows_done else ""
-        self._bar.set_postfix_str(self._text(values), refresh=False)
-        self._bar.update(rows_done - self._bar.n)
+    def update(self, rows_done: int, figures: Figures) -> None:
+        self._rows, self._figures = rows_done, figures
+        self._last = now = time.perf_counter()
+        if now >= self._due:
+            self._draw_at(now)
 
     def end_epoch(self, values: Mapping[str, float]) -> None:
-        self._bar.bar_format = self._FINISHED
-        self._bar.set_postfix_str(self._text(values), refresh=False)
-        self.close()
+        self._values, self._figures = values, None
+        now = time.perf_counter()
+        if now >= self._due_at_end:
+            self._draw_at(now)
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()  # draws the line a last time
-            self._bar = None
+        if self._epoch and not self._closed:
+            self._finish()
+            self._file.write(self._line() + "\n")
+            self._file.flush()
+        self._closed = True
 
-    def _text(self, values: Mapping[str, float]) -> str:
+    def _draw_at(self, now: float) -> None:
+        self._due, self._due_at_end = now + self.within, now + self.between
+        self._draw()
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """Take away what is drawn, for the last line to be written."""
+
+    def _done(self) -> float:
+        """Return the epochs that are done, the present one in part."""
+        return self._epoch - 1 + self._rows / self._n_rows
+
+    def _name(self) -> str:
+        return f"epoch {self._epoch:>{len(str(self._epochs))}}/{self._epochs}"
+
+    def _text(self) -> str:
+        values = {**self._values, **(self._figures() if self._figures else {})}
         figures = [f"{name}={format_value(value)}" for name, value in values.items()]
-        return ", ".join([self._rate, *figures] if self._rate else figures)
+        rows = self._rows - self._rows_before
+        seconds = self._last - self._epoch_begin  # of training: validation does not count
+        rate = [format_rate(rows / seconds)] if rows and seconds > 0 else []
+        return ", ".join(rate + figures)
+
+    def _line(self) -> str:
+        minutes, seconds = divmod(int(time.perf_counter() - self._begin), 60)
+        hours, minutes = divmod(minutes, 60)
+        elapsed = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+        share = "" if self._figures is None else f" {100 * self._rows // self._n_rows}%"
+        return ", ".join(filter(None, (f"{self._name()}{share} {elapsed}", self._text())))
+
+
+class _Lines(_Shown):
+    """Lines of a log."""
+
+    within, between = LOG_WAIT, LOG_SECONDS
+
+    def _draw(self) -> None:
+        if self._epoch < self._epochs or self._figures is not None:  # else `close` writes it
+            self._file.write(self._line() + "\n")
+            self._file.flush()
+
+
+class _Bar(_Shown):
+    # With loss and accuracy it fits 80 columns.  The line that stays has no bar: tqdm cuts lines
+    # with a bar at the edge of the terminal, which would hide the last figures.
+    _FORMAT = "{desc} {percentage:3.0f}%|{bar}| {remaining}{postfix}"
+
+    def __init__(self, epochs: int, n_rows: int, file: TextIO, notebook: bool) -> None:
+        super().__init__(epochs, n_rows, file)
+        self._notebook = notebook
+        self._bar: Any = None
+
+    def _draw(self) -> None:
+        text = self._text()
+        if self._bar is None:
+            self._bar = _bar_class(self._notebook)(
+                total=self._epochs, initial=self._done(), desc=self._name(), postfix=text,
+                file=self._file, bar_format=self._FORMAT, dynamic_ncols=True, leave=False,
+            )  # fmt: skip
+            self._bar.initial = 0
+            self._bar.start_t -= time.perf_counter() - self._begin
+            self._bar.dynamic_ncols = _shape
+            self._bar.ncols, self._bar.nrows = _shape(self._file)
+        self._bar.n = self._done()
+        self._bar.set_description_str(self._name(), refresh=False)
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.refresh()
+
+    def _finish(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def format_rate(rate: float) -> str:
@@ -123,8 +202,18 @@ def format_rate(rate: float) -> str:
     return f"{scaled:.{digits}f}{unit} rows/s"
 
 
-def _bar_class() -> type:
-    from tqdm import tqdm
+def _in_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs this: its standard error is no terminal but shows bars."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return "IPKernelApp" in getattr(shell, "config", ())
+
+
+def _bar_class(notebook: bool) -> Any:
+    if notebook and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm
 
     class Bar(tqdm):
         # tqdm would start a thread that watches for stalled bars; a fork of this process would
@@ -132,3 +221,12 @@ def _bar_class() -> type:
         monitor_interval = 0
 
     return Bar
+
+
+def _shape(file: Any) -> tuple[int, int] | tuple[None, None]:
+    """Return the columns and lines to draw in; a terminal that has no size has the usual one."""
+    try:
+        columns, lines = os.get_terminal_size(file.fileno())
+    except (OSError, ValueError, AttributeError):
+        return None, None
+    return (columns or 80) - 1, (lines or 24) - 1

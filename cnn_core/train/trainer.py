@@ -1,4 +1,4 @@
-"""Trainer: the minibatch loop."""
+"""Trainer: a network, a loss and an optimizer, and what can be done with the three."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ import numpy as np
 
 from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
-from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
-from cnn_core.train.batches import Data, LossProgram, check_data
+from cnn_core.train.batches import EVALUATE_ROWS, Data, LossProgram, check_data
 from cnn_core.train.history import History
-from cnn_core.train.progress import Progress, make_progress
-
-EVALUATE_ROWS = 512
-"""Rows that one run of the evaluation program takes; memory does not grow with the data."""
+from cnn_core.train.loop import Loop, Part
+from cnn_core.train.progress import make_progress
 
 FIXED = frozenset({"net", "loss", "metrics"})
 """What programs are compiled from."""
@@ -64,6 +61,9 @@ class Trainer:
         self.stop = False
         self.reports = self._reported(with_validation=False)
         """The keys of the history that the present or last `fit` returns."""
+        self.history = History()
+        """That history, also where `fit` raised."""
+        self._rest: Part | None = None  # of an epoch that was broken off
         self._lock = threading.RLock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._last: LossProgram | None = None  # of the last step
@@ -96,6 +96,7 @@ class Trainer:
         sample_weight: Any = None,
         callbacks: Iterable[Any] = (),
         progress: bool | str = True,
+        on_interrupt: str = "raise",
     ) -> History:
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
@@ -103,16 +104,22 @@ class Trainer:
         converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,) weighs
         the rows.  ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress``
-        shows a bar on a terminal ("always": anywhere).
+        shows a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
-        Everything is checked before the first step.  Ctrl-C ends the training after the
-        current chunk of steps, with a warning; the parameters are those of the last whole step.
-        A second call continues: optimizer state, epoch count and row order go on; an epoch that
-        was broken off starts over.
+        Everything is checked before the first step.  Ctrl-C ends the training after the current
+        chunk of steps: the parameters are those of the last whole step, callbacks have ended,
+        and `history` holds the whole epochs.  Then KeyboardInterrupt is raised again, or, with
+        ``on_interrupt="return"``, the history returned with a warning.
+
+        A second call continues: optimizer state, epoch count and row order go on.  An epoch that
+        was broken off, by Ctrl-C or an error, is finished first and counts as its first epoch,
+        if rows, batch size and order are the same and nothing else was trained or loaded since;
+        otherwise it starts over.
         """
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
         shuffle = options.flag("fit: shuffle", shuffle)
+        options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         data = self._data(x, y, sample_weight, "fit")
         validation = self._validation(validation_data)
         hooks = callback_module.get(callbacks)
@@ -121,74 +128,19 @@ class Trainer:
         program = self._program(data, batch_size, training=True)
         if validation is not None:
             self._evaluation_program(validation)
-        self.optimizer.learner(self.net.store)
-        history = History()
-        self.stop = False
-        self.reports = self._reported(with_validation=validation is not None)
-        for hook in hooks:
-            hook.on_train_begin(self)
+        loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
+                    callbacks=hooks, bar=bar)  # fmt: skip
         try:
-            for epoch in range(1, epochs + 1):
-                self._epoch(program, data, batch_size, shuffle, validation, bar, hooks, history,
-                            epoch)  # fmt: skip
-                if self.stop:
-                    break
+            loop.run(epochs)
         except KeyboardInterrupt:
-            history.interrupted = True
-            self.optimizer.count_steps()
+            if on_interrupt == "raise":
+                raise
             warnings.warn(
-                f"training interrupted in epoch {history.epochs + 1}, "
+                f"training interrupted in epoch {loop.history.epochs + 1}, "
                 f"after {self.optimizer.step_count} steps",
                 stacklevel=2,
             )
-        finally:
-            bar.close()
-            for hook in hooks:
-                hook.on_train_end(self)
-        return history
-
-    def _epoch(
-        self, program: LossProgram, data: Data, batch: int, shuffle: bool,
-        validation: Data | None, bar: Progress, hooks: list, history: History, epoch: int,
-    ) -> None:  # fmt: skip
-        start = time.perf_counter()
-        bar.start_epoch(epoch)
-        index = self._row_order(len(data.x)) if shuffle else None
-        with self._lock:
-            program.reset()
-            # Bound anew: a callback may have loaded or reset the optimizer's state.
-            self._steps(program, self.optimizer.learner(self.net.store), data, index, batch, bar)
-            values = program.results()
-        if validation is not None:
-            values |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
-        history.append(values, time.perf_counter() - start)
-        bar.end_epoch(values)
-        for hook in hooks:
-            hook.on_epoch_end(self, epoch, values)
-
-    def _steps(
-        self, program: LossProgram, learner: Learner, data: Data, index: np.ndarray | None,
-        batch: int, bar: Progress,
-    ) -> None:  # fmt: skip
-        """Make the steps of one epoch, in calls of the length and threads that `Pace` chooses."""
-        n, at = len(data.x), 0
-        last = learner.step + -(-n // batch)
-        sources = program.sources(data)
-        while at < n:
-            steps, n_threads = program.pace.next()
-            rows = min(steps * batch, n - at)
-            lr = self._rates(learner.step, -(-rows // batch))
-            begin = time.perf_counter()
-            chunk = None if index is None else index[at : at + rows]
-            try:
-                program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=self.seed,
-                            n_threads=n_threads)  # fmt: skip
-            finally:
-                self.optimizer.count_steps()
-                self.epochs_done += learner.step == last  # also if Ctrl-C came in this call
-            program.pace.record(len(lr), n_threads, time.perf_counter() - begin)
-            at += rows
-            bar.update(at, program.results())
+        return loop.history
 
     def _forget_plan(self) -> None:
         """Let the next step look at the number of threads again."""
@@ -247,11 +199,7 @@ class Trainer:
         return self._evaluate(self._data(x, y, sample_weight, "evaluate"))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
-        program = self._evaluation_program(data)
-        with program.program.lock:
-            program.reset()
-            program.run(program.sources(data), None, 0, len(data.x), EVALUATE_ROWS)
-            return program.results()
+        return self._evaluation_program(data).evaluate(data)
 
     def _evaluation_program(self, data: Data) -> LossProgram:
         return self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)

@@ -14,7 +14,7 @@ import pytest
 from training_cases import HERE, assert_same_state, blobs, make_net, make_trainer, state
 
 import cnn_core as cnn
-from cnn_core._ext.gather import shuffled
+from cnn_core.errors import OptionError
 
 BATCH = 16
 
@@ -50,35 +50,159 @@ def assert_whole_steps(trainer: cnn.Trainer, reference: list[dict]) -> int:
     return found["step_count"]
 
 
-@pytest.mark.parametrize("at", [0, 1, 6, 7, 8, 20])
-def test_interrupt_ends_with_a_warning_after_whole_steps(at):
-    """The signal comes while the rate of one step is looked up."""
-    x, y = blobs(100)  # 7 steps an epoch
-    reference = states_by_step(4, x, y)
-    trainer = trainer_for_reference()
-    schedule = trainer.optimizer.lr
+def interrupting(rate, at: int):
+    """Return a schedule during which Ctrl-C comes, when the rate of step ``at`` is looked up."""
     raised = []
 
-    def rate(step: int) -> float:
+    def schedule(step: int) -> float:
         if step == at and not raised:
             raised.append(step)
             signal.raise_signal(signal.SIGINT)
-        return schedule(step)
+        return rate(step)
 
-    trainer.optimizer.lr = rate
-    with pytest.warns(UserWarning, match="training interrupted in epoch") as caught:
-        history = trainer.fit(x, y, batch_size=BATCH, epochs=4, progress=False)
+    return schedule
+
+
+@pytest.mark.parametrize("at", [0, 1, 6, 7, 8, 20])
+def test_interrupt_raises_after_whole_steps_and_the_history_is_kept(at):
+    x, y = blobs(100)  # 7 steps an epoch
+    reference = states_by_step(4, x, y)
+    trainer = trainer_for_reference()
+    trainer.optimizer.lr = interrupting(trainer.optimizer.lr, at)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(x, y, batch_size=BATCH, epochs=4, progress=False)
     made = assert_whole_steps(trainer, reference)
     assert made <= at
-    assert history.interrupted
-    assert history.epochs == trainer.epochs_done == made // 7
-    assert len(history["loss"] if made >= 7 else []) == made // 7
-    assert f"in epoch {made // 7 + 1}, after {made} steps" in str(caught[0].message)
+    assert trainer.history.interrupted
+    assert trainer.history.epochs == trainer.epochs_done == made // 7
+    assert len(trainer.history["loss"] if made >= 7 else []) == made // 7
+
+
+def test_on_interrupt_return_gives_the_history_and_a_warning():
+    x, y = blobs(100)
+    trainer = trainer_for_reference()
+    trainer.optimizer.lr = interrupting(trainer.optimizer.lr, 8)
+    with pytest.warns(UserWarning, match="interrupted in epoch 2, after [78] steps") as caught:
+        history = trainer.fit(x, y, batch_size=BATCH, epochs=4, progress=False,
+                              on_interrupt="return")  # fmt: skip
     assert caught[0].filename == __file__
-    again = trainer.fit(x, y, batch_size=BATCH, epochs=1, progress=False)
-    assert again.epochs == 1
-    assert not again.interrupted
-    assert trainer.optimizer.step_count == made + 7
+    assert history is trainer.history
+    assert (history.epochs, history.interrupted) == (1, True)
+    with pytest.raises(OptionError, match="fit: need on_interrupt 'raise' or 'return'; got 'no'"):
+        trainer.fit(x, y, on_interrupt="no")
+
+
+def test_one_interrupt_ends_a_loop_of_fits():
+    x, y = blobs(100)
+    begun = []
+
+    def sweep():
+        for i in range(3):
+            begun.append(i)
+            trainer = trainer_for_reference()
+            trainer.optimizer.lr = interrupting(trainer.optimizer.lr, 3)
+            trainer.fit(x, y, batch_size=BATCH, epochs=2, progress=False)
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep()
+    assert begun == [0]
+
+
+class Spy(cnn.Callback):
+    def __init__(self):
+        self.epochs = []
+
+    def on_epoch_end(self, trainer, epoch, values):
+        self.epochs.append((trainer.epochs_done, trainer.optimizer.step_count, dict(values)))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("at", [3, 9, 13, 20])
+def test_continued_fit_takes_up_where_it_stopped(at, shuffle):
+    """As many steps in all, the same bits, and the same history as without the interruption."""
+    x, y = blobs(100)
+    options = {"batch_size": BATCH, "shuffle": shuffle, "progress": False,
+               "validation_data": (x[:20], y[:20])}  # fmt: skip
+    expected, trainer = (trainer_for_reference(metrics=["accuracy"]) for _ in range(2))
+    whole, spy = expected.fit(x, y, epochs=4, **options), Spy()
+    trainer.optimizer.lr = interrupting(trainer.optimizer.lr, at)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=4, callbacks=[spy], **options)
+    first = trainer.history
+    second = trainer.fit(x, y, epochs=4 - first.epochs, callbacks=[spy], **options)
+    assert not second.interrupted
+    assert_same_state(state(trainer), state(expected))
+    assert {k: first.to_dict().get(k, []) + v for k, v in second.items()} == dict(whole)
+    assert [(e, s) for e, s, _ in spy.epochs] == [(e, 7 * e) for e in range(1, 5)]
+
+
+def test_interrupted_validation_is_made_up_for_without_another_epoch():
+    x, y = blobs(100)
+    trainer, expected = trainer_for_reference(), trainer_for_reference()
+    evaluate, calls = trainer._evaluate, []
+
+    def stop_once(data):
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(data)
+
+    trainer._evaluate = stop_once
+    options = {"batch_size": BATCH, "progress": False, "validation_data": (x[:20], y[:20])}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=3, **options)
+    assert (trainer.optimizer.step_count, trainer.epochs_done, trainer.history.epochs) == (14, 1, 1)
+    first = trainer.history.to_dict()
+    second = trainer.fit(x, y, epochs=2, **options)
+    whole = expected.fit(x, y, epochs=3, **options)
+    assert_same_state(state(trainer), state(expected))
+    assert {k: first[k] + v for k, v in second.items()} == dict(whole)
+
+
+@pytest.mark.parametrize("change", ["rows", "batch", "shuffle", "seed", "epochs", "step", "state"])
+def test_broken_epoch_starts_over_where_something_else_is_trained(change):
+    x, y = blobs(100)
+    trainer = trainer_for_reference()
+    trainer.optimizer.bind(trainer.net.store)
+    start = trainer.optimizer.state_dict()
+    trainer.optimizer.lr = interrupting(trainer.optimizer.lr, 4)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, batch_size=BATCH, progress=False)
+    options = {"batch_size": BATCH, "progress": False}
+    assert 0 < trainer.optimizer.step_count < 7
+    if change == "rows":
+        x, y = x[:99], y[:99]
+    elif change == "batch":
+        options["batch_size"] = 15
+    elif change == "shuffle":
+        options["shuffle"] = False
+    elif change == "seed":
+        trainer.seed += 1
+    elif change == "epochs":
+        trainer.epochs_done = 5
+    elif change == "step":
+        trainer.step(x, y)
+    else:
+        trainer.optimizer.load_state_dict(start)
+    before = trainer.optimizer.step_count
+    trainer.fit(x, y, **options)
+    assert trainer.optimizer.step_count - before == 7
+
+
+def test_epoch_that_an_error_breaks_off_is_finished_too():
+    x, y = blobs(100)
+    trainer, expected = trainer_for_reference(), trainer_for_reference()
+    rate = trainer.optimizer.lr
+    trainer.optimizer.lr = lambda step: rate(step) if step < 9 else np.nan
+    with pytest.raises(OptionError, match="at step 9"):
+        trainer.fit(x, y, batch_size=BATCH, epochs=3, progress=False)
+    assert trainer.history.epochs == 1
+    trainer.optimizer.lr = rate
+    trainer.fit(x, y, batch_size=BATCH, epochs=2, progress=False)
+    expected.fit(x, y, batch_size=BATCH, epochs=3, progress=False)
+    assert_same_state(state(trainer), state(expected))
 
 
 def test_interrupt_between_epochs_continues_to_the_same_bits():
@@ -90,9 +214,9 @@ def test_interrupt_between_epochs_continues_to_the_same_bits():
         if epoch == 2:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.warns(UserWarning, match="interrupted in epoch 3, after 14 steps"):
-        first = trainer.fit(x, y, batch_size=BATCH, epochs=4, progress=False, callbacks=[stop])
-    assert first.epochs == 2
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, batch_size=BATCH, epochs=4, progress=False, callbacks=[stop])
+    assert trainer.history.epochs == 2
     trainer.fit(x, y, batch_size=BATCH, epochs=2, progress=False)
     assert_same_state(state(trainer), state(expected))
 
@@ -112,7 +236,7 @@ def test_interrupt_calls_the_end_of_callbacks_and_restores_the_best():
 
     x, y = blobs(100)
     trainer, record = trainer_for_reference(), Record()
-    with pytest.warns(UserWarning, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt):
         trainer.fit(x, y, epochs=5, progress=False, callbacks=[record, cnn.EarlyStopping("loss")])
     assert calls == ["end"]
     # The third epoch was not handed to the second callback; the first was the best.
@@ -141,15 +265,13 @@ class Interrupter:
 def interrupted_at(n: int, x, y) -> tuple[cnn.Trainer, str]:
     trainer, tracer = trainer_for_reference(), Interrupter(n)
     before = sys.gettrace()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sys.settrace(tracer)
-        try:
-            trainer.fit(x, y, batch_size=BATCH, epochs=3, progress=False)
-        except KeyboardInterrupt:
-            pass  # before the first step, or while the last one ends: nobody catches it
-        finally:
-            sys.settrace(before)
+    sys.settrace(tracer)
+    try:
+        trainer.fit(x, y, batch_size=BATCH, epochs=3, progress=False, validation_data=(x, y))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
     return trainer, tracer.where
 
 
@@ -158,20 +280,19 @@ def test_interrupt_at_any_line_leaves_whole_steps_and_goes_on(part):
     x, y = blobs(100)
     reference = states_by_step(3, x, y)
     counts = set()
-    for n in range(1 + part, 1400, 23):
+    for n in range(1 + part, 1800, 23):
         trainer, where = interrupted_at(n, x, y)
         if not where:
             break
         if trainer.optimizer._learner is not None:
             trainer.optimizer.count_steps()  # what the next use of the trainer does first
             counts.add(assert_whole_steps(trainer, reference))
-        made = trainer.optimizer.step_count
-        if made < 21:
-            epoch, at = divmod(made, 7)
-            order = shuffled(100, 7, epoch)
-            rows = order[at * BATCH : (at + 1) * BATCH]
-            trainer.step(x[rows], y[rows])
-            assert assert_whole_steps(trainer, reference) == made + 1, where
+        history = trainer.history
+        assert {len(series) for series in history.values()} <= {history.epochs}, where
+        trainer.fit(x, y, batch_size=BATCH, epochs=3 - history.epochs, progress=False)
+        assert trainer.optimizer.step_count == 21, where
+        assert assert_whole_steps(trainer, reference) == 21, where
+        assert trainer.epochs_done == 3, where
     assert len(counts) > 3
 
 
@@ -201,7 +322,8 @@ class Ready(cnn.Callback):
 trainer = make()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    history = trainer.fit(x, y, batch_size=100, epochs=100000, callbacks=[Ready()])
+    history = trainer.fit(x, y, batch_size=100, epochs=100000, callbacks=[Ready()],
+                          on_interrupt="return")
 result = {"warnings": [str(w.message) for w in caught if w.category is UserWarning],
           "interrupted": history.interrupted, "steps": trainer.optimizer.step_count,
           "finite": bool(np.isfinite(trainer.net.store.value).all()), "digest": digest(trainer),
@@ -242,9 +364,9 @@ def test_signal_to_a_training_process(n_threads):
     assert result["warnings"] == [
         f"training interrupted in epoch {result['epochs'] + 1}, after {steps} steps"
     ]
+    assert result["epochs"] == result["epochs_done"]
     # The signal is most often seen when a call returns that has made an epoch's last step.
     assert result["epochs"] in (steps // 40, steps // 40 - 1)
-    assert result["epochs_done"] == steps // 40
     assert result["digest"] == result["expected"]
-    assert result["more"] == [1, steps + 40]
+    assert result["more"] == [1, 40 * (result["epochs"] + 1)]  # what was left of the epoch
     assert errors == ""

@@ -1,0 +1,160 @@
+"""Loop: the epochs of one `Trainer.fit` and their callbacks, also when they are broken off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cnn_core._ext.optim import Learner
+from cnn_core.train.batches import Data, LossProgram
+from cnn_core.train.callbacks import Callback
+from cnn_core.train.history import History
+from cnn_core.train.progress import Progress
+
+if TYPE_CHECKING:
+    from cnn_core.train.trainer import Trainer
+
+
+class Part(NamedTuple):
+    """An epoch from some row on: all of it, or what is left of one that was broken off.
+
+    It goes on only where the first three are what they were.
+    """
+
+    key: tuple
+    """Rows, their order and their batches."""
+    epoch: int
+    """The trainer's count of epochs."""
+    step: int
+    """The optimizer's count of steps."""
+    rows: int
+    """How many are done."""
+    sums: list[np.ndarray] | None
+    """What loss and metrics have added up over them."""
+
+
+class Loop:
+    """One call of `Trainer.fit`, whose arguments have been checked."""
+
+    def __init__(
+        self, trainer: Trainer, program: LossProgram, data: Data, validation: Data | None, *,
+        batch: int, shuffle: bool, callbacks: Sequence[Callback], bar: Progress,
+    ) -> None:  # fmt: skip
+        self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
+        self.batch, self.shuffle, self.callbacks, self.bar = batch, shuffle, callbacks, bar
+        self.history = History()
+        self._key = (len(data.x), batch, shuffle, trainer.seed, data.key)
+        self._begun: list[Callback] = []
+        self._accepted = False  # by all callbacks
+
+    def run(self, epochs: int) -> None:
+        """Train, unless a callback refuses by raising: then nothing has changed.
+
+        Whatever is raised on the way, the bar is closed and every callback that has begun ends.
+        """
+        t = self.trainer
+        optimizer, former = t.optimizer, vars(t.optimizer).copy()
+        reported = t.history, t.reports, t.stop
+        try:
+            optimizer.bind(t.net.store)
+            t.history, t.stop = self.history, False
+            t.reports = t._reported(with_validation=self.validation is not None)
+            for callback in self.callbacks:
+                callback.on_train_begin(t)
+                self._begun.append(callback)
+            self._accepted = True
+            self._epochs(epochs)
+        except KeyboardInterrupt:
+            self.history.interrupted = True
+            raise
+        finally:
+            optimizer.count_steps()
+            try:
+                self.bar.close()
+                _end(self._begun, t)
+            finally:
+                if not self._accepted:
+                    t.history, t.reports, t.stop = reported
+                    if former["_store"] is None:
+                        vars(optimizer).update(former)
+
+    def _epochs(self, epochs: int) -> None:
+        t = self.trainer
+        for epoch in range(1, epochs + 1):
+            if t.stop:
+                break
+            values = self._epoch(epoch)
+            self.bar.end_epoch(values)
+            for callback in self.callbacks:
+                callback.on_epoch_end(t, epoch, values)
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Make the steps of an epoch, or those left of it; note its figures, and return them."""
+        t, start = self.trainer, time.perf_counter()
+        part = learner = None
+        try:
+            with t._lock:
+                # Bound anew: a callback may have loaded or reset the optimizer's state.
+                learner = t.optimizer.learner(t.net.store)
+                part = self._next_part(learner.step)
+                self.bar.start_epoch(epoch, part.rows)
+                index = t._row_order(len(self.data.x)) if self.shuffle else None
+                self._steps(learner, index, part.rows)
+                values = self.program.results()
+                t.epochs_done = part.epoch + 1
+            if self.validation is not None:
+                found = t._evaluate(self.validation)
+                values |= {f"val_{name}": value for name, value in found.items()}
+            self.history.append(values, time.perf_counter() - start)
+        except BaseException:
+            if part is not None and learner is not None and self.history.epochs < epoch:
+                self._break_off(part, learner.step)
+            raise
+        return values
+
+    def _next_part(self, step: int) -> Part:
+        t = self.trainer
+        whole = Part(self._key, t.epochs_done, step, 0, None)
+        part = t._rest if t._rest is not None and t._rest[:3] == whole[:3] else whole
+        self.program.reset(part.sums)
+        return part
+
+    def _break_off(self, part: Part, step: int) -> None:
+        """Let the next `fit` take up where this one stops; the epoch is not yet done."""
+        t = self.trainer
+        rows = min(part.rows + (step - part.step) * self.batch, len(self.data.x))
+        t._rest = part._replace(step=step, rows=rows, sums=self.program.sums())
+        if t.epochs_done == part.epoch + 1:
+            t.epochs_done = part.epoch
+
+    def _steps(self, learner: Learner, index: np.ndarray | None, at: int) -> None:
+        """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`."""
+        t, program, n, batch = self.trainer, self.program, len(self.data.x), self.batch
+        sources = program.sources(self.data)
+        while at < n:
+            pace = program.pace
+            steps, n_threads = pace.next()
+            rows = min(steps * batch, n - at)
+            lr = t._rates(learner.step, -(-rows // batch))
+            chunk = None if index is None else index[at : at + rows]
+            begin = time.perf_counter()
+            try:
+                program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=t.seed,
+                            n_threads=n_threads)  # fmt: skip
+            finally:
+                t.optimizer.count_steps()
+            pace.record(len(lr), n_threads, time.perf_counter() - begin)
+            at += rows
+            self.bar.update(at, program.results)
+
+
+def _end(callbacks: Sequence[Callback], trainer: Trainer) -> None:
+    """Call the end of each, in their order, whatever the others raise."""
+    if callbacks:
+        try:
+            callbacks[0].on_train_end(trainer)
+        finally:
+            _end(callbacks[1:], trainer)
