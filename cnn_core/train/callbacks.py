@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 class Callback:
     """The base of callbacks; each method may be left as it is.
 
-    Set ``trainer.stop = True`` to end the training after the current epoch.
+    Set ``trainer.stop = True`` to end the training after the current epoch, or before the first.
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        """Called once, before the first epoch."""
+        """Called once, before the first epoch.  Who raises here refuses: nothing changes."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
         """Called after each epoch, counted from 1, with that epoch's entries of the history."""
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Called once, after the last epoch, also when the training was interrupted."""
+        """Called once if `on_train_begin` has returned, whatever ended the training.
+
+        Ctrl-C or an exception, of another callback too, goes on to the caller afterwards.
+        """
 
 
 class _Function(Callback):
@@ -117,12 +120,61 @@ class EarlyStopping(Described, Callback):
 
 
 def get(callbacks: Iterable[Any]) -> list[Callback]:
-    """Return callbacks as they are, and functions ``f(epoch, values)`` as callbacks."""
-    if not isinstance(callbacks, Iterable):
-        raise OptionError(f"callbacks: need a list of callbacks; got {callbacks!r}")
-    found = []
-    for c in callbacks:
-        if not isinstance(c, Callback) and not callable(c):
-            raise OptionError(f"callbacks: need callbacks or functions f(epoch, values); got {c!r}")
-        found.append(c if isinstance(c, Callback) else _Function(c))
-    return found
+    """Return callbacks as they are, and functions ``f(epoch, values)`` as callbacks.
+
+    Each is checked to take what it will be called with.
+    """
+    if not isinstance(callbacks, Iterable) or isinstance(callbacks, (str, bytes)):
+        raise options.refuse("callbacks", "a list of callbacks", callbacks)
+    return [_get(c) for c in callbacks]
+
+
+ARGUMENTS = {
+    "on_train_begin": ("trainer",),
+    "on_epoch_end": ("trainer", "epoch", "values"),
+    "on_train_end": ("trainer",),
+}
+
+
+def _get(c: Any) -> Callback:
+    need = "callbacks or functions f(epoch, values)"
+    if isinstance(c, Callback):
+        _check_methods(c)
+        return c
+    if isinstance(c, type) and issubclass(c, Callback):
+        name = c.__name__
+        raise OptionError(f"callbacks: need {need}; got the class {name}: write {name}()")
+    if not callable(c):
+        raise options.refuse("callbacks", need, c)
+    takes = _other_arguments(c, ("epoch", "values"))
+    if takes is not None:
+        got = f"{options.shown(c)}, which takes ({takes})"
+        raise OptionError(f"callbacks: need {need}; got {got}")
+    return _Function(c)
+
+
+def _check_methods(callback: Callback) -> None:
+    for method, arguments in ARGUMENTS.items():
+        if getattr(type(callback), method) is getattr(Callback, method):
+            continue
+        takes = _other_arguments(getattr(callback, method), arguments)
+        if takes is not None:
+            need = f"a method that takes ({', '.join(arguments)})"
+            raise OptionError(
+                f"{type(callback).__name__}.{method}: need {need}; got one that takes ({takes})"
+            )
+
+
+def _other_arguments(function: Any, arguments: tuple[str, ...]) -> str | None:
+    """Return what ``function`` takes if it does not take ``arguments``; None if it does."""
+    from inspect import signature  # takes longer to import than this package
+
+    try:
+        found = signature(function)
+    except (TypeError, ValueError):  # a function of C may not tell
+        return None
+    try:
+        found.bind(*arguments)
+    except TypeError:
+        return ", ".join(map(str, found.parameters.values()))
+    return None
