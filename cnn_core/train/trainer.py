@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
-from cnn_core.errors import OptionError
+from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
@@ -217,9 +217,16 @@ class Trainer:
         if given is None:
             return None
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise OptionError("fit: need validation_data (x, y) or (x, y, weights); got another")
+            got = type(given).__name__
+            got += f" of length {len(given)}" if isinstance(given, (tuple, list)) else ""
+            raise OptionError(f"fit: need validation_data (x, y) or (x, y, weights); got {got}")
         x, y, *w = given
-        return self._data(x, y, w[0] if w else None, "validation_data")
+        try:
+            return self._data(x, y, w[0] if w else None, "validation_data")
+        except CnnCoreError as error:  # of the loss, which does not know whose targets it looks at
+            if not str(error).startswith("validation_data"):
+                error.args = (f"validation_data: {error}", *error.args[1:])
+            raise
 
     def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""

@@ -164,6 +164,27 @@ def test_bad_targets_are_refused(case, who):
     refused(trainer, lambda: valid[who](trainer, X, y, None), error, text)
 
 
+@pytest.mark.parametrize(("of", "case"), [
+    *(("x", c) for c in FEATURES), *(("y", c) for c in CLASS_LABELS), *(("w", c) for c in WEIGHTS),
+])  # fmt: skip
+def test_errors_in_validation_data_say_that_they_are_its(of, case):
+    given = {"x": X, "y": Y, "w": None}
+    given[of], error, _ = {"x": FEATURES, "y": CLASS_LABELS, "w": WEIGHTS}[of][case]
+    trainer = started()
+    call = CALLS["validation_data"]
+    refused(trainer, lambda: call(trainer, *given.values()), error, r"^validation_data: \S.*; got")
+
+
+@pytest.mark.parametrize(("given", "got"), [
+    (X, "ndarray"), ((X,), "tuple of length 1"), ([X, Y, None, 1], "list of length 4"),
+    (0.2, "float"), ({"x": X}, "dict"),
+])  # fmt: skip
+def test_bad_validation_data_say_what_came(given, got):
+    text = rf"fit: need validation_data \(x, y\) or \(x, y, weights\); got {got}$"
+    trainer = started()
+    refused(trainer, lambda: trainer.fit(X, Y, validation_data=given), OptionError, text)
+
+
 @pytest.mark.parametrize("who", CALLS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from training_cases import assert_same_state, blobs, make_trainer, state
+from training_cases import assert_same_state, blobs, make_net, make_trainer, state
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError
@@ -145,6 +145,100 @@ def test_error_in_a_callback_leaves_whole_steps_and_a_usable_trainer():
     assert_same_state(state(trainer), state(expected))
 
 
+class Raising(cnn.Callback):
+    """Raises in one of its methods."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def _called(self, name):
+        if name == self.at:
+            raise RuntimeError(f"from {name}")
+
+    def on_train_begin(self, trainer):
+        self._called("on_train_begin")
+
+    def on_epoch_end(self, trainer, epoch, values):
+        if epoch == 3:
+            self._called("on_epoch_end")
+
+    def on_train_end(self, trainer):
+        self._called("on_train_end")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("at", ["on_epoch_end", "on_train_end"])
+def test_error_in_a_callback_lets_all_others_end_and_keeps_the_history(at, place):
+    record, script = Record(), Script("loss", [1, 2, 3, 4])
+    others = [script, record, cnn.EarlyStopping("loss", 9)]
+    hooks = [*others[:place], Raising(at), *others[place:]]
+    trainer = make_trainer()
+    with pytest.raises(RuntimeError, match=f"from {at}"):
+        fit(trainer, *hooks, epochs=4)
+    assert record.calls[-1] == "end"
+    assert np.array_equal(trainer.net.store.value, script.params[0])  # the best of the script
+    assert trainer.history.epochs == (3 if at == "on_epoch_end" else 4)
+    assert not trainer.history.interrupted
+
+
+def test_errors_of_several_ends_are_chained_and_all_end():
+    record = Record()
+    with pytest.raises(RuntimeError, match="from on_train_end") as caught:
+        fit(make_trainer(), Raising("on_train_end"), Raising("on_epoch_end"), record)
+    assert str(caught.value.__context__) == "from on_epoch_end"
+    assert record.calls[-1] == "end"
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_fit_that_a_callback_refuses_has_changed_nothing(trained):
+    """Not the optimizer's binding, the history or the parameters; who has begun ends."""
+    before, after = Record(), Record()
+    trainer, other = make_trainer(metrics=["accuracy"]), make_trainer(make_net(hidden=(5,)))
+    if trained:
+        fit(trainer, epochs=2, validation_data=blobs(9))
+    kept, history = state(trainer), trainer.history.to_dict()
+    reports, stop = list(trainer.reports), trainer.stop
+    with pytest.raises(RuntimeError, match="from on_train_begin"):
+        fit(trainer, before, Raising("on_train_begin"), after)
+    assert (before.calls, after.calls) == (["begin", "end"], [])
+    assert_same_state(state(trainer), kept)
+    assert trainer.history.to_dict() == history
+    assert (trainer.reports, trainer.stop) == (reports, stop)
+    if not trained:
+        other.optimizer = trainer.optimizer
+        fit(other)  # it belongs to nobody yet
+    else:
+        fit(trainer)
+
+
+def test_stop_before_the_first_epoch_trains_none():
+    class Stop(cnn.Callback):
+        def on_train_begin(self, trainer):
+            trainer.stop = True
+
+    trainer = make_trainer()
+    trainer.optimizer.bind(trainer.net.store)
+    before = state(trainer)
+    record = Record()
+    assert fit(trainer, record, Stop(), epochs=3).epochs == 0
+    assert record.calls == ["begin", "end"]
+    assert_same_state(state(trainer), before)
+
+
+def test_callback_sees_the_history_of_the_present_fit():
+    seen = []
+
+    class Look(cnn.Callback):
+        def on_epoch_end(self, trainer, epoch, values):
+            seen.append((trainer.history.epochs, trainer.history["loss"][-1] == values["loss"]))
+
+    trainer = make_trainer()
+    assert trainer.history.epochs == 0
+    history = fit(trainer, Look(), epochs=2)
+    assert seen == [(1, True), (2, True)]
+    assert trainer.history is history
+
+
 # -- early stopping -----------------------------------------------------------------------
 
 
@@ -266,12 +360,3 @@ def test_bad_options_of_early_stopping_are_refused(options):
     (name,) = options
     with pytest.raises(OptionError, match=f"EarlyStopping: need .*{name}.*; got"):
         cnn.EarlyStopping(**options)
-
-
-@pytest.mark.parametrize("callbacks", [3, [3], ["loss"], [None], None])
-def test_what_is_no_callback_is_refused(callbacks):
-    x, y = blobs(10)
-    trainer = make_trainer()
-    with pytest.raises(OptionError, match=r"callbacks: need .*; got"):
-        trainer.fit(x, y, callbacks=callbacks)
-    assert trainer.optimizer.step_count == 0

@@ -1,0 +1,58 @@
+"""What may be a callback is checked before the first step."""
+
+from __future__ import annotations
+
+import pytest
+from training_cases import blobs, make_trainer
+
+import cnn_core as cnn
+from cnn_core.errors import OptionError
+
+
+def fit(trainer, *callbacks, **options):
+    x, y = blobs(40)
+    return trainer.fit(x, y, progress=False, callbacks=callbacks, **options)
+
+
+@pytest.mark.parametrize("callbacks", [3, [3], ["loss"], [None], None])
+def test_what_is_no_callback_is_refused(callbacks):
+    x, y = blobs(10)
+    trainer = make_trainer()
+    with pytest.raises(OptionError, match=r"callbacks: need .*; got"):
+        trainer.fit(x, y, callbacks=callbacks)
+    assert trainer.optimizer.step_count == 0
+
+
+class Keras(cnn.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+class Bare(cnn.Callback):
+    def on_train_begin(self):
+        pass
+
+
+@pytest.mark.parametrize(("callback", "text"), [
+    (lambda e: None, r"callbacks: need callbacks or functions f\(epoch, values\); got <function "
+                     r".*>, which takes \(e\)"),
+    (lambda: None, r"callbacks: need .*, which takes \(\)"),
+    (lambda a, b, c: None, r"callbacks: need .*, which takes \(a, b, c\)"),
+    (Keras(), r"Keras.on_epoch_end: need a method that takes \(trainer, epoch, values\); got one "
+              r"that takes \(epoch, logs=None\)"),
+    (Bare(), r"Bare.on_train_begin: need a method that takes \(trainer\); got one .* \(\)"),
+    (cnn.EarlyStopping, r"got the class EarlyStopping: write EarlyStopping\(\)"),
+])  # fmt: skip
+def test_callbacks_that_take_something_else_are_refused_before_the_first_step(callback, text):
+    trainer = make_trainer()
+    with pytest.raises(OptionError, match=text):
+        fit(trainer, callback)
+    assert trainer.optimizer.step_count == 0
+    assert trainer.optimizer._store is None
+
+
+@pytest.mark.parametrize("callback", [
+    lambda *a: None, lambda epoch, values, more=1: None, {}.setdefault, print,
+])  # fmt: skip
+def test_whatever_takes_two_arguments_is_a_callback(callback):
+    assert fit(make_trainer(), callback, epochs=2).epochs == 2
