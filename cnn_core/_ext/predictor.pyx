@@ -1,6 +1,8 @@
 """Predictor: the short way from an array to a network's outputs."""
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.time cimport monotonic
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
 
@@ -13,6 +15,9 @@ cnp.import_array()
 # Below this much arithmetic, giving up the GIL and taking it back costs more than it gives.  On
 # several threads it is given up always: a gate on another thread would wait for it forever.
 cdef double FLOP_WORTH_THE_GIL = 1e6
+
+# Between two looks for signals, which need the GIL.
+cdef double PIECE_SECONDS = 0.03
 
 
 @cython.final
@@ -118,33 +123,52 @@ cdef class Predictor:
         self._run(self._ready(), <char *> x, <char *> out, n, item)
 
     cdef int _run(self, _Compiled c, char *x, char *out, int64_t n, int item) except -1:
+        """Run all rows, in pieces between which signals such as Ctrl-C are answered."""
+        cdef int64_t at = 0
+        while at < n:
+            at += self._run_piece(c, x + at * c.row * item, out + at * c.result_row * item, n - at,
+                                  item)
+            if at < n:
+                PyErr_CheckSignals()
+        return 0
+
+    cdef int64_t _run_piece(self, _Compiled c, char *x, char *out, int64_t n,
+                            int item) except -1:
+        """Run the first of ``n`` rows or all of them; return how many."""
         cdef Plan plan = c.plan
         cdef capi.cnn_run run
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
+        cdef int64_t done = 0
         memset(&run, 0, sizeof(run))
         plan._enter()
         plan._prepare(&run, plan._n_step, c.n_thread if n >= c.parallel_rows else 1)
         if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
-            status = _blocks(c, &run, x, out, n, item, &fault)
+            status = _blocks(c, &run, x, out, n, &done, item, &fault)
         else:
             with nogil:
-                status = _blocks(c, &run, x, out, n, item, &fault)
+                status = _blocks(c, &run, x, out, n, &done, item, &fault)
         plan._leave()
         if status != capi.CNN_OK:
             plan._raise(status, &fault)
-        return 0
+        return done
 
 
 cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_run *run, char *x, char *out, int64_t n,
-                             int item, capi.cnn_fault *fault) noexcept nogil:
-    """Let input and output lie where the caller's arrays are, block by block."""
-    cdef int64_t at = 0
+                             int64_t *done, int item, capi.cnn_fault *fault) noexcept nogil:
+    """Let input and output lie where the caller's arrays are, block by block, for a while."""
+    cdef double end = 0
     cdef capi.cnn_status status = capi.CNN_OK
-    while at < n and status == capi.CNN_OK:
-        run.n_row = min(n - at, c.max_rows)
-        c.plan._tensor[c.input].data = x + at * c.row * item
-        c.plan._tensor[c.output].data = out + at * c.result_row * item
+    while status == capi.CNN_OK:
+        run.n_row = min(n - done[0], c.max_rows)
+        c.plan._tensor[c.input].data = x + done[0] * c.row * item
+        c.plan._tensor[c.output].data = out + done[0] * c.result_row * item
         status = api().run(run, fault)
-        at += run.n_row
+        done[0] += run.n_row
+        if done[0] >= n:
+            break
+        if end == 0:
+            end = monotonic() + PIECE_SECONDS
+        elif monotonic() > end:
+            break
     return status

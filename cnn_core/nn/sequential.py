@@ -30,7 +30,10 @@ BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
 Each block copies the weights of a large layer once more."""
 
 THREAD_ROWS = 256
-"""... and at least so many for each thread, which copies them too."""
+"""... and at least so many for each thread, which copies them too ..."""
+
+BLOCK_FLOP, LEAST_ROWS = 4e9, 64
+"""... but what a thread computes within a twentieth of a second or so, lest Ctrl-C have to wait."""
 
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
@@ -150,6 +153,8 @@ class Sequential(Predictor):
         schedule = program.schedule
         by_columns = schedule is not None and any(s[0] == COLUMNS for s in schedule.segments)
         fewest = max(1 if by_columns else 2, int(MIN_FLOP / work) + 1)
+        most = int(threads * BLOCK_FLOP * 4 / self.dtype.itemsize / work) // 16 * 16
+        rows = min(rows, max(most, LEAST_ROWS))
         self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
                        self.output.shape[1:], self.dtype, rows, work, direct, threads, fewest)
 

@@ -122,6 +122,36 @@ def test_small_and_odd_batches_have_the_same_bits(monkeypatch, rows):
     assert_same_state(results[1], results[0])
 
 
+EVALUATED = {
+    "labels": (cnn.SoftmaxCrossEntropy(ignore_index=1), ["accuracy", "top_3", "log_loss"]),
+    "numbers": (cnn.MSE(), ["mae", "rmse", "r2"]),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("case", EVALUATED)
+@pytest.mark.parametrize("name", ["odd widths", "dropout"])
+def test_evaluation_uses_the_threads_and_has_the_same_bits(monkeypatch, name, case, weighted):
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    used, run = set(), batches.LossProgram.run
+    monkeypatch.setattr(batches.LossProgram, "run", lambda self, *a, **options: (
+        used.add(options["n_threads"]) or run(self, *a, **options)))  # fmt: skip
+    loss, metrics = EVALUATED[case]
+    net = big_net(name)
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((2777, 131)).astype("f")
+    outputs = net.output.shape[1]
+    y = rng.integers(0, outputs, 2777) if case == "labels" else rng.standard_normal((2777, outputs))
+    w = rng.random(2777) if weighted else None
+    found = []
+    for n_threads in (1, 2, 3):
+        set_threads(n_threads)
+        found.append(cnn.Trainer(net, loss=loss, metrics=metrics).evaluate(x, y, w))
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+    assert used == {1, 2, 3}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [2, 255, 256, 257, 1000, 5000])
 def test_prediction_has_the_same_bits_with_any_number_of_threads(rows, dtype):
