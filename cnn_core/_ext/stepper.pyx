@@ -33,7 +33,8 @@ cdef class Stepper:
     """One training program with all that a step needs, for arrays that need no conversion.
 
     ``labels`` says that targets are class labels, int32 or int64 of shape (B,); otherwise they
-    are finite numbers of the network's dtype, of shape (B, ``target_size``).
+    are finite numbers of the network's dtype, of shape (B, ``target_size``).  ``total`` numbers
+    the tensor of the loss's two sums, -1 where it has none.
     """
 
     cdef Plan _plan
@@ -48,7 +49,7 @@ cdef class Stepper:
                  int64_t row, int64_t target_size, int64_t max_rows, bint labels, double scale,
                  double shift):
         self._plan, self._x, self._y, self._loss = plan, x, y, loss
-        self._total = <const double *> plan._tensor[total].data
+        self._total = <const double *> plan._tensor[total].data if total >= 0 else NULL
         self._type, self._row, self._target_size = cnp.dtype(dtype).num, row, target_size
         self._max_rows, self._labels, self._scale, self._shift = max_rows, labels, scale, shift
 

@@ -16,6 +16,7 @@ from cnn_core.data.targets import as_labels, as_targets
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
 from cnn_core.naming import Keywords
+from cnn_core.nn.meaning import Meaning, of_values, yes_or_no
 
 
 class Loss(Keywords, options.Fixable):
@@ -32,8 +33,21 @@ class Loss(Keywords, options.Fixable):
         """Return ``y`` checked and in the layout of ``target``; raise what is wrong with it."""
         return as_targets(y, target.shape[1:], dtype=dtype, who=type(self).__name__)
 
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        """Return what outputs and the checked targets ``y`` mean: what `accuracy` and others ask.
+
+        Here: that outputs come close to their targets, see `cnn_core.nn.meaning.of_values`.
+        """
+        return of_values(output, target, y)
+
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        """Return the scalar node of the mean loss."""
+        """Return the node of the loss: a scalar, or one number per row, (B,).
+
+        Of rows the mean is taken, weighted by the sample weights; a scalar must have used
+        ``weight`` itself, such as `cnn_core.ops.mse` does, if there are weights.  Where the
+        scalar is a weighted mean of rows (`cnn_core.ops.row_mean`), an epoch's loss is that of
+        all its rows; of any other scalar it is the mean over steps, each counted by its rows.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no build")
 
     def __repr__(self) -> str:
@@ -75,6 +89,9 @@ class SoftmaxCrossEntropy(Loss):
         _check_interval(rows, who, "probabilities")
         return rows
 
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        return Meaning("classes", "logits")
+
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.softmax_cross_entropy(
             output, target, weight=weight, label_smoothing=self.label_smoothing,
@@ -89,6 +106,9 @@ class BinaryCrossEntropy(Loss):
         rows = super().targets(target, output, y, dtype)
         _check_interval(rows, "BinaryCrossEntropy", "targets")
         return rows
+
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        return yes_or_no(output, "logits")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.binary_cross_entropy(output, target, weight=weight, name="loss")
@@ -152,6 +172,11 @@ class Hinge(Loss):
             )
         return rows
 
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        if target.dtype == "int32":
+            return Meaning("classes", "logits")
+        return yes_or_no(output, "logits", middle=0.0)
+
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.hinge(output, target, weight=weight, name="loss")
 
@@ -177,6 +202,9 @@ class Poisson(Loss):
             row = int(np.argmax((rows < 0).any(axis=tuple(range(1, rows.ndim)))))
             raise DataError(f"Poisson: need counts >= 0; got {rows[row].min()} in row {row} of y")
         return rows
+
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        return Meaning("real", "values")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.poisson(output, target, weight=weight, name="loss")

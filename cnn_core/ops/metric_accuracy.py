@@ -7,6 +7,7 @@ from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node
 from cnn_core.graph.row_loss import need_same_rows
+from cnn_core.graph.shapes import row_size
 from cnn_core.ops.metric_top_k import metric_top_k
 
 
@@ -18,12 +19,19 @@ class MetricAccuracy(Metric):
 
     op = "metric_accuracy"
     operand_dtypes = ("real", "any", "real")
-    argmax: bool = False
+    k: int = 0
+    threshold: float = 0.0
+    middle: float = 0.5
 
     def check(self) -> None:
         z, t = self.inputs[:2]
         if t.dtype != "int32":
             need_same_rows(self)
+            if self.k > row_size(z.shape):
+                raise OptionError(
+                    f"{self.label}: need k <= {row_size(z.shape)}, the scores of a row; "
+                    f"got {self.k}"
+                )
             return
         if z.shape not in ((BATCH,), (BATCH, 1)) or t.shape != (BATCH,):
             raise ShapeError(
@@ -32,7 +40,7 @@ class MetricAccuracy(Metric):
             )
 
     def attrs(self) -> tuple[float | int, ...]:
-        return (int(self.argmax),)
+        return (int(self.k), float(self.threshold), float(self.middle))
 
 
 def metric_accuracy(
@@ -42,16 +50,19 @@ def metric_accuracy(
     weight: Node | None = None,
     ignore_index: int | None = None,
     columns: bool = False,
+    k: int = 1,
+    threshold: float = 0.0,
+    middle: float = 0.5,
     name: str = "",
 ) -> Node:
     """Return the running sums of the share of rows that the scores ``z`` get right.
 
     ``t`` int32 (B,) with z (B, C), C >= 2: the largest score is that of the label.
-    ``t`` real (B, C): z and t have their largest element at the same place; with
+    ``t`` real (B, C): the largest of t is where one of the ``k`` largest scores is; with
     ``columns=True`` every column is a yes-or-no question of its own, right where
-    (z > 0) == (t > 1/2), and a row counts by the share of its columns that are right.
-    One score to a row, z (B,) or (B, 1): always yes or no; t real, with -1 or 0 for no and 1 for
-    yes, or int32 0 and 1.  The largest of equal scores is the first; NaN is never right.
+    (z > threshold) == (t > middle), and a row counts by the share of its columns that are right.
+    One score to a row, z (B,) or (B, 1): always yes or no; t real, or int32 0 and 1.  The largest
+    of equal scores is the first; NaN is never right.
 
     ``weight`` (B,) or 1; y (2,) float64 grows by (sum w right, sum w) with every run, and
     `finish` makes the share of it.  A label that is ``ignore_index`` counts nothing; any other
@@ -60,15 +71,21 @@ def metric_accuracy(
     Raises `ShapeError` where the shapes do not fit, `OptionError` for ``ignore_index`` without
     labels of 2 or more classes.
     """
-    columns = options.flag(name or "metric_accuracy", columns, option="columns")
+    who = name or "metric_accuracy"
+    columns = options.flag(who, columns, option="columns")
     z, t = as_node(z), as_node(t)
     one_score = z.shape in ((BATCH,), (BATCH, 1))
     if t.dtype == "int32" and not one_score:
-        return metric_top_k(z, t, 1, weight=weight, ignore_index=ignore_index, name=name)
+        return metric_top_k(z, t, k, weight=weight, ignore_index=ignore_index, name=name)
     if ignore_index is not None:
         raise OptionError(
-            f"{name or 'metric_accuracy'}: need int32 labels and scores (B, C) for ignore_index; "
+            f"{who}: need int32 labels and scores (B, C) for ignore_index; "
             f"got {t.label} {t.shape} and {z.label} {z.shape}"
         )
     inputs = (z, t) if weight is None else (z, t, as_node(weight))
-    return MetricAccuracy(inputs, name=name, argmax=not columns and not one_score)
+    k = options.whole(who, k, 1, option="k")
+    return MetricAccuracy(
+        inputs, name=name, k=0 if columns or one_score else k,
+        threshold=options.number(who, threshold, option="threshold"),
+        middle=options.number(who, middle, option="middle"),
+    )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cnn_core.train.callbacks import Callback, EarlyStopping
 from cnn_core.train.history import History
-from cnn_core.train.metrics import Metric, TopK
+from cnn_core.train.metric import Metric, RowMetric
+from cnn_core.train.metrics import TopK
 from cnn_core.train.trainer import Trainer
 
-__all__ = ["Callback", "EarlyStopping", "History", "Metric", "TopK", "Trainer"]
+__all__ = ["Callback", "EarlyStopping", "History", "Metric", "RowMetric", "TopK", "Trainer"]

@@ -18,8 +18,10 @@ from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
+from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
-from cnn_core.train.metrics import Metric
+from cnn_core.train.build import build_loss, build_metric, ignored_label
+from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.pace import Pace
 
 EVALUATE_ROWS = 512
@@ -36,11 +38,18 @@ class Data(NamedTuple):
     y: np.ndarray
     w: np.ndarray | None
     target: Input
+    meaning: Meaning | None = None
+    """What outputs and targets mean, where metrics ask for it."""
+
+    @property
+    def target_key(self) -> tuple:
+        """What tells targets of one kind from others."""
+        return self.target.dtype, self.target.shape
 
     @property
     def key(self) -> tuple:
         """What a program for this data depends on."""
-        return self.target.dtype, self.target.shape, self.w is not None
+        return *self.target_key, self.w is not None, self.meaning
 
 
 def check_data(
@@ -68,17 +77,23 @@ class LossProgram:
     ) -> None:  # fmt: skip
         target = data.target
         weight = Input("w", (BATCH,)) if data.w is not None else None
-        self.net, self.metrics = net, list(metrics)
-        self.loss = loss.build(net.output, target, weight)
-        ignore = getattr(loss, "ignore_index", None) if target.dtype == "int32" else None
-        self._sums: list[Any] = [m.build(net.output, target, weight, ignore) for m in self.metrics]
+        self.net, self.metrics = net, [m for m in metrics if not isinstance(m, RowMetric)]
+        self.loss = build_loss(loss, net, target, weight)
+        ignored = ignored_label(loss, target)
+        self._sums: list[Any] = [build_metric(m, net, target, weight, ignored, data.meaning)
+                                 for m in self.metrics]  # fmt: skip
+        for metric in metrics:
+            if isinstance(metric, RowMetric) and metric.needs_meaning:
+                metric.check(net.output, data.meaning)
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
             seeds=[self.loss] if training else (), targets=parameters_of([self.loss]),
         )  # fmt: skip
         low = self.program.lowered
         self._loss_tensor = self.program.tensor[low.value[self.loss]]
-        self._total_tensor = self.program.tensor[low.saved[self.loss][0]]
+        # The two sums of a mean over rows; any other scalar counts by the rows of its step.
+        means = self.loss.op == "row_mean"
+        self._total_tensor = self.program.tensor[low.saved[self.loss][0]] if means else -1
         self._loss_sums = np.zeros(2)  # of w l, of w
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
@@ -88,6 +103,8 @@ class LossProgram:
     def _make_stepper(self, loss: Loss, max_batch: int) -> Stepper | None:
         """Return the short way for single steps; None where the loss checks its targets more."""
         program, net = self.program, self.net
+        if "y" not in program.inputs:
+            return None
         target = program.inputs["y"]
         labels = target.dtype == "int32"
         if not labels and not loss.any_finite_target:
@@ -107,12 +124,12 @@ class LossProgram:
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
         net, number = self.net, self.program.input_tensor
-        found = [(number("x"), data.x.ctypes.data, str(data.x.dtype), net.input_scale,
-                  net.input_shift)]  # fmt: skip
-        found.append((number("y"), data.y.ctypes.data, str(data.y.dtype), 1.0, 0.0))
+        given = {"x": (data.x, net.input_scale, net.input_shift), "y": (data.y, 1.0, 0.0)}
         if data.w is not None:
-            found.append((number("w"), data.w.ctypes.data, str(data.w.dtype), 1.0, 0.0))
-        return found
+            given["w"] = (data.w, 1.0, 0.0)
+        return [(number(name), array.ctypes.data, str(array.dtype), scale, shift)
+                for name, (array, scale, shift) in given.items()
+                if name in self.program.inputs]  # fmt: skip
 
     def reset(self, sums: Sequence[np.ndarray] | None = None) -> None:
         """Start the sums of loss and metrics afresh, or from `sums`."""

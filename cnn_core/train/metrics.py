@@ -1,7 +1,7 @@
-"""Metrics: what training and evaluation report beside the loss.
+"""Metrics: what training and evaluation report beside the loss, by name.
 
-Each is an operation that adds up sums over batches in C, and a formula that makes a number of
-the sums.
+Each here is an operation that adds up sums over batches in C, and a formula that makes a number
+of the sums; `row_metrics` has those that need all rows.
 """
 
 from __future__ import annotations
@@ -13,68 +13,121 @@ from typing import Any
 from cnn_core import ops, options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
-from cnn_core.naming import Described, hint
+from cnn_core.naming import hint
+from cnn_core.nn.meaning import (
+    CLASSES,
+    LOGITS,
+    PROBABILITIES,
+    Meaning,
+    as_numbers_of_yes,
+    last_operation,
+    yes_or_no,
+)
+from cnn_core.train.metric import FunctionMetric, Metric
+from cnn_core.train.row_metrics import (
+    AUC,
+    F1,
+    AveragePrecision,
+    BalancedAccuracy,
+    need_decisions,
+)
 
+_TAKEN = ("loss", "seconds")
+"""What a history holds besides metrics."""
 
-class Metric(Described, options.Fixable):
-    """The base of all metrics.  ``name`` is its key in histories and results.
-
-    ``higher_is_better`` says which way is better: True, False, or None for unknown, where
-    `EarlyStopping` asks for its ``mode``.  Once a `Trainer` has one, its options are fixed.
-    """
-
-    name = ""
-    higher_is_better: bool | None = None
-
-    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
-        """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.
-
-        The node's ``finish(sums)`` makes a number of them.
-        """
-        raise NotImplementedError(f"{type(self).__name__} defines no build")
-
-    def finish(self, value: float) -> float:
-        """Return the metric of what the node made of its sums: by default just that."""
-        return value
+_TINY = 2.0**-52
 
 
 class Accuracy(Metric):
-    """The share of rows whose largest output is at the label; of one output: whose sign fits."""
+    """The share of decisions that are right.
+
+    Classes: rows whose largest output is at the label, or at the largest target.  Yes-or-no
+    questions, one or several to a row: outputs on that side of the threshold on which the target
+    is, the mean over all elements (Keras' binary_accuracy).  The loss says which it is and where
+    the threshold lies, see `cnn_core.nn.meaning`.  Refused for targets that are real numbers.
+    """
 
     name = "accuracy"
     higher_is_better = True
+    needs_meaning = True
 
-    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
-        return ops.metric_accuracy(output, target, weight=weight, ignore_index=ignore)
+    def build(
+        self, output: Node, target: Node, weight: Node | None, ignore: int | None,
+        meaning: Meaning | None = None,
+    ) -> Node:  # fmt: skip
+        m = meaning or _of_logits(output)
+        need_decisions(self.name, m)
+        return ops.metric_accuracy(
+            output, target, weight=weight, ignore_index=ignore, columns=m.kind != CLASSES,
+            threshold=m.threshold, middle=m.middle,
+        )  # fmt: skip
 
 
 class TopK(Metric):
-    """The share of rows whose label is among the ``k`` largest outputs."""
+    """The share of rows whose label, or largest target, is among the ``k`` largest outputs."""
 
     higher_is_better = True
+    needs_meaning = True
 
     def __init__(self, k: int = 5) -> None:
         self.k = options.whole("TopK", k, option="k")
         self.name = f"top_{self.k}"
 
-    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
-        return ops.metric_top_k(output, target, self.k, weight=weight, ignore_index=ignore)
+    def build(
+        self, output: Node, target: Node, weight: Node | None, ignore: int | None,
+        meaning: Meaning | None = None,
+    ) -> Node:  # fmt: skip
+        m = meaning or _of_logits(output)
+        need_decisions(self.name, m)
+        if m.kind != CLASSES:
+            raise OptionError(
+                f"{self.name}: need one of several classes; got {output.shape}, yes-or-no "
+                f"questions: use accuracy"
+            )
+        return ops.metric_accuracy(output, target, k=self.k, weight=weight, ignore_index=ignore)
 
 
 class LogLoss(Metric):
-    """The mean of -log p of the target, p from the softmax or, of one output, the sigmoid."""
+    """The mean of -log p of the target.
+
+    Of classes p comes from a softmax, of yes-or-no questions from a sigmoid, the mean over a
+    row's questions; from the network's own if it ends in one and the loss takes probabilities.
+    Targets -1 and 1 count as 0 and 1.  Label smoothing is left out.
+    """
 
     name = "log_loss"
     higher_is_better = False
+    needs_meaning = True
 
-    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
-        if output.shape[1:] in ((), (1,)):
-            rows = ops.binary_cross_entropy(output, target, reduction="none")
+    def build(
+        self, output: Node, target: Node, weight: Node | None, ignore: int | None,
+        meaning: Meaning | None = None,
+    ) -> Node:  # fmt: skip
+        m = meaning or _of_logits(output)
+        need_decisions(self.name, m)
+        logits, classes = self._logits(output, m)
+        if target.dtype == "real":
+            target = as_numbers_of_yes(m, target)
+        if not classes:
+            rows = ops.binary_cross_entropy(logits, target, reduction="none")
             return ops.metric_mean(rows, weight)
-        rows = ops.softmax_cross_entropy(output, target, ignore_index=ignore, reduction="none")
+        rows = ops.softmax_cross_entropy(logits, target, ignore_index=ignore, reduction="none")
         if ignore is not None:
             weight = ops.label_weight(target, weight, ignore_index=ignore)
         return ops.metric_mean(rows, weight)
+
+    def _logits(self, output: Node, m: Meaning) -> tuple[Node, bool]:
+        """Return the logits, and whether a softmax makes probabilities of them, or a sigmoid."""
+        if m.scale == LOGITS:
+            return output, m.kind == CLASSES
+        last = last_operation(output)
+        softmax = last.op == "softmax" and m.kind == CLASSES
+        if m.scale == PROBABILITIES and (softmax or last.op == "sigmoid"):
+            return last.inputs[0], softmax
+        raise OptionError(
+            f"{self.name}: need probabilities, from a softmax or sigmoid in the end or from a loss "
+            f"on logits; got {output.label}, other numbers"
+        )
 
 
 class MeanAbsoluteError(Metric):
@@ -85,6 +138,21 @@ class MeanAbsoluteError(Metric):
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_mean(ops.mae(output, target, reduction="none"), weight)
+
+
+class MeanAbsolutePercentageError(Metric):
+    """The mean of |p - t| / max(|t|, 2^-52) over all elements: 0.1 for a tenth.
+
+    (scikit-learn's mean_absolute_percentage_error.)
+    """
+
+    name = "mape"
+    higher_is_better = False
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        share = ops.abs(output - target) / ops.maximum(ops.abs(target), _TINY)
+        axes = tuple(range(1, len(output.shape)))
+        return ops.metric_mean(ops.mean(share, axis=axes) if axes else share, weight)
 
 
 class MeanSquaredError(Metric):
@@ -118,18 +186,29 @@ class R2(Metric):
 
 METRICS: dict[str, type[Metric]] = {
     m.name: m
-    for m in (Accuracy, LogLoss, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2)
-}
+    for m in (
+        Accuracy, LogLoss, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2,
+        MeanAbsolutePercentageError, AUC, AveragePrecision, BalancedAccuracy, F1,
+    )
+}  # fmt: skip
 
 
-def get(metrics: Iterable[str | Metric]) -> list[Metric]:
-    """Return a `Metric` for each name or metric; ``top_5`` and the like stand for `TopK`."""
-    if isinstance(metrics, (str, Metric)):
+def get(metrics: Iterable[Any]) -> list[Metric]:
+    """Return a `Metric` for each name, metric or function (targets, outputs) -> number.
+
+    ``top_5`` and the like stand for `TopK`.
+    """
+    if isinstance(metrics, (str, Metric)) or callable(metrics):
         metrics = [metrics]
     if not isinstance(metrics, Iterable):
         raise OptionError(f"metrics: need a list of names or metrics; got {metrics!r}")
     found = [_get(m) for m in metrics]
     names = [m.name for m in found]
+    for name in names:
+        if not isinstance(name, str) or not name or name in _TAKEN or name.startswith("val_"):
+            raise OptionError(
+                f"metrics: need names other than {', '.join(_TAKEN)} and val_...; got {name!r}"
+            )
     if len(set(names)) < len(names):
         raise OptionError(f"metrics: need each once; got {', '.join(names)}")
     return found
@@ -140,9 +219,17 @@ def _get(metric: Any) -> Metric:
         return metric
     if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdecimal():
         return TopK(int(metric[4:]))
+    if callable(metric) and not isinstance(metric, type):
+        return FunctionMetric(metric)
     if not isinstance(metric, str) or metric not in METRICS:
         raise OptionError(
             f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}"
             f"{hint(metric, METRICS)}"
         )
     return METRICS[metric]()
+
+
+def _of_logits(output: Node) -> Meaning:
+    """Return what outputs mean where no loss has said it."""
+    meaning = yes_or_no(output, LOGITS)
+    return meaning if meaning.kind == "binary" else Meaning(CLASSES, LOGITS)

@@ -15,12 +15,15 @@ from cnn_core._ext.gather import shuffled
 from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.losses import Loss
+from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
 from cnn_core.train.batches import EVALUATE_ROWS, Data, LossProgram, check_data
+from cnn_core.train.build import ignored_label
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
+from cnn_core.train.metric import RowMetric, evaluate_rows, rows_of
 from cnn_core.train.progress import make_progress
 
 FIXED = frozenset({"net", "loss", "metrics"})
@@ -66,6 +69,7 @@ class Trainer:
         self._rest: Part | None = None  # of an epoch that was broken off
         self._lock = threading.RLock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
+        self._meanings: dict[tuple, Meaning | None] = {}  # of the targets of the last fit
         self._last: LossProgram | None = None  # of the last step
         for fixable in (loss, *self.metrics):
             fixable.fix()
@@ -120,12 +124,15 @@ class Trainer:
         epochs = options.whole("fit: epochs", epochs, 0)
         shuffle = options.flag("fit: shuffle", shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
-        data = self._data(x, y, sample_weight, "fit")
+        data = self._understood(self._data(x, y, sample_weight, "fit"), anew=True)
         validation = self._validation(validation_data)
+        if validation is not None and validation.target_key == data.target_key:
+            validation = validation._replace(meaning=data.meaning)
         hooks = callback_module.get(callbacks)
         bar = make_progress(progress, epochs, len(data.x))
         batch_size = min(batch_size, len(data.x))
         program = self._program(data, batch_size, training=True)
+        self._meanings[data.target_key] = data.meaning
         if validation is not None:
             self._evaluation_program(validation)
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
@@ -163,7 +170,7 @@ class Trainer:
             loss = self._short_step(self._last, x, y)
             if loss is not None:
                 return loss
-        data = self._data(x, y, sample_weight, "step")
+        data = self._understood(self._data(x, y, sample_weight, "step"))
         program = self._program(data, len(data.x), training=True)
         self._last = program if program.stepper is not None else None
         with self._lock:
@@ -196,22 +203,40 @@ class Trainer:
 
         Dropout is off.  Memory does not grow with the number of rows.
         """
-        return self._evaluate(self._data(x, y, sample_weight, "evaluate"))
+        return self._evaluate(self._understood(self._data(x, y, sample_weight, "evaluate")))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
-        return self._evaluation_program(data).evaluate(data)
+        values, rows = self._evaluation_program(data).evaluate(data), rows_of(self.metrics)
+        if rows:
+            ignored = ignored_label(self.loss, data.target)
+            outputs = self.net.predict(data.x)
+            values |= evaluate_rows(rows, outputs, data.y, data.w, ignored, data.meaning)
+        return {name: values[name] for name in ("loss", *(m.name for m in self.metrics))}
 
     def _evaluation_program(self, data: Data) -> LossProgram:
         return self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)
 
     def _reported(self, *, with_validation: bool) -> list[str]:
-        names = ["loss", *(m.name for m in self.metrics)]
-        return names + [f"val_{name}" for name in names] if with_validation else names
+        known = ["loss", *(m.name for m in self.metrics)]
+        names = ["loss", *(m.name for m in self.metrics if not isinstance(m, RowMetric))]
+        return names + [f"val_{name}" for name in known] if with_validation else names
 
     # -- what both need -------------------------------------------------------------------
 
     def _data(self, x: Any, y: Any, w: Any, who: str) -> Data:
         return check_data(self.net, self.loss, x, y, w, who=who, finite=self.check_finite)
+
+    def _understood(self, data: Data, *, anew: bool = False) -> Data:
+        """Return ``data`` with what it means, where a metric asks for it.
+
+        What the targets of the last `fit` meant goes on: of a few rows it is less certain.
+        """
+        if not any(m.needs_meaning for m in self.metrics):
+            return data
+        meaning = None if anew else self._meanings.get(data.target_key)
+        if meaning is None:
+            meaning = self.loss.meaning(self.net.output, data.target, data.y)
+        return data._replace(meaning=meaning)
 
     def _validation(self, given: Sequence[Any] | None) -> Data | None:
         if given is None:
@@ -222,7 +247,7 @@ class Trainer:
             raise OptionError(f"fit: need validation_data (x, y) or (x, y, weights); got {got}")
         x, y, *w = given
         try:
-            return self._data(x, y, w[0] if w else None, "validation_data")
+            return self._understood(self._data(x, y, w[0] if w else None, "validation_data"))
         except CnnCoreError as error:  # of the loss, which does not know whose targets it looks at
             if not str(error).startswith("validation_data"):
                 error.args = (f"validation_data: {error}", *error.args[1:])

@@ -48,6 +48,13 @@ METRICS = {
         lambda z, t, w: ops.metric_accuracy(z, t, weight=w, columns=True),
         {"z": (3,), "t": ("unit", (3,)), "w": ("weight",)},
         lambda z, t, w: _sums(((z > 0) == (t > 0.5)).mean(axis=1), w), gradient=False),
+    "metric_accuracy_rows_k": OpCase(
+        lambda z, t: ops.metric_accuracy(z, t, k=2), {"z": (4,), "t": ("distribution", 4)},
+        lambda z, t: _sums(_top(z, t.argmax(axis=1), 2)), gradient=False),
+    "metric_accuracy_thresholds": OpCase(
+        lambda z, t: ops.metric_accuracy(z, t, columns=True, threshold=0.5, middle=-0.25),
+        {"z": (3,), "t": ("sign", (3,))},
+        lambda z, t: _sums(((z > 0.5) == (t > -0.25)).mean(axis=1)), gradient=False),
     "metric_accuracy_signs": OpCase(
         lambda z, t: ops.metric_accuracy(z, t), {"z": (1,), "t": ("sign", ())},
         lambda z, t: _sums((z[:, 0] > 0) == (t > 0)), gradient=False),

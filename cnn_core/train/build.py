@@ -1,0 +1,74 @@
+"""Build: the nodes of a loss and of metrics, also of a user's own, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core import ops
+from cnn_core.errors import OptionError
+from cnn_core.graph.metric import Metric as MetricNode
+from cnn_core.graph.node import BATCH, Input, Node, Parameter
+from cnn_core.graph.order import topological_order
+from cnn_core.nn.losses import Loss
+from cnn_core.nn.meaning import Meaning
+from cnn_core.nn.sequential import Sequential
+from cnn_core.train.metric import Metric
+
+
+def build_loss(loss: Loss, net: Sequential, target: Input, weight: Input | None) -> Node:
+    """Return the scalar node of the mean loss; raise `OptionError` where it cannot be trained."""
+    who = type(loss).__name__
+    node: Any = loss.build(net.output, target, weight)
+    real = isinstance(node, Node) and node.dtype == "real"
+    if not real or node.shape not in ((), (BATCH,)):
+        raise OptionError(
+            f"{who}: need build to return a node, a scalar or one number per row, (B,); "
+            f"got {node!r}"
+        )
+    if node.shape == (BATCH,):
+        node = ops.row_mean(node, weight)
+    inputs = _check_leaves(who, node, net, target, weight)
+    if net.input not in inputs:
+        raise OptionError(f"{who}: need build to use the output; got {node!r} without it")
+    if weight is not None and weight not in inputs:
+        raise OptionError(
+            f"{who}: need build to use the weights of rows that it is given, or to return one "
+            f"number per row, (B,); got sample weights and {node!r} without them"
+        )
+    return node
+
+
+def build_metric(
+    metric: Metric, net: Sequential, target: Input, weight: Input | None, ignore: int | None,
+    meaning: Meaning | None,
+) -> MetricNode:  # fmt: skip
+    """Return the node that adds up the sums of a metric; raise `OptionError` where it does not."""
+    arguments: tuple[Any, ...] = (net.output, target, weight, ignore)
+    node = metric.build(*arguments, *([meaning] if metric.needs_meaning else []))
+    who = f"metric {metric.name!r}"
+    if not isinstance(node, MetricNode):
+        raise OptionError(
+            f"{who}: need build to return a node that adds up sums, such as "
+            f"ops.metric_mean(rows, weight); got {node!r}"
+        )
+    _check_leaves(who, node, net, target, weight)
+    return node
+
+
+def ignored_label(loss: Loss, target: Input) -> int | None:
+    """Return the label whose rows count nothing."""
+    return getattr(loss, "ignore_index", None) if target.dtype == "int32" else None
+
+
+def _check_leaves(
+    who: str, node: Node, net: Sequential, target: Input, weight: Input | None
+) -> set[Node]:
+    """Return the inputs; raise where there is one, or a parameter, that nobody has values for."""
+    leaves = [n for n in topological_order([node]) if isinstance(n, (Input, Parameter))]
+    for leaf in leaves:
+        fed = leaf in (net.input, target, weight)
+        if not fed and (isinstance(leaf, Input) or leaf.name not in net.store):
+            kind = "input" if isinstance(leaf, Input) else "parameter"
+            need = "only x, y and w as inputs, and parameters of the network"
+            raise OptionError(f"{who}: need {need}; got the {kind} {leaf.name!r}")
+    return {leaf for leaf in leaves if isinstance(leaf, Input)}

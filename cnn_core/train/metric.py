@@ -1,0 +1,129 @@
+"""Metric: the base of what training and evaluation report beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.errors import OptionError
+from cnn_core.graph.node import Node
+from cnn_core.naming import Described
+from cnn_core.nn.meaning import Meaning
+
+
+class Metric(Described, options.Fixable):
+    """The base of all metrics.  ``name`` is its key in histories and results.
+
+    ``higher_is_better`` says which way is better: True, False, or None for unknown, where
+    `EarlyStopping` asks for its ``mode``.  With ``needs_meaning``, `build` gets a fifth argument,
+    the `Meaning` of outputs and targets, which the loss gives: whether they are classes,
+    yes-or-no questions or numbers, and what is above which threshold.  Once a `Trainer` has a
+    metric, its options are fixed.
+    """
+
+    name = ""
+    higher_is_better: bool | None = None
+    needs_meaning = False
+
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
+        """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.
+
+        The node's ``finish(sums)`` makes a number of them: `cnn_core.ops.metric_mean` of one
+        number per row, or another of the operations called metric.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no build")
+
+    def finish(self, value: float) -> float:
+        """Return the metric of what the node made of its sums: by default just that."""
+        return value
+
+
+class RowMetric(Metric):
+    """The base of metrics that need all rows at once, and so no sums over batches.
+
+    `Trainer.evaluate` and the validation of a fit collect the outputs, (N, outputs) numbers, and
+    report them; a fit reports none for its training rows, whose outputs it does not keep.
+    """
+
+    needs_meaning = True
+
+    def check(self, output: Node, meaning: Meaning) -> None:
+        """Raise `OptionError` where the metric makes no sense of such outputs and targets."""
+
+    def compute(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
+    ) -> float:
+        """Return the metric of all rows that count: of a weight above 0, not ignored."""
+        raise NotImplementedError(f"{type(self).__name__} defines no compute")
+
+
+class FunctionMetric(RowMetric):
+    """The metric ``function(targets, outputs) -> number`` of NumPy arrays of all rows.
+
+    Outputs are those of `predict`, targets as the loss takes them: labels (N,), or (N, outputs).
+    It goes by the function's name, and its ``higher_is_better``, if it has such an attribute.
+    Rows with weights need a function with a third parameter, ``sample_weight``.
+    """
+
+    needs_meaning = False
+
+    def __init__(self, function: Callable[..., float]) -> None:
+        name = getattr(function, "__name__", None)
+        if not isinstance(name, str):
+            raise OptionError(f"metrics: need a function with a __name__; got {function!r}")
+        self.function, self.name = function, name
+        better = getattr(function, "higher_is_better", None)
+        self.higher_is_better = (
+            None if better is None else options.flag(name, better, option="higher_is_better")
+        )
+
+    def compute(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
+    ) -> float:
+        more = {} if weights is None else {"sample_weight": weights}
+        if more and not self._takes_weights():
+            raise OptionError(
+                f"{self.name}: need a function with a parameter sample_weight, as the rows have "
+                f"weights; got {self.function!r}"
+            )
+        value: Any = self.function(targets, outputs, **more)
+        try:
+            if np.ndim(value) == 0:
+                return float(value)
+        except (TypeError, ValueError):
+            pass
+        raise OptionError(f"{self.name}: need a number from it; got {options.shown(value)}")
+
+    def _takes_weights(self) -> bool:
+        from inspect import signature
+
+        found = signature(self.function).parameters
+        return "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
+
+
+def rows_of(metrics: list[Metric]) -> list[RowMetric]:
+    """Return those that need all rows."""
+    return [m for m in metrics if isinstance(m, RowMetric)]
+
+
+def evaluate_rows(
+    metrics: list[RowMetric], outputs: np.ndarray, targets: np.ndarray,
+    weights: np.ndarray | None, ignore: int | None, meaning: Meaning | None,
+) -> dict[str, float]:  # fmt: skip
+    """Return each metric of the rows that count; NaN where none does."""
+    counted = np.ones(len(targets), bool) if weights is None else weights > 0
+    if ignore is not None:
+        counted &= targets != ignore
+    if not counted.all():
+        outputs, targets = outputs[counted], targets[counted]
+        weights = None if weights is None else weights[counted]
+    if len(targets) == 0:
+        return {m.name: float("nan") for m in metrics}
+    if weights is not None:
+        weights = weights.astype(np.float64)
+    targets = targets.view()  # what a user's function writes there must not reach the data
+    targets.flags.writeable = False
+    return {m.name: m.compute(targets, outputs, weights, meaning) for m in metrics}  # type: ignore[arg-type]
