@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import Described, hint
+from cnn_core.train.metric import rows_of
 
 if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
@@ -26,7 +27,11 @@ class Callback:
         """Called once, before the first epoch.  Who raises here refuses: nothing changes."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
-        """Called after each epoch, counted from 1, with that epoch's entries of the history."""
+        """Called after each epoch, counted from 1, with that epoch's entries of the history.
+
+        Numbers put into ``values`` are seen by the callbacks after this one and go into the
+        history.
+        """
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once if `on_train_begin` has returned, whatever ended the training.
@@ -80,8 +85,8 @@ class EarlyStopping(Described, Callback):
         if self.mode is not None:
             return self.mode == "max"
         if self.monitor not in trainer.reports:
-            raise self._unknown(trainer.reports, "; pass mode='min' or 'max' for a value that a "
-                                                 "callback adds")  # fmt: skip
+            for_callbacks = "; pass mode='min' or 'max' for a value that a callback adds"
+            raise self._unknown(trainer.reports, self._meant(trainer) + for_callbacks)
         name = self.monitor.removeprefix("val_")
         found = {m.name: m.higher_is_better for m in trainer.metrics}.get(name, False)
         if found is None:
@@ -91,20 +96,24 @@ class EarlyStopping(Described, Callback):
             )
         return found
 
-    def _unknown(self, known: Iterable[str], remedy: str = "") -> OptionError:
-        known = tuple(known)
-        meant = hint(self.monitor, known)
-        if self.monitor.startswith("val_") and not any(k.startswith("val_") for k in known):
-            meant = ": give fit validation_data to have it"
+    def _meant(self, trainer: Trainer) -> str:
+        if any(m.name == self.monitor for m in rows_of(trainer.metrics)):
+            return f": give fit validation_data and monitor 'val_{self.monitor}'"
+        if self.monitor.startswith("val_") and "val_loss" not in trainer.reports:
+            return ": give fit validation_data to have it"
+        return hint(self.monitor, trainer.reports)
+
+    def _unknown(self, known: Iterable[str], remedy: str) -> OptionError:
         return OptionError(
-            f"EarlyStopping: need monitor among {', '.join(known)}; got {self.monitor!r}"
-            f"{meant}{remedy}"
+            f"EarlyStopping: need monitor among {', '.join(known)}; got {self.monitor!r}{remedy}"
         )
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
         if self.monitor not in values:
-            raise self._unknown(values)
+            raise self._unknown(values, hint(self.monitor, values))
         value = values[self.monitor]
+        if not options.is_number(value):
+            raise options.refuse("EarlyStopping", f"a number as values[{self.monitor!r}]", value)
         gain = value - self.best if self._rising else self.best - value
         if gain > self.min_delta:
             self.best, self.best_epoch, self._waited = value, epoch, 0

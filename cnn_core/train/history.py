@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
+from cnn_core import options
 from cnn_core.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -62,6 +63,17 @@ class History(Mapping[str, list[float]]):
             for series in (self.seconds, *self._values.values()):
                 del series[n:]
             raise
+
+    def amend(self, values: Mapping[str, Any]) -> list[str]:
+        """Put ``values`` in place of the last epoch's, such as those that callbacks have added.
+
+        Returns the names of those that are no numbers: NaN stands for them.
+        """
+        odd = [name for name, value in values.items() if not options.is_number(value)]
+        for name, value in values.items():
+            series = self._values.setdefault(name, [nan] * self.epochs)
+            series[-1] = nan if name in odd else float(value)
+        return odd
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy as plain lists, with the times as ``"seconds"``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.train.batches import Data, LossProgram
 from cnn_core.train.callbacks import Callback
@@ -88,8 +89,14 @@ class Loop:
                 break
             values = self._epoch(epoch)
             self.bar.end_epoch(values)
-            for callback in self.callbacks:
-                callback.on_epoch_end(t, epoch, values)
+            try:
+                for callback in self.callbacks:
+                    callback.on_epoch_end(t, epoch, values)
+            finally:
+                odd = self.history.amend(values)
+            if odd:
+                need = f"a number as values[{odd[0]!r}]"
+                raise options.refuse("callbacks", need, values[odd[0]])
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Make the steps of an epoch, or those left of it; note its figures, and return them."""

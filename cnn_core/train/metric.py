@@ -90,12 +90,11 @@ class FunctionMetric(RowMetric):
                 f"weights; got {self.function!r}"
             )
         value: Any = self.function(targets, outputs, **more)
-        try:
-            if np.ndim(value) == 0:
-                return float(value)
-        except (TypeError, ValueError):
-            pass
-        raise OptionError(f"{self.name}: need a number from it; got {options.shown(value)}")
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if not options.is_number(value):
+            raise OptionError(f"{self.name}: need a number from it; got {options.shown(value)}")
+        return float(value)
 
     def _takes_weights(self) -> bool:
         from inspect import signature

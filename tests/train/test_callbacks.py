@@ -360,3 +360,37 @@ def test_bad_options_of_early_stopping_are_refused(options):
     (name,) = options
     with pytest.raises(OptionError, match=f"EarlyStopping: need .*{name}.*; got"):
         cnn.EarlyStopping(**options)
+
+
+def test_values_that_a_callback_adds_reach_history_and_later_callbacks():
+    made = [0.1, 0.3, 0.2, 0.1, 0.1, 0.1]
+    stopping = cnn.EarlyStopping("found", 2, mode="max")
+    trainer = make_trainer()
+    history = fit(trainer, Script("found", made), stopping, epochs=6)
+    assert history["found"] == made[:4]
+    assert (stopping.best, stopping.best_epoch) == (0.3, 2)
+    adds = [Script("loss", [9, 8]), lambda epoch, values: values.update(second=epoch)]
+    history = fit(trainer, *adds, epochs=2)
+    assert history.to_dict() | {"seconds": 0} == {"loss": [9, 8], "second": [1, 2], "seconds": 0}
+
+
+def test_a_value_that_comes_too_late_or_never_is_missed_by_name():
+    trainer = make_trainer()
+    stopping = cnn.EarlyStopping("found", mode="max")
+    with pytest.raises(OptionError, match="need monitor among loss; got 'found'"):
+        fit(trainer, stopping, Script("found", [1, 2, 3]))
+    with pytest.raises(OptionError, match="got 'fund': did you mean 'found'"):
+        fit(trainer, Script("found", [1, 2, 3]), cnn.EarlyStopping("fund", mode="max"))
+    assert trainer.history["found"] == [1]
+
+
+def test_a_value_that_is_no_number_is_refused_by_name():
+    trainer = make_trainer()
+    text = r"callbacks: need a number as values\['odd'\]; got 'high'"
+    with pytest.raises(OptionError, match=text):
+        fit(trainer, lambda epoch, values: values.update(odd="high"))
+    with pytest.raises(OptionError, match=r"EarlyStopping: need a number as values\['odd'\]"):
+        fit(trainer, lambda epoch, values: values.update(odd="high"),
+            cnn.EarlyStopping("odd", mode="max"))  # fmt: skip
+    assert np.isnan(trainer.history["odd"]).all()
+    assert trainer.history.epochs == 1

@@ -162,7 +162,7 @@ def test_unknown_metric_error_lists_the_known_ones(metrics):
     with pytest.raises(OptionError, match=r"metrics: need .*"):
         get(metrics)
     if isinstance(metrics, list):
-        with pytest.raises(OptionError, match="accuracy, log_loss, mae, .*top_<k>"):
+        with pytest.raises(OptionError, match=r"accuracy, log_loss, mae, .*top_<k>"):
             get(metrics)
 
 
