@@ -6,7 +6,6 @@ from math import inf
 from typing import Any
 
 from cnn_core import options
-from cnn_core.errors import OptionError
 from cnn_core.graph.elementwise import Unary
 from cnn_core.graph.node import Node, as_node
 
@@ -21,11 +20,7 @@ class Clip(Unary):
 
     def infer_shape(self) -> None:
         super().infer_shape()
-        if self.a_min is None and self.a_max is None:
-            raise OptionError(f"{self.label}: need a_min or a_max; got None for both")
-        low, high = self.attrs()
-        if low > high:
-            raise OptionError(f"{self.label}: need a_min <= a_max; got {low:g} and {high:g}")
+        self.attrs()  # refuses bounds that are no numbers
 
     def attrs(self) -> tuple[float | int, ...]:
         low = -inf if self.a_min is None else options.number(self.label, self.a_min, option="a_min")
@@ -33,13 +28,15 @@ class Clip(Unary):
         return (low, high)
 
 
-def clip(x: Any, a_min: float | None, a_max: float | None, *, name: str = "") -> Node:
-    """Return x limited to ``a_min`` <= x <= ``a_max``; same shape and dtype as ``x``.
+def clip(
+    x: Any, a_min: float | None = None, a_max: float | None = None, *, name: str = ""
+) -> Node:
+    """Return min(max(x, a_min), a_max); same shape and dtype as ``x``.
 
-    Either bound may be None.  The gradient is dy from bound to bound, both included, and 0
-    outside.  NaN propagates.
+    A bound that is None or left out does not limit; where a_min > a_max the value is a_max
+    everywhere, as in NumPy.  The gradient is dy where a_min <= x <= a_max, both included, and 0
+    elsewhere.  NaN propagates.
 
-    Raises `OptionError` where a bound is not a finite number or a_min > a_max, `DtypeError` for
-    integer nodes.
+    Raises `OptionError` where a bound is not a finite number, `DtypeError` for integer nodes.
     """
     return Clip((as_node(x),), name=name, a_min=a_min, a_max=a_max)

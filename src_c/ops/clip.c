@@ -1,4 +1,4 @@
-/* clip - y = min(max(x, low), high), any shape, low <= high.
+/* clip - y = min(max(x, low), high), any shape; high everywhere where low > high.
  *
  *   attributes: low, high; either may be infinite
  *   forward  operands: x, y
@@ -18,7 +18,12 @@ static inline K(clip_range) K(clip_range_of)(const cnn_attr *attr)
     return (K(clip_range)){(real)attr[0].f, (real)attr[1].f};
 }
 
-#define CLIP(x, a)             ((x) < (a).low ? (a).low : (x) > (a).high ? (a).high : (x))
+static inline real K(clip_below)(real x, real high)
+{
+    return x > high ? high : x;
+}
+
+#define CLIP(x, a)             K(clip_below)((x) < (a).low ? (a).low : (x), (a).high)
 #define CLIP_GRAD(x, y, dy, a) ((x) >= (a).low && (x) <= (a).high ? (dy) : 0)
 
 CNN_UNARY_AS(clip, K(clip_range), K(clip_range_of), CLIP, CLIP_GRAD)

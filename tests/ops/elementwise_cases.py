@@ -46,7 +46,10 @@ UNARY = {
     "shift": _unary(lambda x: ops.shift(x, 2.5), lambda x: 2.5 + x),
     "shift_scalar": _scalar(lambda x: ops.shift(x, -1.0), lambda x: x - 1.0),
     "clip": _unary(lambda x: ops.clip(x, -0.5, 1), lambda x: np.clip(x, -0.5, 1), -0.5, 1.0),
-    "clip_below": _unary(lambda x: ops.clip(x, 0.25, None), lambda x: np.maximum(x, 0.25), 0.25),
+    "clip_crossed": _unary(lambda x: ops.clip(x, 1, -0.5), lambda x: np.clip(x, 1, -0.5)),
+    "clip_above": _unary(lambda x: ops.clip(x, a_max=0.5), lambda x: np.minimum(x, 0.5), 0.5),
+    "clip_nothing": _unary(lambda x: ops.clip(x), lambda x: np.clip(x, None, None)),
+    "clip_below": _unary(lambda x: ops.clip(x, 0.25), lambda x: np.maximum(x, 0.25), 0.25),
     "clip_scalar": _scalar(lambda x: ops.clip(x, None, 0.5), lambda x: np.minimum(x, 0.5), 0.5),
     **{f"power_{p}": _unary(lambda x, p=p: ops.power(x, p), lambda x, p=p: x**p, scales=(1.0, 20.0))
        for p in (0, 1, 2, 3, 7)},

@@ -237,9 +237,9 @@ REFUSED = {
     "split_places": (lambda: ops.split(X, [2, 2], 1), ShapeError, "rise"),
     "split_batch": (lambda: ops.split(X, 2), ShapeError, "batch axis"),
     "take_real": (lambda: ops.take(W, V), DtypeError, "int32"),
-    "take_batched": (lambda: ops.take(X, L), ShapeError, "without a batch axis"),
-    "clip": (lambda: ops.clip(X, 2, 1), OptionError, "a_min <= a_max"),
-    "clip_none": (lambda: ops.clip(X, None, None), OptionError, "a_min or a_max"),
+    "take_batch": (lambda: ops.take(X, L), ShapeError, "axis other than the batch, such as axis=1"),
+    "take_late": (lambda: ops.take(W, L, 1), ShapeError, "batch axis first"),
+    "take_axis": (lambda: ops.take(W, 0, 2), OptionError, r"axis.* from -2 to 1; got 2 for w"),
     "power": (lambda: X**INF, OptionError, "finite"),
     "scale": (lambda: ops.scale(X, "2"), OptionError, "finite"),
     "integers": (lambda: ops.exp(L), DtypeError, "labels"),
@@ -254,10 +254,10 @@ def test_refusals_name_what_came(name):
 
 
 @DTYPES
-@pytest.mark.parametrize("index", [-1, 4])
+@pytest.mark.parametrize("index", [-5, 4, -(2**31), 2**31 - 1])
 def test_take_names_position_and_index_out_of_range(index, dtype):
     graph = Graph(
         ops.take(Input("x", (4, 2)), Input("i", (BATCH, 3), "int32"), name="lookup"), dtype=dtype
     )
-    with pytest.raises(LabelError, match=rf"lookup: .* got {index} at position 4"):
+    with pytest.raises(LabelError, match=rf"lookup: .* -4 to 3; got {index} at position 4"):
         graph.forward(x=np.ones((4, 2)), i=[[0, 1, 2], [3, index, 0]])
