@@ -206,8 +206,9 @@ cdef class Plan:
         cdef const capi.cnn_step *s = &self._step[fault.step]
         if status == capi.CNN_ERR_CALLBACK:
             raise take_error(s, self.labels[fault.step])
-        n_class = s.operand[0].dim[0] if status == capi.CNN_ERR_INDEX_RANGE else s.operand[0].size
-        return raise_for(status, self.labels[fault.step], fault, n_class)
+        # Where indices are checked, cnn_index.h says where the length of their axis stands.
+        n = s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE else s.operand[0].size
+        return raise_for(status, self.labels[fault.step], fault, n)
 
     @property
     def n_steps(self):

@@ -1,68 +1,71 @@
-"""take: y = x[index], entries of axis 0 picked by number."""
+"""take: y = x[..., index, ...], entries of one axis picked by number."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-import numpy as np
-
-from cnn_core.errors import DtypeError, LabelError, ShapeError
 from cnn_core.graph.axes import need_batch_first
-from cnn_core.graph.node import Constant, Node, as_node
+from cnn_core.graph.indices import as_index, picked_axis
+from cnn_core.graph.node import BATCH, Node, as_node
 
 
 class Take(Node):
-    """y = x[index].  x (V, ...), index int32, y (index..., ...).  Kernel: src_c/ops/take.c."""
+    """y = x[..., index, ...].  index int32, in the place of ``axis``.  Kernel: src_c/ops/take.c."""
 
     op = "take"
     differentiable = (True, False)
     operand_dtypes = ("real", "int32")
     grad_reads = "x"
+    axis: int = 0
 
     def infer_shape(self) -> None:
         x, index = self.inputs
-        if not x.shape or x.batched:
-            raise ShapeError(
-                f"{self.label}: need x (V, ...) without a batch axis; got {x.label} {x.shape} and "
-                f"{index.label} {index.shape}"
-            )
-        if isinstance(index, Constant):
-            self._need_in_range(index.value, x)
-        self.shape = need_batch_first(self, (*index.shape, *x.shape[1:]))
+        at = picked_axis(self, self.axis)
+        row = index.shape[1:] if x.batched and index.batched else index.shape
+        self.shape = need_batch_first(self, (*x.shape[:at], *row, *x.shape[at + 1 :]))
+        before = [n for n in x.shape[:at] if n is not BATCH]
+        self._sizes = prod(before), x.shape[at], prod(x.shape[at + 1 :])
 
-    def _need_in_range(self, index: np.ndarray, x: Node) -> None:
-        wrong = (index < 0) | (index >= x.shape[0])
-        if wrong.any():
-            at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            where = f" at {at}" if at else ""
-            raise LabelError(
-                f"{self.label}: need indices from 0 to {x.shape[0] - 1}; got {int(index[at])}"
-                f"{where} for {x.label} {x.shape}"
-            )
+    def attrs(self) -> tuple[float | int, ...]:
+        """Return the elements before the axis within a row of x, on it, and behind it."""
+        return self._sizes
 
     def n_unit(self, wrt: int) -> int:
-        return self.inputs[0].shape[0] if wrt == 0 else 0
+        if wrt != 0:
+            return 0
+        before, n, _ = self._sizes
+        return before if before > 1 else n
 
 
-def take(x: Any, index: Any, *, name: str = "") -> Node:
-    """Return ``x[index]``: x (V, ...), ``index`` int32 of any shape, result (index..., ...).
+def take(x: Any, index: Any, axis: int = 0, *, name: str = "") -> Node:
+    """Return the entries ``index`` of ``axis`` of x: NumPy's ``take``, in every row of a batch.
 
-    The lookup of embeddings, along axis 0.  ``index`` is a node, or whole numbers that never
-    change.  The gradient of an entry of ``x`` is the sum of dy over the places that picked it, 0
-    where none did.  Indices count from 0 and must be below V: anything else raises `LabelError`,
-    at once for numbers, when the graph runs for a node.
+    ``index`` is an int32 node, or whole numbers that never change, from -V to V - 1 for an axis
+    of length V; negative ones count from the end.  Its axes stand in the place of ``axis``:
 
-    Raises `ShapeError` for a scalar or batched ``x``, `DtypeError` unless ``index`` is int32.
+    ==================  ==================  ====  =========================================
+    x                   index               axis  result
+    ==================  ==================  ====  =========================================
+    (V, ...)            (K, ...)            0     (K, ..., ...): the lookup of embeddings
+    (V, ...)            (B, K, ...)         0     (B, K, ..., ...): the same for a batch
+    (P, V, ...)         (K, ...)            1     (P, K, ..., ...)
+    (B, V, ...)         (K, ...)            1     (B, K, ..., ...): the same numbers in all rows
+    (B, V, ...)         (B, K, ...)         1     (B, K, ..., ...): each row by its own numbers
+    (B, V)              (B,)                1     (B,): one number per row
+    ==================  ==================  ====  =========================================
+
+    The gradient of an entry of ``x`` is the sum of dy over the places that picked it, in their
+    order, 0 where none did.  An index outside the axis raises `LabelError`, at once for numbers,
+    when the graph runs for a node.
+
+    Raises `ShapeError` for a scalar ``x``, for the batch axis and where the batch would not come
+    first, `OptionError` for an axis that ``x`` does not have, `DtypeError` unless ``index`` is
+    int32.
+
+    >>> from cnn_core import BATCH, Input
+    >>> q, action = Input("q", (BATCH, 4)), Input("action", (BATCH,), "int32")
+    >>> take(q, action, axis=1).shape
+    (B,)
     """
-    return Take((as_node(x), _as_index(index, name or "take")), name=name)
-
-
-def _as_index(index: Any, who: str) -> Node:
-    """Return ``index`` if it is a node, else a constant of int32 that holds it."""
-    if isinstance(index, Node):
-        return index
-    node = Constant(index, dtype="int32")
-    kind = np.asarray(index).dtype
-    if kind.kind not in "iu":
-        raise DtypeError(f"{who}: need whole numbers as indices; got dtype {kind}")
-    return node
+    return Take((as_node(x), as_index(index, name or "take")), name=name, axis=axis)

@@ -25,7 +25,7 @@ def draw(spec: Spec, rows: int, scale: float, rng: np.random.Generator) -> np.nd
         labels = rng.integers(0, rest[0], rows).astype(np.int32)
         return np.where(rng.random(rows) < 0.25, np.int32(rest[1]), labels) if rest[1:] else labels
     if kind == "index":
-        return rng.integers(0, rest[0], (rows, *rest[1])).astype(np.int32)
+        return rng.integers(-rest[0], rest[0], (rows, *rest[1])).astype(np.int32)
     if kind == "distribution":
         return rng.dirichlet(np.ones(rest[0]), rows) if rest[0] > 1 else np.ones((rows, 1))
     if kind == "weight":

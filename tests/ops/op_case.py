@@ -22,7 +22,7 @@ class OpCase:
     - ``(3, 4)``: a batch of normal rows of that shape, times the scale
     - ``("unbatched", (3, 4))``: the same without a batch axis
     - ``("labels", C)``: int32 labels in [0, C), shape (B,); ``("labels", C, i)``: some are ``i``
-    - ``("index", V, (3,))``: int32 numbers in [0, V), shape (B, 3)
+    - ``("index", V, (3,))``: int32 numbers in [-V, V), shape (B, 3)
     - ``("unit", (3,))``: rows of numbers in [0, 1]; ``("sign", (3,))``: -1 or 1;
       ``("counts", (3,))``: whole numbers from 0 to 9; none of them scaled
     - ``("distribution", C)``: rows that are positive and add up to 1, not scaled

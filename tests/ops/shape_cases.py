@@ -91,6 +91,13 @@ JOINS = {
                             (_U, ()), (_U, ()), (_U, ())),
 }  # fmt: skip
 
+
+
+def _by_row(f):
+    """Return f of each row of x and of the indices; the axes of f count within a row."""
+    return lambda x, i: np.stack([f(row, k) for row, k in zip(x, i, strict=True)])
+
+
 _TAKE = {
     "": (("index", 4, ()), (_U, (4, 3))),
     "_sequence": (("index", 5, (6,)), (_U, (5, 2))),
@@ -99,9 +106,60 @@ _TAKE = {
     "_one": (("index", 1, (2,)), (_U, (1, 4))),
     "_wide": (("index", 40, ()), (_U, (40, 70))),
 }
-TAKE = {
-    f"take{k}": OpCase(lambda x, i: ops.take(x, i), {"i": index, "x": x}, lambda x, i: x[i])
-    for k, (index, x) in _TAKE.items()
+_TAKE_CONSTANT = {
+    "_axis": ((_U, (3, 4, 2)), [[0, -1], [3, 3]], 1),
+    "_last": ((_U, (3, 5)), [4, 0, -5, 4], -1),
+    "_first": ((_U, (4, 3)), [-1, 1, 1], 0),
+    "_single": ((_U, (1, 4)), -2, 1),
+    "_rows_alike": ((4, 3), [1, -4, 1], 1),
+    "_rows_alike_last": ((2, 5), [[4, -1, 0]], 2),
 }
+_TAKE_ROWS = {
+    "_by_row": (("index", 6, (3,)), (6,), 1),
+    "_by_row_entries": (("index", 4, (2, 2)), (4, 3), 1),
+    "_by_row_behind": (("index", 5, (3,)), (2, 5, 2), -2),
+    "_one_per_row": (("index", 7, ()), (7,), 1),
+    "_one_per_row_last": (("index", 4, ()), (3, 4), 2),
+}
+TAKE = {
+    **{f"take{k}": OpCase(lambda x, i: ops.take(x, i), {"i": index, "x": x}, lambda x, i: x[i])
+       for k, (index, x) in _TAKE.items()},
+    **{f"take{k}": OpCase(lambda x, i=i, a=a: ops.take(x, i, a), {"x": x},
+                          lambda x, i=i, a=a: np.take(x, i, a))
+       for k, (x, i, a) in _TAKE_CONSTANT.items()},
+    **{f"take{k}": OpCase(lambda x, i, a=a: ops.take(x, i, axis=a), {"x": x, "i": index},
+                          _by_row(lambda x, i, a=a: np.take(x, i, a if a < 0 else a - 1)))
+       for k, (index, x, a) in _TAKE_ROWS.items()},
+}  # fmt: skip
 
-SHAPE = {**VIEWS, **JOINS, **TAKE}
+_ALONG_CONSTANT = {
+    "": ((_U, (3, 4)), [[0, -1], [3, 3], [1, -4]], -1),
+    "_first": ((_U, (3, 4)), [[0, -1, 2, 0], [2, 2, -3, 0]], 0),
+    "_middle": ((_U, (2, 3, 4)), np.arange(-3, 5).reshape(2, 1, 4) % 6 - 3, 1),
+    "_one_of_x": ((_U, (1, 5)), [[0, -5], [4, 4], [2, 2]], 1),
+    "_vector": ((_U, (5,)), [4, -5, 0], 0),
+    "_rows_alike": ((4, 3), [[[1, -4, 1], [3, 0, 0]]], 1),
+}
+_ALONG_ROWS = {
+    "_by_row": (("index", 6, (3,)), (6,), 1),
+    "_by_row_middle": (("index", 4, (5, 3)), (4, 3), 1),
+    "_by_row_last": (("index", 3, (4, 2)), (4, 3), -1),
+    "_by_row_repeated": (("index", 3, (1, 2)), (4, 3), 2),
+    "_by_row_repeats_x": (("index", 5, (2, 3)), (1, 5), 2),
+}
+_ALONG_TABLE = {
+    "_table": (("index", 4, (3,)), (_U, (4, 3)), 0),
+    "_table_matrices": (("index", 3, (2, 1)), (_U, (3, 2, 5)), 0),
+    "_table_row": (("index", 6, (2,)), (_U, (1, 6)), 1),
+}
+ALONG = {
+    **{f"take_along_axis{k}": OpCase(lambda x, i=i, a=a: ops.take_along_axis(x, i, a), {"x": x},
+                                     lambda x, i=i, a=a: np.take_along_axis(x, np.array(i), a))
+       for k, (x, i, a) in _ALONG_CONSTANT.items()},
+    **{f"take_along_axis{k}": OpCase(lambda x, i, a=a: ops.take_along_axis(x, i, a),
+                                     {"x": x, "i": index},
+                                     lambda x, i, a=a: np.take_along_axis(x, i, a))
+       for k, (index, x, a) in (_ALONG_ROWS | _ALONG_TABLE).items()},
+}  # fmt: skip
+
+SHAPE = {**VIEWS, **JOINS, **TAKE, **ALONG}
