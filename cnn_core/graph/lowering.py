@@ -168,9 +168,9 @@ class Lowering:
             out.value[node] = x.part(node, self.names[node], self.aliases.start[node])
             return  # it is there already
         value = out.value[node] = self._value_buffer(node)
-        if not node.inputs or node in self.heads:
-            return  # a leaf, or lowered by the mean above it
-        first = self.operand(node.inputs[0])
+        if _is_leaf(node) or node in self.heads:
+            return  # there already, or lowered by the mean above it
+        first = self.operand(node.inputs[0]) if node.inputs else node
         op, attrs = self._kernel(node)
         if self.fused.get(first) is node:
             out.value[first] = value
@@ -316,6 +316,11 @@ class Lowering:
             return (ROWS, node.n_column(i)) if node.batched and node.rowwise else (WHOLE, 0)
         n_unit = node.n_unit(i)
         return (UNITS, n_unit) if n_unit else (WHOLE, 0)
+
+
+def _is_leaf(node: Node) -> bool:
+    """Tell whether a node's value comes from outside; random numbers have no operand either."""
+    return not node.inputs and not node.draws
 
 
 def _only_in_training(node: Node) -> bool:

@@ -100,6 +100,9 @@ class Node:
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
 
+    draws: ClassVar[bool] = False
+    """The value depends on random numbers: the seed, the step and the node's ``key``."""
+
     joint_gradient: ClassVar[bool] = False
     """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
 

@@ -97,7 +97,7 @@ class Program:
     def _separate_random_streams(self) -> None:
         """Give each random node without a name or key a key of its own, once for all programs."""
         for node in self.nodes:
-            if getattr(node, "training_only", False) and node.key is None and not node.name:
+            if node.draws and node.key is None and not node.name:
                 node.__dict__["key"] = crc32(self.names[node].encode())
 
     # -- memory ---------------------------------------------------------------------------

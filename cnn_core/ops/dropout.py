@@ -19,6 +19,7 @@ class Dropout(Unary):
     grad_reads = ""
     is_map = False  # the mask depends on where an element stands
     training_only = True
+    draws = True
     rate: float = 0.5
     key: int | None = None
 

@@ -169,8 +169,8 @@ def _check_rows_alone(bench: Bench, x: Arrays, found: Arrays, dy: np.ndarray) ->
     ops = [n for n in bench.program.nodes if n.inputs]
     if not bench.out.batched or not all(n.rowwise and n.batched for n in ops):
         return
-    if any(getattr(n, "training_only", False) for n in ops):
-        return  # a dropout mask depends on the place in the batch
+    if any(n.draws for n in bench.program.nodes):
+        return  # random numbers depend on the place in the batch
     for r in {0, len(dy) - 1}:
         one = {k: a[r : r + 1] if is_batched(bench.case.inputs[k]) else a for k, a in x.items()}
         bench.feed(one)

@@ -1,15 +1,15 @@
-"""Cases of the dense product, with shapes around the tiles of its kernels, and of dropout."""
+"""Cases of the dense product, with shapes around its tiles, of dropout and of random numbers."""
 
 from __future__ import annotations
 
 import numpy as np
-from dropout_reference import dropout_mask
 from op_case import OpCase
+from random_reference import dropout_mask, normal_numbers, uniform_numbers
 
 from cnn_core import ops
 
 RUN = {"seed": 7, "counter": 3}
-"""What the harness runs programs with; dropout masks follow from it."""
+"""What the harness runs programs with; random numbers follow from it."""
 
 
 def _dense(n_in, n_out, bias=True, lead=()):
@@ -56,4 +56,28 @@ DROPOUT = {
     "dropout_wide": _dropout(0.25, (70,)),
 }
 
-MORE_CASES: dict[str, OpCase] = {**DENSE, **DROPOUT}
+_KEY = {"seed": RUN["seed"], "step": RUN["counter"], "key": 9}
+
+
+def _random(build, numbers, shape, like=True):
+    """The numbers times x, so that there is a gradient that meets them again."""
+    def reference(x):
+        return x * numbers(x.size if like else 1, **_KEY).reshape(x.shape if like else ())
+
+    return OpCase(lambda x: x * build(x if like else ()), {"x": shape}, reference)
+
+
+RANDOM = {
+    "random_normal": _random(lambda s: ops.random_normal(s, key=9), normal_numbers, (3, 7)),
+    "random_normal_wide": _random(lambda s: ops.random_normal(s, -1.0, 0.5, key=9),
+                                  lambda n, **k: 0.5 * normal_numbers(n, **k) - 1, (70,)),
+    "random_normal_one": _random(lambda s: ops.random_normal(s, key=9), normal_numbers, (5,),
+                                 like=False),
+    "random_uniform": _random(lambda s: ops.random_uniform(s, key=9), uniform_numbers, (3, 7)),
+    "random_uniform_wide": _random(lambda s: ops.random_uniform(s, -3.0, 1.0, key=9),
+                                   lambda n, **k: 4 * uniform_numbers(n, **k) - 3, (70,)),
+    "random_uniform_unbatched": _random(lambda s: ops.random_uniform(s, key=9), uniform_numbers,
+                                        ("unbatched", (5, 8))),
+}  # fmt: skip
+
+MORE_CASES: dict[str, OpCase] = {**DENSE, **DROPOUT, **RANDOM}
