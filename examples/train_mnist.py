@@ -66,11 +66,12 @@ def main():
         batch_size=options.batch_size,
         epochs=options.epochs,
         validation_data=(data.x_test, data.y_test),
+        on_interrupt="return",  # Ctrl-C: go on to what has been learnt by then
     )
     seconds = time.perf_counter() - begin
     print(history)
     accuracy = trainer.evaluate(data.x_test, data.y_test)["accuracy"]
-    print(f"test accuracy {accuracy:.4f} after {options.epochs} epochs in {seconds:.1f} s")
+    print(f"test accuracy {accuracy:.4f} after {history.epochs} epochs in {seconds:.1f} s")
 
 
 if __name__ == "__main__":
