@@ -6,16 +6,16 @@ Each is the mean over the rows of a batch, weighted where sample weights are giv
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.data.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
-from cnn_core.errors import DataError, DtypeError, ShapeError
+from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
-from cnn_core.naming import Keywords
+from cnn_core.naming import Keywords, hint
 from cnn_core.nn.meaning import Meaning, of_values, yes_or_no
 
 
@@ -24,6 +24,11 @@ class Loss(Keywords, options.Fixable):
 
     any_finite_target = False
     """Every finite number of the right shape is a valid target."""
+
+    twice: ClassVar[tuple[str, ...]] = ()
+    """Operations that a network must not end in, since the loss ..."""
+    applies: ClassVar[str] = ""
+    """... does this to outputs, such as "applies a softmax"."""
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -63,6 +68,9 @@ class SoftmaxCrossEntropy(Loss):
     nothing.  The network ends in logits: a softmax layer before this loss would be one too many.
     """
 
+    twice = ("softmax", "log_softmax", "sigmoid")
+    applies = "applies a softmax"
+
     def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
         who = "SoftmaxCrossEntropy"
         self.label_smoothing = options.number(who, label_smoothing, 0, 1, option="label_smoothing")
@@ -101,6 +109,9 @@ class SoftmaxCrossEntropy(Loss):
 
 class BinaryCrossEntropy(Loss):
     """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1]."""
+
+    twice = ("sigmoid", "softmax", "log_softmax")
+    applies = "applies a sigmoid"
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         rows = super().targets(target, output, y, dtype)
@@ -151,6 +162,9 @@ class Hinge(Loss):
     l = max(0, 1 + max_{c != t} z_c - z_t) (Crammer and Singer 2001).
     """
 
+    twice = ("sigmoid", "softmax", "log_softmax")
+    applies = "compares scores of any size with a margin of 1"
+
     def target_input(self, output: Node, y: Any) -> Input:
         if len(output.shape) == 2 and output.shape[1] > 1:
             shape = _shape(y, "Hinge")
@@ -196,6 +210,9 @@ class Pinball(Loss):
 class Poisson(Loss):
     """l = e^z - t z of the logarithm z of the rate; counts t >= 0."""
 
+    twice = ("exp", "softplus")
+    applies = "takes the logarithm of the rate and applies exp"
+
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         rows = super().targets(target, output, y, dtype)
         if rows.min() < 0:
@@ -208,6 +225,35 @@ class Poisson(Loss):
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.poisson(output, target, weight=weight, name="loss")
+
+
+LOSSES: dict[str, type[Loss]] = {
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "mse": MSE,
+    "mae": MAE,
+    "huber": Huber,
+    "hinge": Hinge,
+    "poisson": Poisson,
+}
+"""The losses by name, all but `Pinball`, which needs its quantile."""
+
+
+def get(loss: str | Loss) -> Loss:
+    """Return ``loss``, or a new one with default options for a name such as "mse"."""
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    meant = hint(loss, LOSSES)
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        meant = f": write {loss.__name__}(...)"
+    if loss == "pinball":
+        meant = ": write Pinball(q)"
+    raise OptionError(
+        f"Trainer: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "
+        f"got {options.shown(loss)}{meant}"
+    )
 
 
 def _shape(y: Any, who: str) -> tuple[int, ...]:

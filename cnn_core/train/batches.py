@@ -23,6 +23,7 @@ from cnn_core.nn.sequential import Sequential
 from cnn_core.train.build import build_loss, build_metric, ignored_label
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.pace import Pace
+from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
 
 EVALUATE_ROWS = 512
 """Rows that one run of an evaluation takes; memory does not grow with the data, ..."""
@@ -53,13 +54,17 @@ class Data(NamedTuple):
 
 
 def check_data(
-    net: Sequential, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool
-) -> Data:
+    net: Sequential, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool,
+    scale: TargetScale,
+) -> Data:  # fmt: skip
     """Return ``x``, ``y`` and the weights ``w`` as `Data`; raise what is wrong with them."""
     features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
     if y is None:
         raise OptionError(f"{who}: need targets y; got None")
     target = loss.target_input(net.output, y)
+    scale.check(net, features, y, target, who)
+    if scale.changes:
+        y = scale.apply(y, net.dtype, type(loss).__name__)
     targets = loss.targets(target, net.output, y, net.dtype)
     check_lengths(who, x=len(features), y=len(targets))
     weights = None if w is None else as_weights(w, len(features), who=who, dtype=net.dtype)
@@ -73,7 +78,7 @@ class LossProgram:
 
     def __init__(
         self, net: Sequential, loss: Loss, metrics: Sequence[Metric], data: Data,
-        max_batch: int, *, training: bool,
+        max_batch: int, *, training: bool, scale: TargetScale = PLAIN,
     ) -> None:  # fmt: skip
         target = data.target
         weight = Input("w", (BATCH,)) if data.w is not None else None
@@ -98,9 +103,13 @@ class LossProgram:
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
         self._allowed = 1
-        self.stepper = self._make_stepper(loss, max_batch) if training and weight is None else None
+        self.stepper: Stepper | ScaledStepper | None = None
+        if training and weight is None:
+            self.stepper = self._make_stepper(loss, max_batch, scale)
 
-    def _make_stepper(self, loss: Loss, max_batch: int) -> Stepper | None:
+    def _make_stepper(
+        self, loss: Loss, max_batch: int, scale: TargetScale
+    ) -> Stepper | ScaledStepper | None:
         """Return the short way for single steps; None where the loss checks its targets more."""
         program, net = self.program, self.net
         if "y" not in program.inputs:
@@ -109,11 +118,12 @@ class LossProgram:
         labels = target.dtype == "int32"
         if not labels and not loss.any_finite_target:
             return None
-        return Stepper(
+        stepper = Stepper(
             program.plan, program.input_tensor("x"), program.input_tensor("y"), self._loss_tensor,
             self._total_tensor, program.dtype, row_size(net.input.shape), row_size(target.shape),
             max_batch, labels, net.input_scale, net.input_shift,
         )  # fmt: skip
+        return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
 
     def use_threads(self, n_threads: int) -> None:
         """Let runs use up to ``n_threads`` where the work is worth it."""

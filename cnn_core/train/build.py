@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from cnn_core import ops
@@ -10,7 +11,7 @@ from cnn_core.graph.metric import Metric as MetricNode
 from cnn_core.graph.node import BATCH, Input, Node, Parameter
 from cnn_core.graph.order import topological_order
 from cnn_core.nn.losses import Loss
-from cnn_core.nn.meaning import Meaning
+from cnn_core.nn.meaning import Meaning, last_operation
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train.metric import Metric
 
@@ -53,6 +54,20 @@ def build_metric(
         )
     _check_leaves(who, node, net, target, weight)
     return node
+
+
+def warn_of_twice_applied(net: Sequential, loss: Loss) -> None:
+    """Warn where the network ends in what the loss applies itself."""
+    last = last_operation(net.output)
+    if last.op not in loss.twice:
+        return
+    made = zip(net.layer_names, net._outputs, strict=True)
+    layer = next((name for name, node in made if last_operation(node) is last), "the last layer")
+    warnings.warn(
+        f"{type(loss).__name__} {loss.applies} itself, and the network ends in a {last.op} "
+        f"({layer}): leave that out, so that the outputs are what the loss expects",
+        stacklevel=3,
+    )
 
 
 def ignored_label(loss: Loss, target: Input) -> int | None:

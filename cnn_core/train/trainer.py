@@ -14,48 +14,63 @@ from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
+from cnn_core.naming import Keywords
+from cnn_core.nn import losses
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
 from cnn_core.train.batches import EVALUATE_ROWS, Data, LossProgram, check_data
-from cnn_core.train.build import ignored_label
+from cnn_core.train.build import ignored_label, warn_of_twice_applied
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
 from cnn_core.train.metric import RowMetric, evaluate_rows, rows_of
 from cnn_core.train.progress import make_progress
+from cnn_core.train.target_scale import TargetScale
 
-FIXED = frozenset({"net", "loss", "metrics"})
+FIXED = frozenset({"net", "loss", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
 
 
-class Trainer:
+class Trainer(Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
-    ``optimizer`` is an `cnn_core.optim.Optimizer` or a name such as "adam"; ``metrics`` are names
-    (accuracy, top_5, log_loss, mae, rmse, r2) or `cnn_core.train.Metric` objects.  ``seed``
-    decides the order of rows and the dropout masks: the same seed, data and machine give the
-    same parameters to the bit.  ``net``, ``loss`` and ``metrics`` stay as they are; the optimizer
-    and its rate, the seed and ``epochs_done`` may be set.  ``check_finite`` looks through the
-    features for NaN and infinity before each use, and names the first row and column.
+    ``loss`` is a `Loss` or a name such as "mse", ``optimizer`` an `cnn_core.optim.Optimizer` or a
+    name such as "adam".  ``metrics`` are names (accuracy, top_5, log_loss, auc, average_precision,
+    balanced_accuracy, f1, mae, mse, rmse, mape, r2), `cnn_core.Metric` objects, or functions of
+    (targets, outputs); those that need all rows, such as auc and functions, are reported by
+    `evaluate` and for validation data only.  The loss sees ``y * target_scale + target_shift``: an
+    autoencoder of uint8 pixels takes the network's ``input_scale``.
+
+    ``seed`` decides the order of rows and the dropout masks: the same seed, data and machine give
+    the same parameters to the bit.  ``net``, ``loss``, ``metrics`` and the scale stay as they are;
+    the optimizer and its rate, the seed and ``epochs_done`` may be set.  ``check_finite`` looks
+    through the features for NaN and infinity before each use, and names the first row and column.
+
+    Warns where ``net`` ends in what ``loss`` applies itself, such as a softmax.
     """
 
     def __init__(
         self,
         net: Sequential,
         *,
-        loss: Loss,
+        loss: Loss | str,
         optimizer: optim.Optimizer | str = "adam",
         metrics: Iterable[Any] = (),
         seed: int = 0,
         check_finite: bool = False,
+        target_scale: float | None = None,
+        target_shift: float | None = None,
     ) -> None:
         if not isinstance(net, Sequential):
             raise OptionError(f"Trainer: need a net, a Sequential; got {net!r}")
-        if not isinstance(loss, Loss):
-            raise OptionError(f"Trainer: need a loss such as cnn.MSE(); got {loss!r}")
+        loss = losses.get(loss)
         self.net, self.loss = net, loss
+        self.target_scale = 1.0 if target_scale is None else target_scale
+        self.target_shift = 0.0 if target_shift is None else target_shift
+        given = (target_scale, target_shift) != (None, None)
+        self._scale = TargetScale(self.target_scale, self.target_shift, given)
         self.optimizer = optim.get(optimizer)
         self.metrics = tuple(metric_module.get(metrics))
         self.seed = seed
@@ -74,6 +89,7 @@ class Trainer:
         for fixable in (loss, *self.metrics):
             fixable.fix()
         recompile_on_change(self)
+        warn_of_twice_applied(net, loss)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIXED and name in self.__dict__:
@@ -82,6 +98,8 @@ class Trainer:
             value = optim.get(value)
         elif name == "seed":
             value = options.seed("Trainer: seed", value)
+        elif name in ("target_scale", "target_shift"):
+            value = options.number("Trainer", value, option=name)
         elif name == "epochs_done":
             value = options.whole("Trainer: epochs_done", value, 0)
         object.__setattr__(self, name, value)
@@ -224,7 +242,8 @@ class Trainer:
     # -- what both need -------------------------------------------------------------------
 
     def _data(self, x: Any, y: Any, w: Any, who: str) -> Data:
-        return check_data(self.net, self.loss, x, y, w, who=who, finite=self.check_finite)
+        return check_data(self.net, self.loss, x, y, w, who=who, finite=self.check_finite,
+                          scale=self._scale)  # fmt: skip
 
     def _understood(self, data: Data, *, anew: bool = False) -> Data:
         """Return ``data`` with what it means, where a metric asks for it.
@@ -259,8 +278,9 @@ class Trainer:
         found = self._programs.get(key)
         if found is None or found.program.max_batch < max_batch:
             found = LossProgram(
-                self.net, self.loss, self.metrics, data, max_batch, training=training
-            )
+                self.net, self.loss, self.metrics, data, max_batch, training=training,
+                scale=self._scale,
+            )  # fmt: skip
             self._programs[key] = found
         found.use_threads(get_num_threads())
         return found

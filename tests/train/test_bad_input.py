@@ -276,7 +276,7 @@ def test_unknown_metric_error_lists_the_known_ones():
         make_trainer(metrics=["acuracy"])
 
 
-@pytest.mark.parametrize("loss", ["mse", None, cnn.MSE, 3])
+@pytest.mark.parametrize("loss", ["mes", None, cnn.MSE, 3])
 def test_what_is_no_loss_is_refused(loss):
     with pytest.raises(OptionError, match=r"Trainer: need a loss such as cnn\.MSE"):
         make_trainer(loss=loss)

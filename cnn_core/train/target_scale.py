@@ -1,0 +1,70 @@
+"""TargetScale: the scale that targets are taken at, as a network has one for its inputs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_core._ext.stepper import Stepper
+from cnn_core.data.arrays import as_numbers
+from cnn_core.errors import OptionError
+from cnn_core.graph.node import Input
+from cnn_core.nn.sequential import Sequential
+
+
+class TargetScale(NamedTuple):
+    """Targets count as ``y * scale + shift``; ``given`` tells whether somebody asked for it."""
+
+    scale: float = 1.0
+    shift: float = 0.0
+    given: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether targets become others."""
+        return self.scale != 1 or self.shift != 0
+
+    def apply(self, y: Any, dtype: np.dtype, who: str) -> np.ndarray:
+        """Return ``y`` scaled, float32 or float64 as it is, all else in ``dtype``."""
+        array = as_numbers(y, who=who, name="y")
+        real = array.dtype.newbyteorder("=")
+        scaled = array.astype(real if real in (np.float32, np.float64) else dtype)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused like all that is
+            scaled *= scaled.dtype.type(self.scale)
+            scaled += scaled.dtype.type(self.shift)
+        return scaled
+
+    def check(self, net: Sequential, x: np.ndarray, y: Any, target: Input, who: str) -> None:
+        """Raise for labels with a scale; warn of pixels that are scaled as inputs only."""
+        if target.dtype == "int32" and self.changes:
+            raise OptionError(
+                f"{who}: need targets that are real numbers for target_scale and target_shift; "
+                f"got labels"
+            )
+        scales = net.input_scale != 1 or net.input_shift != 0
+        pixels = x.dtype == np.uint8 and getattr(y, "dtype", None) == np.uint8
+        if scales and pixels and not self.given and target.dtype == "real" and y.shape == x.shape:
+            warnings.warn(
+                f"{who}: the targets y are taken as 0 to 255, while the network sees its inputs as "
+                f"x * {net.input_scale:g} + {net.input_shift:g}: give Trainer the target_scale "
+                f"and target_shift that are wanted (1 and 0 where this is)",
+                stacklevel=5,
+            )
+
+
+PLAIN = TargetScale()
+
+
+class ScaledStepper:
+    """A `Stepper` for targets at a scale: the short way to a step, for arrays that need no more."""
+
+    def __init__(self, stepper: Stepper, scale: TargetScale, dtype: np.dtype) -> None:
+        self._stepper, self._scale, self._dtype = stepper, scale, dtype
+
+    def step(self, x: Any, y: Any, *rest: Any) -> float | None:
+        """Make one step and return its loss; None if the arrays need the long way."""
+        if type(y) is not np.ndarray or y.dtype != self._dtype:
+            return None
+        return self._stepper.step(x, self._scale.apply(y, self._dtype, "step"), *rest)
