@@ -7,6 +7,7 @@ where ``who`` does not say that already: ``who: need <option>, a whole number ..
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from math import inf, isfinite, nan
 from numbers import Integral, Real
@@ -150,6 +151,33 @@ def name(who: str, value: Any, *, option: str = "") -> str:
     if isinstance(value, str) and value:
         return value
     raise refuse(who, "a name of at least one letter", value, option)
+
+
+def path(who: str, value: Any) -> str | os.PathLike[str]:
+    """Return ``value``, the name of a file or folder; a number would be an open file's."""
+    if isinstance(value, (str, os.PathLike)) and "\0" not in os.fspath(value):
+        return value
+    raise refuse(who, "a path, a string or pathlib.Path", value)
+
+
+def string(who: str, value: Any, *, option: str = "") -> str:
+    """Return ``value``, which must be a string."""
+    if isinstance(value, str):
+        return value
+    raise refuse(who, "a string", value, option)
+
+
+def call(who: str, need: str, function: Any, *arguments: Any) -> Any:
+    """Return what a caller's function returns; raise where it does not take ``arguments``.
+
+    What it raises itself passes as it is.
+    """
+    try:
+        return function(*arguments)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # from within it
+        raise OptionError(f"{who}: need {need}; got {shown(function)}: {error}") from error
 
 
 def names(who: str, value: Any) -> tuple[str, ...]:

@@ -115,3 +115,27 @@ def test_what_has_no_repr_is_shown_by_its_type():
     for value, text in ((Shy(), "got a Shy"), (10**5000, "got an int"), ("a" * 999, r"a \.\.\.$")):
         with pytest.raises(OptionError, match=text):
             options.whole("who", value)
+
+
+def test_no_dtype_is_none():
+    for make in (lambda: cnn.Sequential([cnn.Dense(1)], 2, dtype=None),
+                 lambda: cnn.Graph(cnn.Input("x"), dtype=None),
+                 lambda: cnn.ParamStore([], None)):  # fmt: skip
+        with pytest.raises(cnn.errors.DtypeError, match="need dtype float32 or float64; got None"):
+            make()
+
+
+@pytest.mark.parametrize("function", [lambda: 0, lambda x: 3.0, int, lambda x: None], ids=repr)
+def test_an_activation_makes_a_node_of_a_node(function):
+    for layer in (cnn.Dense(1, activation=function), cnn.Activation(function)):
+        with pytest.raises(OptionError, match="need an activation that makes a node of a node"):
+            cnn.Sequential([cnn.Dense(2), layer], 2)
+
+
+def test_what_a_function_of_the_user_raises_passes_as_it_is():
+    def broken(x):
+        return x + len(3)
+
+    with pytest.raises(TypeError, match="has no len") as caught:
+        cnn.Sequential([cnn.Dense(2, activation=broken)], 2)
+    assert not isinstance(caught.value, cnn.errors.CnnCoreError)

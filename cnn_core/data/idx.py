@@ -71,7 +71,7 @@ def load_idx(path: str | os.PathLike[str], *, mmap: bool = False) -> np.ndarray:
     >>> load_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
-    mmap = options.flag("load_idx: mmap", mmap)
+    path, mmap = options.path("load_idx", path), options.flag("load_idx: mmap", mmap)
     with open(path, "rb") as file:
         packed = file.read(2) == _GZIP_MAGIC
         file.seek(0)

@@ -66,6 +66,7 @@ def load_idx_dataset(folder: str | os.PathLike[str], *, mmap: bool = False) -> I
     >>> data.x_train.shape, data.y_test.shape, data.image_shape     # doctest: +SKIP
     ((60000, 784), (10000,), (28, 28))
     """
+    folder = options.path("load_idx_dataset", folder)
     mmap = options.flag("load_idx_dataset: mmap", mmap)
     paths = _find_all(Path(folder))
     x_train, train_shape = _load_images(paths[0], mmap)

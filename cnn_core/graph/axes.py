@@ -7,6 +7,7 @@ from typing import Any
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape
+from cnn_core.options import shown
 
 
 def one_axis(node: Node, axis: Any, n_dim: int, option: str = "axis") -> int:
@@ -31,12 +32,12 @@ def several_axes(node: Node, axis: Any, n_dim: int) -> tuple[int, ...]:
         return tuple(range(n_dim))
     if isinstance(axis, (tuple, list)):
         if not axis:
-            raise OptionError(f"{node.label}: need at least one axis; got axis={axis!r}")
+            raise OptionError(f"{node.label}: need at least one axis; got axis={shown(axis)}")
         found = tuple(one_axis(node, a, n_dim) for a in axis)
     else:
         found = (one_axis(node, axis, n_dim),)
     if len(set(found)) < len(found):
-        raise OptionError(f"{node.label}: need every axis once; got axis={axis!r}")
+        raise OptionError(f"{node.label}: need every axis once; got axis={shown(axis)}")
     return found
 
 

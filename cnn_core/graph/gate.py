@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from cnn_core.errors import DtypeError, GraphError, ShapeError
-from cnn_core.graph.node import Node, Shape, as_node, check_shape
+from cnn_core.graph.node import Node, Shape, as_node, check_shape, label_of
 from cnn_core.graph.shapes import broadcast
+from cnn_core.options import shown
 
 Arrays = Sequence[np.ndarray]
 Shapes = Sequence[tuple[int, ...]]
@@ -54,7 +55,7 @@ class Gate:
 
     def __call__(self, *inputs: Any, name: str = "") -> Node:
         """Return the node of this gate applied to ``inputs``: nodes, numbers or arrays."""
-        who = name or type(self).__name__
+        who = label_of(name, type(self).__name__)
         if not 0 < len(inputs) <= MAX_INPUTS:
             raise GraphError(f"{who}: need 1 to {MAX_INPUTS} inputs; got {len(inputs)}")
         gate = copy.copy(self) if self._used else self
@@ -102,7 +103,7 @@ class GateNode(Node):
         shape = self.gate.infer_shape(*(x.shape for x in self.inputs))
         if not isinstance(shape, (tuple, list, NoneType)):
             raise ShapeError(
-                f"{self.label}: need infer_shape to return a tuple or None; got {shape!r}"
+                f"{self.label}: need infer_shape to return a tuple or None; got {shown(shape)}"
             )
         self.shape = broadcast(self) if shape is None else check_shape(self.label, shape)
 

@@ -20,6 +20,7 @@ from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.shapes import with_rows
 from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
+from cnn_core.options import shown
 
 if TYPE_CHECKING:
     from cnn_core.graph.check import GradientReport
@@ -239,7 +240,7 @@ class Graph(NamedNodes):
         """
         with self._lock:
             if not hasattr(optimizer, "learner"):
-                raise OptionError(f"step: need an optimizer such as Adam(); got {optimizer!r}")
+                raise OptionError(f"step: need an optimizer such as Adam(); got {shown(optimizer)}")
             rows = max((self._rows(name, a) for name, a in inputs.items()), default=1)
             if self._stepping is None or rows > self._stepping.program.max_batch:
                 self._stepping = StepProgram(

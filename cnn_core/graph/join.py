@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.axes import need_batch_first, one_axis
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
+from cnn_core.options import shown
 
 
 class Join(Node):
@@ -50,7 +51,7 @@ class Join(Node):
 def operands(op: str, nodes: Iterable[Any]) -> tuple[Node, ...]:
     """Return the operands as nodes; there must be at least one."""
     if not np.iterable(nodes):
-        raise GraphError(f"{op}: need a sequence of nodes, numbers or arrays; got {nodes!r}")
+        raise GraphError(f"{op}: need a sequence of nodes, numbers or arrays; got {shown(nodes)}")
     found = tuple(as_node(x) for x in nodes)
     if not found:
         raise ShapeError(f"{op}: need at least one operand; got none")

@@ -9,6 +9,7 @@ import numpy as np
 from cnn_core.errors import GraphError
 from cnn_core.graph.node import Input, Node
 from cnn_core.graph.order import topological_order, unique_names
+from cnn_core.options import shown
 
 
 class NamedNodes:
@@ -20,11 +21,11 @@ class NamedNodes:
     def __init__(self, outputs: Node | Sequence[Node]) -> None:
         self._single = isinstance(outputs, Node)
         if not self._single and not np.iterable(outputs):
-            raise GraphError(f"Graph: need nodes as outputs; got {outputs!r}")
+            raise GraphError(f"Graph: need nodes as outputs; got {shown(outputs)}")
         self._outputs: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
         for node in self.outputs:
             if not isinstance(node, Node):
-                raise GraphError(f"Graph: need nodes as outputs; got {node!r}")
+                raise GraphError(f"Graph: need nodes as outputs; got {shown(node)}")
         if not self.outputs:
             raise GraphError("Graph: need at least one output; got none")
         self._nodes = topological_order(self.outputs)
@@ -50,7 +51,7 @@ class NamedNodes:
         if not isinstance(found, Node) or found not in self._names:
             known = list(self._by_name)
             some = ", ".join(known[:12]) + (f" and {len(known) - 12} more" * (len(known) > 12))
-            raise GraphError(f"graph: need one of its nodes ({some}); got {node!r}")
+            raise GraphError(f"graph: need one of its nodes ({some}); got {shown(node)}")
         return found
 
     def name_of(self, node: Node) -> str:

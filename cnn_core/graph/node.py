@@ -14,6 +14,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, ShapeError
+from cnn_core.options import shown
 
 
 class _Registry(dict[str, "type[Node]"]):
@@ -64,7 +65,7 @@ def group(name: str) -> Iterator[None]:
     ('neuron',)
     """
     if not isinstance(name, str) or not name:
-        raise GraphError(f"group: need a name; got {name!r}")
+        raise GraphError(f"group: need a name; got {shown(name)}")
     token = _groups.set((*_groups.get(), name))
     try:
         yield
@@ -284,9 +285,9 @@ class Input(Node):
 
     def __init__(self, name: str, shape: Shape = (), dtype: str = "real") -> None:
         if not isinstance(name, str) or not name:
-            raise GraphError(f"Input: need a name; got {name!r}")
-        if dtype not in ("real", "int32"):
-            raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {dtype!r}")
+            raise GraphError(f"Input: need a name; got {shown(name)}")
+        if not isinstance(dtype, str) or dtype not in ("real", "int32"):
+            raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {shown(dtype)}")
         super().__init__(name=name, shape=check_shape(name, shape), dtype=dtype)
 
     def infer_shape(self) -> None:
@@ -298,7 +299,7 @@ class Parameter(Node):
 
     def __init__(self, name: str, value: Any) -> None:
         if not isinstance(name, str) or not name:
-            raise GraphError(f"Parameter: need a name; got {name!r}")
+            raise GraphError(f"Parameter: need a name; got {shown(name)}")
         super().__init__(name=name, value=as_array(value, f"Parameter {name!r}"))
 
     def infer_shape(self) -> None:
@@ -328,6 +329,11 @@ def as_array(value: Any, who: str) -> np.ndarray:
     return np.array(array, np.float64, order="C")
 
 
+def label_of(name: Any, op: str) -> str:
+    """Return what messages call a node that is yet to be made."""
+    return name if isinstance(name, str) and name else op
+
+
 def as_node(value: Any) -> Node:
     """Return ``value`` if it is a node, else a `Constant` that holds it."""
     return value if isinstance(value, Node) else Constant(value)
@@ -335,9 +341,12 @@ def as_node(value: Any) -> Node:
 
 def check_shape(who: str, shape: Any) -> Shape:
     """Return ``shape`` as a tuple; raise `ShapeError` unless BATCH stands first or nowhere."""
-    shape = tuple(shape)
+    try:
+        shape = tuple(shape)
+    except TypeError:
+        raise ShapeError(f"{who}: need a shape, a tuple of lengths; got {shown(shape)}") from None
     if len(shape) > 6:
-        raise ShapeError(f"{who}: need at most 6 axes; got shape {shape}")
+        raise ShapeError(f"{who}: need at most 6 axes; got shape {shown(shape)}")
     for axis, n in enumerate(shape):
         if n is BATCH and axis == 0:
             continue

@@ -12,6 +12,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
 from cnn_core.graph.node import Parameter
+from cnn_core.options import shown
 
 LINE = 64
 """Bytes: every buffer starts on such a boundary."""
@@ -31,9 +32,9 @@ def aligned_zeros(n: int, dtype: Any) -> np.ndarray:
 def real_dtype(dtype: Any, who: str) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype; raise `DtypeError` unless float32 or float64."""
     try:
-        found = np.dtype(dtype)
-    except TypeError as error:
-        raise DtypeError(f"{who}: need dtype float32 or float64; got {dtype!r}") from error
+        found = None if dtype is None else np.dtype(dtype)  # of None NumPy makes float64
+    except Exception as error:  # whatever the object's own attributes and methods do
+        raise DtypeError(f"{who}: need dtype float32 or float64; got {shown(dtype)}") from error
     if found not in (np.float32, np.float64):
         raise DtypeError(f"{who}: need dtype float32 or float64; got {found}")
     return found
@@ -111,7 +112,9 @@ class ParamStore(Mapping[str, np.ndarray]):
 
         A program reads and writes a parameter's memory as its node's shape says.
         """
-        for p in parameters:
+        for p in options.items(who, parameters, "parameters", "list"):
+            if not isinstance(p, Parameter):
+                raise options.refuse(who, "parameters", p)
             if p.name not in self.spans:
                 held = ", ".join(self) or "none"
                 raise GraphError(f"{who}: need params that hold {p.name}; got {held}")
@@ -123,6 +126,13 @@ class ParamStore(Mapping[str, np.ndarray]):
 
     def view(self, flat: np.ndarray, name: str) -> np.ndarray:
         """Return the part of a flat buffer that belongs to ``name``, in its shape."""
+        if not isinstance(name, str) or name not in self.spans:
+            raise options.refuse("view", f"one of {', '.join(self.spans)}", name)
+        if not isinstance(flat, np.ndarray) or flat.shape != self.value.shape:
+            raise ShapeError(
+                f"view: need a flat buffer of shape {self.value.shape}; got "
+                f"{flat.shape if isinstance(flat, np.ndarray) else shown(flat)}"
+            )
         begin = self.spans[name][0]
         shape = self._shapes[name]
         return flat[begin : begin + prod(shape)].reshape(shape)
@@ -133,6 +143,8 @@ class ParamStore(Mapping[str, np.ndarray]):
 
     def assign(self, values: Mapping[str, Any], who: str = "set_params") -> None:
         """Overwrite the named parameters; all are checked before the first is changed."""
+        if not isinstance(values, Mapping):
+            raise options.refuse(who, "a mapping from names to arrays", values)
         checked = {}
         for name, value in values.items():
             if name not in self.spans:
@@ -152,9 +164,9 @@ class ParamStore(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         try:
             return self._views[name]
-        except KeyError:
+        except (KeyError, TypeError):  # TypeError: a name that cannot be hashed
             known = ", ".join(self.spans) or "none"
-            raise KeyError(f"no parameter {name!r}; the parameters are {known}") from None
+            raise KeyError(f"no parameter {shown(name)}; the parameters are {known}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.spans)

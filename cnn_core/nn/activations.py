@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cnn_core import ops
+from cnn_core import ops, options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Node
 from cnn_core.naming import hint
+from cnn_core.options import shown
 
 Function = Callable[[Node], Node]
 
@@ -30,7 +31,16 @@ def get(activation: str | Function, who: str) -> Function:
         return activation
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise OptionError(
-            f"{who}: need an activation among {', '.join(ACTIVATIONS)}; got {activation!r}"
+            f"{who}: need an activation among {', '.join(ACTIVATIONS)}; got {shown(activation)}"
             f"{hint(activation, ACTIVATIONS)}"
         )
     return linear if activation == "linear" else getattr(ops, activation)
+
+
+def apply(function: Function, x: Node, who: str) -> Node:
+    """Return the node that an activation makes of ``x``; refuse one that makes none."""
+    need = "an activation that makes a node of a node"
+    y = options.call(who, need, function, x)
+    if not isinstance(y, Node):
+        raise OptionError(f"{who}: need {need}; got {shown(function)}, which returned {shown(y)}")
+    return y

@@ -17,7 +17,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.graph.node import need_possible
 from cnn_core.naming import hint
+from cnn_core.options import shown
 
 # The generator's type is quoted: naming it would import numpy.random, a quarter of this package's
 # import time.
@@ -31,7 +33,7 @@ def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarr
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
     networks", equation 16.
     """
-    n_in, n_out = _fans("glorot_uniform", shape)
+    n_in, n_out = _fans("glorot_uniform", shape, rng)
     return _uniform(shape, rng, 2 / (n_in + n_out))
 
 
@@ -40,7 +42,7 @@ def glorot_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarra
 
     Source: Glorot and Bengio 2010, equation 12.
     """
-    n_in, n_out = _fans("glorot_normal", shape)
+    n_in, n_out = _fans("glorot_normal", shape, rng)
     return _normal(shape, rng, 2 / (n_in + n_out))
 
 
@@ -51,7 +53,7 @@ def he_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10, as a uniform
     distribution of that variance.
     """
-    n_in, _ = _fans("he_uniform", shape)
+    n_in, _ = _fans("he_uniform", shape, rng)
     return _uniform(shape, rng, 2 / n_in)
 
 
@@ -60,7 +62,7 @@ def he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
     Source: He, Zhang, Ren and Sun 2015, equation 10.
     """
-    n_in, _ = _fans("he_normal", shape)
+    n_in, _ = _fans("he_normal", shape, rng)
     return _normal(shape, rng, 2 / n_in)
 
 
@@ -70,7 +72,7 @@ def lecun_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarra
     Source: LeCun, Bottou, Orr and Mueller 1998, "Efficient BackProp", equation 16, as a
     uniform distribution of that variance.
     """
-    n_in, _ = _fans("lecun_uniform", shape)
+    n_in, _ = _fans("lecun_uniform", shape, rng)
     return _uniform(shape, rng, 1 / n_in)
 
 
@@ -80,13 +82,13 @@ def lecun_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray
     Source: LeCun, Bottou, Orr and Mueller 1998, equation 16; the start that selu is made for
     (Klambauer, Unterthiner, Mayr and Hochreiter 2017).
     """
-    n_in, _ = _fans("lecun_normal", shape)
+    n_in, _ = _fans("lecun_normal", shape, rng)
     return _normal(shape, rng, 1 / n_in)
 
 
 def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Return zeros, float64, any shape.  For biases: weights that are all equal stay equal."""
-    return np.zeros(shape)
+    return np.zeros(_shape("zeros", shape))
 
 
 class constant:
@@ -136,6 +138,13 @@ _DEFAULTS: dict[str, Initialiser] = {
 }
 
 
+__all__ = ["constant", "default_for", "get", *_KNOWN]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def get(init: str | Initialiser) -> Initialiser:
     """Return the initialiser of that name; a callable comes back as it is.
 
@@ -147,7 +156,7 @@ def get(init: str | Initialiser) -> Initialiser:
         return _KNOWN[init]
     raise OptionError(
         f"initialiser: need one of {', '.join(_KNOWN)}, constant(c) or a function (shape, rng); "
-        f"got {init!r}{hint(init, _KNOWN)}"
+        f"got {shown(init)}{hint(init, _KNOWN)}"
     )
 
 
@@ -162,9 +171,9 @@ def default_for(activation: str) -> Initialiser:
 
     Raises `OptionError` for an unknown name; the message lists the known ones.
     """
-    if activation in _DEFAULTS:
+    if isinstance(activation, str) and activation in _DEFAULTS:
         return _DEFAULTS[activation]
-    raise OptionError(f"activation: need one of {', '.join(_DEFAULTS)}; got {activation!r}")
+    raise OptionError(f"activation: need one of {', '.join(_DEFAULTS)}; got {shown(activation)}")
 
 
 def draw(
@@ -192,10 +201,20 @@ def _oddity(values: np.ndarray) -> str:
     return f"{values[tuple(at)]} at {tuple(at.tolist())}"
 
 
-def _fans(who: str, shape: Any) -> tuple[int, int]:
-    if len(shape) != 2 or min(shape) < 1:
-        raise ShapeError(f"{who}: need a weight shape (I, O), both at least 1; got {tuple(shape)}")
-    return shape
+def _shape(who: str, shape: Any, need: str = "a shape of lengths", n: int = 0) -> tuple[int, ...]:
+    found = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    whole = all(options.is_whole(length) and length > 0 for length in found)
+    if not whole or (n and len(found) != n):
+        raise ShapeError(f"{who}: need {need}, all at least 1; got {shown(shape)}")
+    need_possible(who, found)
+    return found
+
+
+def _fans(who: str, shape: Any, rng: Any) -> tuple[int, int]:
+    n_in, n_out = _shape(who, shape, "a weight shape (I, O)", 2)
+    if not callable(getattr(rng, "uniform", None)) or not callable(getattr(rng, "normal", None)):
+        raise options.refuse(who, "rng, a random generator of NumPy", rng)
+    return n_in, n_out
 
 
 def _uniform(shape: tuple[int, ...], rng: np.random.Generator, variance: float) -> np.ndarray:

@@ -68,7 +68,7 @@ class Dense(Layer):
             raise ShapeError(f"{name}: need an input (B, I); got {x.label} with shape {x.shape}")
         w = _drawn(f"{name}.w", self._init, (x.shape[-1], self.units), rng)
         b = _drawn(f"{name}.b", self._bias_init, (self.units,), rng) if self.use_bias else None
-        return self._function(ops.dense(x, w, b, name=name))
+        return activations.apply(self._function, ops.dense(x, w, b, name=name), name)
 
 
 class Activation(Layer):
@@ -81,7 +81,7 @@ class Activation(Layer):
         self.activation, self._function = activation, activations.get(activation, "Activation")
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
-        return self._function(x)
+        return activations.apply(self._function, x, name)
 
 
 class Dropout(Layer):

@@ -23,6 +23,7 @@ from cnn_core.graph.shapes import row_size
 from cnn_core.graph.steps import COLUMNS
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.nn.layers import Activation, Layer
+from cnn_core.options import shown
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
 """A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows, ...
@@ -63,12 +64,11 @@ class Sequential(Predictor):
         input_scale: float = 1.0,
         input_shift: float = 0.0,
     ) -> None:
-        if not isinstance(layers, Iterable):
-            raise OptionError(f"Sequential: need a list of layers; got {layers!r}")
+        layers = options.items("Sequential", layers, "layers", "list")
         self.layers = [_as_layer(layer) for layer in layers]
         for layer in self.layers:
             if not isinstance(layer, Layer):
-                raise OptionError(f"Sequential: need layers; got {layer!r}")
+                raise OptionError(f"Sequential: need layers; got {shown(layer)}")
         if not self.layers:
             raise OptionError("Sequential: need at least one layer; got none")
         self.dtype = real_dtype(dtype, "Sequential")
@@ -93,8 +93,8 @@ class Sequential(Predictor):
             if layer.is_used or layer in trained:
                 where = "this network" if layer in trained else "another network"
                 raise OptionError(
-                    f"Sequential: need a layer without weights for {name}; got {layer!r}, which "
-                    f"has those of {where}: copy.deepcopy(layer) starts with fresh ones, and "
+                    f"Sequential: need a layer without weights for {name}; got {shown(layer)}, "
+                    f"which has those of {where}: copy.deepcopy(layer) starts with fresh ones, and "
                     f"set_params then gives them the numbers of others"
                 )
             with group(name):
@@ -268,7 +268,7 @@ def _row_shape(inputs: Any) -> tuple[Any, ...]:
         return (int(inputs),)
     if isinstance(inputs, (tuple, list)):
         return tuple(inputs)
-    raise OptionError(f"Sequential: need inputs, a length or the shape of a row; got {inputs!r}")
+    raise options.refuse("Sequential", "inputs, a length or the shape of a row", inputs)
 
 
 def _check_names(output: Node, x: Input) -> None:

@@ -32,7 +32,7 @@ class _Operations(ModuleType):
         super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+        return __all__
 
 
 sys.modules[__name__].__class__ = _Operations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 
 class BinaryCrossEntropy(RowLoss):
@@ -35,6 +35,6 @@ def binary_cross_entropy(
     Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
-    rows = reduction != "mean"
+    rows = per_row("binary_cross_entropy", reduction, name)
     loss = BinaryCrossEntropy((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import BATCH, Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels, need_same_rows, need_two_classes
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 
 class Hinge(RowLoss):
@@ -45,6 +45,6 @@ def hinge(
     NaN propagates.  A label outside [0, C) raises `LabelError` when the graph runs.  Raises
     `ShapeError` where z and t do not fit, with (B,) and (B, 1) taken as the same shape.
     """
-    rows = reduction != "mean"
+    rows = per_row("hinge", reduction, name)
     loss = Hinge((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 
 class Huber(RowLoss):
@@ -46,6 +46,6 @@ def huber(
     (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
     another delta.
     """
-    rows = reduction != "mean"
+    rows = per_row("huber", reduction, name)
     loss = Huber((as_node(p), as_node(t)), name=name if rows else "", delta=delta)
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

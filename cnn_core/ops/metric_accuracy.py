@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.metric import Metric
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import BATCH, Node, as_node, label_of
 from cnn_core.graph.row_loss import need_same_rows
 from cnn_core.graph.shapes import row_size
 from cnn_core.ops.metric_top_k import metric_top_k
@@ -71,7 +71,7 @@ def metric_accuracy(
     Raises `ShapeError` where the shapes do not fit, `OptionError` for ``ignore_index`` without
     labels of 2 or more classes.
     """
-    who = name or "metric_accuracy"
+    who = label_of(name, "metric_accuracy")
     columns = options.flag(who, columns, option="columns")
     z, t = as_node(z), as_node(t)
     one_score = z.shape in ((BATCH,), (BATCH, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 
 class Pinball(RowLoss):
@@ -46,6 +46,6 @@ def pinball(
     (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
     another q.
     """
-    rows = reduction != "mean"
+    rows = per_row("pinball", reduction, name)
     loss = Pinball((as_node(p), as_node(t)), name=name if rows else "", q=q)
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

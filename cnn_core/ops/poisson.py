@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 
 class Poisson(RowLoss):
@@ -36,6 +36,6 @@ def poisson(
     Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
-    rows = reduction != "mean"
+    rows = per_row("poisson", reduction, name)
     loss = Poisson((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

@@ -23,7 +23,7 @@ class Reshape(View):
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
         to = tuple(self.to) if np.iterable(self.to) else (self.to,)
         fits = all(n is BATCH or (options.is_whole(n) and (n > 0 or n == -1)) for n in to)
-        free = [n for n in to if n is not BATCH and n == -1]
+        free = [n for n in to if n is not BATCH and n == -1] if fits else []
         size = row_size(x)
         known = row_size(tuple(n for n in to if n is BATCH or n != -1)) if fits else 0
         batched = bool(to) and to[0] is BATCH
@@ -32,7 +32,8 @@ class Reshape(View):
         ):  # fmt: skip
             rows = "BATCH first, and rows of" if self.inputs[0].batched else "a shape with"
             raise ShapeError(
-                f"{self.label}: need {rows} {size} elements, at most one length -1; got {to} for "
+                f"{self.label}: need {rows} {size} elements, at most one length -1; got "
+                f"{options.shown(to)} for "
                 f"{self.inputs[0].label} {x}"
             )
         shape = tuple(n if n is BATCH else size // known if n == -1 else int(n) for n in to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import BATCH, Node, as_node, label_of
 from cnn_core.graph.row_loss import need_row_weights
 
 
@@ -44,9 +44,15 @@ def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
     return RowMean(tuple(as_node(x) for x in inputs), name=name)
 
 
-def reduced(loss: Node, weight: Node | None, reduction: str, name: str) -> Node:
-    """Return the weighted mean of a loss per row, or the loss itself, as ``reduction`` says."""
-    if options.choice(loss.label, reduction, ("mean", "none"), option="reduction") == "mean":
+def per_row(op: str, reduction: str, name: str) -> bool:
+    """Tell whether ``reduction`` asks for the losses of the rows, not for their mean."""
+    known = ("mean", "none")
+    return options.choice(label_of(name, op), reduction, known, option="reduction") == "none"
+
+
+def reduced(loss: Node, weight: Node | None, rows: bool, name: str) -> Node:
+    """Return the weighted mean of a loss per row, or, for ``rows``, the loss itself."""
+    if not rows:
         return row_mean(loss, weight, name=name)
     if weight is not None:
         raise OptionError(

@@ -10,6 +10,7 @@ from cnn_core import options
 from cnn_core.errors import LabelError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, Shape, as_node
 from cnn_core.graph.view import View, strides_of
+from cnn_core.options import shown
 
 
 class Slice(View):
@@ -51,14 +52,14 @@ class Slice(View):
             if not (other or options.is_whole(k)):
                 raise OptionError(
                     f"{self.label}: need integers, slices, ... and None in [] (lookups are "
-                    f"`take`); got {k!r} for {self._who()}"
+                    f"`take`); got {shown(k)} for {self._who()}"
                 )
         dots = [i for i, k in enumerate(key) if k is Ellipsis]
         missing = len(x) - sum(k is not None and k is not Ellipsis for k in key)
         if len(dots) > 1 or missing < 0:
             raise ShapeError(
                 f"{self.label}: need at most {len(x)} indices and one ... for {self._who()}; got "
-                f"[{', '.join(map(str, key))}]"
+                f"{options.shown(key)}"
             )
         at = dots[0] if dots else len(key)
         return [*key[:at], *[builtins.slice(None)] * missing, *key[at + 1 :]]
@@ -72,7 +73,7 @@ class Slice(View):
         ):  # fmt: skip
             raise ShapeError(
                 f"{self.label}: need : on the batch axis, whose length is known only when data "
-                f"comes; got {k!r} for {self._who()}"
+                f"comes; got {shown(k)} for {self._who()}"
             )
 
     def _bounds(self, k: builtins.slice, axis: int, n: int) -> tuple[int, int, int]:
@@ -81,11 +82,11 @@ class Slice(View):
         except (TypeError, ValueError) as error:
             raise OptionError(
                 f"{self.label}: need whole numbers or None in a slice, and a step other than zero; "
-                f"got {k!r} for {self._who()}"
+                f"got {shown(k)} for {self._who()}"
             ) from error
         if not len(range(begin, end, by)):
             raise ShapeError(
-                f"{self.label}: need at least one element of axis {axis}; got {k!r} for "
+                f"{self.label}: need at least one element of axis {axis}; got {shown(k)} for "
                 f"{self._who()}"
             )
         return begin, end, by
@@ -93,7 +94,8 @@ class Slice(View):
     def _index(self, k: int, axis: int, n: int) -> int:
         if not -n <= k < n:
             raise LabelError(
-                f"{self.label}: need an index from {-n} to {n - 1} on axis {axis}; got {k} for "
+                f"{self.label}: need an index from {-n} to {n - 1} on axis {axis}; got "
+                f"{options.shown(k)} for "
                 f"{self._who()}"
             )
         return int(k) % n

@@ -7,7 +7,7 @@ from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels
 from cnn_core.ops.label_weight import label_weight
-from cnn_core.ops.row_mean import reduced
+from cnn_core.ops.row_mean import per_row, reduced
 
 _NO_LABEL = -(2**63)  # no int32 equals it
 
@@ -74,11 +74,11 @@ def softmax_cross_entropy(
     row of z make that row NaN.  Raises `ShapeError`, `DtypeError` and `OptionError` at once.
     """
     z, t = as_node(z), as_node(t)
-    rows = reduction != "mean"
+    rows = per_row("softmax_cross_entropy", reduction, name)
     loss = SoftmaxCrossEntropy(
         (z, t), name=name if rows else "", label_smoothing=label_smoothing,
         ignore_index=ignore_index,
     )  # fmt: skip
     if ignore_index is not None and not rows:
         weight = label_weight(t, weight, ignore_index=ignore_index)
-    return reduced(loss, weight, reduction, name)
+    return reduced(loss, weight, rows, name)

@@ -12,8 +12,9 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import ShapeError
 from cnn_core.graph.axes import one_axis
-from cnn_core.graph.node import BATCH, Node, Shape, as_node
+from cnn_core.graph.node import BATCH, Node, Shape, as_node, label_of
 from cnn_core.graph.view import View, strides_of
+from cnn_core.options import shown
 
 
 class Split(View):
@@ -51,7 +52,7 @@ class Split(View):
         if cuts[-1] != n or any(a >= b for a, b in pairwise(cuts)):
             raise ShapeError(
                 f"{self.label}: need a number of parts that divides {n}, or places to cut that "
-                f"rise from 1 to {n - 1}; got {self.sections!r} for axis {axis} of {x.label} "
+                f"rise from 1 to {n - 1}; got {shown(self.sections)} for axis {axis} of {x.label} "
                 f"{x.shape}"
             )
         return list(pairwise(cuts))
@@ -69,10 +70,11 @@ def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]
     `DtypeError` for integer nodes.
     """
     node = as_node(x)
+    options.string(label_of(name, "split"), name, option="name")
     if np.iterable(sections):
         given = tuple(sections)
     else:
-        given = options.whole(name or "split", sections, 1, option="sections")
+        given = options.whole(label_of(name, "split"), sections, 1, option="sections")
     first = Split((node,), name=f"{name}_0" if name else "", sections=given, axis=axis)
     return [first, *(
         Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis)

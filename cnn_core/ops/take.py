@@ -7,7 +7,7 @@ from typing import Any
 
 from cnn_core.graph.axes import need_batch_first
 from cnn_core.graph.indices import as_index, picked_axis
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import BATCH, Node, as_node, label_of
 
 
 class Take(Node):
@@ -68,4 +68,4 @@ def take(x: Any, index: Any, axis: int = 0, *, name: str = "") -> Node:
     >>> take(q, action, axis=1).shape
     (B,)
     """
-    return Take((as_node(x), as_index(index, name or "take")), name=name, axis=axis)
+    return Take((as_node(x), as_index(index, label_of(name, "take"))), name=name, axis=axis)

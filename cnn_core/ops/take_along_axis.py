@@ -7,7 +7,7 @@ from typing import Any
 
 from cnn_core.errors import ShapeError
 from cnn_core.graph.indices import as_index, picked_axis
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import BATCH, Node, as_node, label_of
 from cnn_core.graph.shapes import broadcast
 
 
@@ -67,5 +67,5 @@ def take_along_axis(x: Any, index: Any, axis: int = -1, *, name: str = "") -> No
     Raises `ShapeError` where the axes do not fit and for the batch axis, `OptionError` for an
     axis that ``x`` does not have, `DtypeError` unless ``index`` is int32.
     """
-    index = as_index(index, name or "take_along_axis")
+    index = as_index(index, label_of(name, "take_along_axis"))
     return TakeAlongAxis((as_node(x), index), name=name, axis=axis)

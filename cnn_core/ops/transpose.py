@@ -11,6 +11,7 @@ from cnn_core.errors import OptionError
 from cnn_core.graph.axes import several_axes
 from cnn_core.graph.node import Node, Shape, as_node
 from cnn_core.graph.view import View, strides_of
+from cnn_core.options import shown
 
 
 class Transpose(View):
@@ -33,7 +34,8 @@ class Transpose(View):
         given = tuple(self.axes) if np.iterable(self.axes) else (self.axes,)
         if len(given) != n_dim:
             raise OptionError(
-                f"{self.label}: need all {n_dim} axes of {x.label} {x.shape}; got {self.axes!r}"
+                f"{self.label}: need all {n_dim} axes of {x.label} {x.shape}; got "
+                f"{shown(self.axes)}"
             )
         return several_axes(self, given, n_dim) if given else ()
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
+from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.node import Node, as_node, label_of
 
 
 class WeightGrad(Node):
@@ -47,7 +48,9 @@ def weight_grad(pairs: Iterable[tuple[Any, Any]], *, name: str = "") -> Node:
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
     """
-    inputs = tuple(as_node(x) for pair in pairs for x in pair)
-    if not inputs or len(inputs) % 2:
-        raise ShapeError(f"weight_grad: need pairs of x and dy; got {len(inputs)} nodes")
+    who = label_of(name, "weight_grad")
+    given = [options.items(who, p, "x and dy", "pair") for p in options.items(who, pairs, "pairs")]
+    if not given or any(len(pair) != 2 for pair in given):
+        raise ShapeError(f"{who}: need pairs of x and dy; got {options.shown(pairs)}")
+    inputs = tuple(as_node(x) for pair in given for x in pair)
     return WeightGrad(inputs, name=name)

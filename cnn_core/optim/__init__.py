@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import hint
 from cnn_core.optim.adadelta import Adadelta
@@ -42,13 +41,9 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         raise OptionError(f"optimizer: need an instance; got the class {name}: write {name}()")
     known = ", ".join(OPTIMIZERS)
     raise OptionError(
-        f"optimizer: need an Optimizer or one of {known}; got {_shown(optimizer)}"
+        f"optimizer: need an Optimizer or one of {known}; got {options.shown(optimizer)}"
         f"{hint(optimizer, OPTIMIZERS)}"
     )
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (str, int, float, type(None))) else type(value).__name__
 
 
 __all__ = [

@@ -5,19 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
+from cnn_core.graph.params import ParamStore
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
 from cnn_core.optim.schedules import Rate
-
-if TYPE_CHECKING:
-    from cnn_core.graph.params import ParamStore
+from cnn_core.options import shown
 
 MAX_STEPS = 2**53
 """Steps that a double still counts: what bias corrections are computed from."""
@@ -83,7 +82,7 @@ class Optimizer(Keywords, ABC):
         elif name in self.__dict__.get("_option_names", ()):
             raise OptionError(
                 f"{type(self).__name__}: {name}: need a new optimizer for other options "
-                f"(only lr may change); got {value!r}"
+                f"(only lr may change); got {shown(value)}"
             )
         object.__setattr__(self, name, value)
 
@@ -104,6 +103,8 @@ class Optimizer(Keywords, ABC):
 
         Raises `OptionError` if the schedule gives anything but a finite number >= 0.
         """
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = options.whole(f"{type(self).__name__}: step", step, 0, MAX_STEPS)
         return schedules.rate_at(type(self).__name__, self.lr, step)
 
     def options(self) -> dict[str, Any]:
@@ -118,6 +119,8 @@ class Optimizer(Keywords, ABC):
         """
         if self._store is store:
             return
+        if not isinstance(store, ParamStore):
+            raise options.refuse(type(self).__name__, "a ParamStore", store)
         if self._store is not None:
             raise StateError(
                 f"{type(self).__name__}: need the parameters that it was bound to first; got "
@@ -218,8 +221,11 @@ class Optimizer(Keywords, ABC):
         who = f"{type(self).__name__}.load_state_dict"
         _check_keys(who, state)
         names = list(self.named_slots())
-        spans = {name: tuple(options.items(f"{who}: spans", span, "begin and end"))
-                 for name, span in state["spans"].items()}  # fmt: skip
+        spans = {
+            name: tuple(options.whole(f"{who}: spans", at, 0)
+                        for at in options.items(f"{who}: spans", span, "begin and end"))
+            for name, span in state["spans"].items()
+        }  # fmt: skip
         if state["kernel"] != self.kernel:
             raise StateError(f"{who}: need the state of {self.kernel!r}; got {state['kernel']!r}")
         if set(state["slots"]) != set(names):
@@ -296,7 +302,9 @@ def _check_keys(who: str, state: Any) -> None:
 
 
 def _check_array(who: str, target: np.ndarray, array: Any) -> None:
-    found = np.asarray(array)
+    if not isinstance(array, np.ndarray):
+        raise StateError(f"{who}: need an array; got {options.shown(array)}")
+    found = array
     if found.dtype != target.dtype or found.shape != target.shape:
         raise StateError(
             f"{who}: need {target.dtype} of shape {target.shape}; "

@@ -38,7 +38,8 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     """Return the learning rate of ``step``; raise `OptionError` unless it is finite and >= 0."""
     if not callable(value):
         return value
-    return options.amount(f"{who}: lr of {value!r} at step {step}", value(step))
+    found = options.call(f"{who}: lr", "a schedule step -> lr", value, step)
+    return options.amount(f"{who}: lr of {value!r} at step {step}", found)
 
 
 class Fixed(Keywords):

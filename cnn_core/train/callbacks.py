@@ -69,7 +69,7 @@ class EarlyStopping(Described, Callback):
         patience = options.whole(who, patience, 0, option="patience")
         min_delta = options.number(who, min_delta, 0, option="min_delta")
         if not isinstance(monitor, str):
-            raise OptionError(f"EarlyStopping: need monitor, a key of the history; got {monitor!r}")
+            raise options.refuse(who, "monitor, a key of the history", monitor)
         if mode is not None:
             mode = options.choice(who, mode, ("min", "max"), option="mode None or")
         self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
@@ -133,9 +133,9 @@ def get(callbacks: Iterable[Any]) -> list[Callback]:
 
     Each is checked to take what it will be called with.
     """
-    if not isinstance(callbacks, Iterable) or isinstance(callbacks, (str, bytes)):
+    if isinstance(callbacks, (str, bytes)):
         raise options.refuse("callbacks", "a list of callbacks", callbacks)
-    return [_get(c) for c in callbacks]
+    return [_get(c) for c in options.items("callbacks", callbacks, "callbacks", "list")]
 
 
 ARGUMENTS = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError
+from cnn_core.errors import DataError, OptionError, StateError
+from cnn_core.options import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,12 +56,16 @@ class History(Mapping[str, list[float]]):
     def append(self, values: Mapping[str, float], seconds: float) -> None:
         """Add one epoch: ``values`` by name, and the seconds it took."""
         n = self.epochs
+        if not isinstance(values, Mapping):
+            raise options.refuse("History.append", "values by name", values)
+        figures = {options.name("History.append", k): _figure(k, v) for k, v in values.items()}
+        seconds = _figure("seconds", seconds)
         try:
-            for name, value in values.items():
-                self._values.setdefault(name, [nan] * n).append(float(value))
+            for name, value in figures.items():
+                self._values.setdefault(name, [nan] * n).append(value)
             for series in self._values.values():
                 series.extend([nan] * (n + 1 - len(series)))
-            self.seconds.append(float(seconds))
+            self.seconds.append(seconds)
         except BaseException:  # Ctrl-C may come here too
             for series in (self.seconds, *self._values.values()):
                 del series[n:]
@@ -69,10 +76,16 @@ class History(Mapping[str, list[float]]):
 
         Returns the names of those that are no numbers: NaN stands for them.
         """
+        if not isinstance(values, Mapping):
+            raise options.refuse("History.amend", "values by name", values)
+        if self.epochs == 0:
+            raise StateError("History.amend: need an epoch to amend; got none")
+        for name in values:
+            options.name("History.amend", name)
         odd = [name for name, value in values.items() if not options.is_number(value)]
         for name, value in values.items():
             series = self._values.setdefault(name, [nan] * self.epochs)
-            series[-1] = nan if name in odd else float(value)
+            series[-1] = nan if name in odd else _figure(name, value)
         return odd
 
     def to_dict(self) -> dict[str, list[float]]:
@@ -88,18 +101,28 @@ class History(Mapping[str, list[float]]):
 
         Raises `DataError` unless there is ``"seconds"`` and all lists are equally long.
         """
-        lengths = {name: len(series) for name, series in values.items()}
-        if "seconds" not in values or len(set(lengths.values())) > 1:
-            raise DataError(f"History: need 'seconds' and lists of one length; got {lengths}")
+        try:
+            items = values.items() if isinstance(values, Mapping) else ()
+            found = {
+                options.name("History", name): [_figure(name, v) for v in options.items(
+                    f"History: {name}", series, "numbers", "list")]
+                for name, series in items
+            }  # fmt: skip
+        except OptionError as error:
+            raise DataError(str(error)) from None
+        lengths = {name: len(series) for name, series in found.items()}
+        if "seconds" not in found or len(set(lengths.values())) > 1:
+            got = lengths or shown(values)
+            raise DataError(f"History: need 'seconds' and lists of one length; got {got}")
         history = cls()
-        history._values = {k: [float(v) for v in s] for k, s in values.items() if k != "seconds"}
-        history.seconds = [float(v) for v in values["seconds"]]
+        history.seconds = found.pop("seconds")
+        history._values = found
         return history
 
     def __getitem__(self, name: str) -> list[float]:
-        if name not in self._values:
+        if not isinstance(name, str) or name not in self._values:
             known = ", ".join(self._values) or "nothing, as no epoch has ended"
-            raise KeyError(f"History: need a reported name: {known}; got {name!r}")
+            raise KeyError(f"History: need a reported name: {known}; got {shown(name)}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -207,6 +230,18 @@ class History(Mapping[str, list[float]]):
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False)
+
+
+def _figure(name: str, value: Any) -> float:
+    """Return a reported value as float; NaN and infinity are values too."""
+    number = options.is_number(value) or isinstance(value, (bool, np.bool_))
+    alone = isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "fiub"
+    if number or alone:
+        try:
+            return float(value)
+        except OverflowError:
+            return inf
+    raise options.refuse(f"History: {name}", "a number", value)
 
 
 def format_value(value: float) -> str:

@@ -200,9 +200,7 @@ def get(metrics: Iterable[Any]) -> list[Metric]:
     """
     if isinstance(metrics, (str, Metric)) or callable(metrics):
         metrics = [metrics]
-    if not isinstance(metrics, Iterable):
-        raise OptionError(f"metrics: need a list of names or metrics; got {metrics!r}")
-    found = [_get(m) for m in metrics]
+    found = [_get(m) for m in options.items("metrics", metrics, "names or metrics", "list")]
     names = [m.name for m in found]
     for name in names:
         if not isinstance(name, str) or not name or name in _TAKEN or name.startswith("val_"):
@@ -223,7 +221,7 @@ def _get(metric: Any) -> Metric:
         return FunctionMetric(metric)
     if not isinstance(metric, str) or metric not in METRICS:
         raise OptionError(
-            f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {metric!r}"
+            f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {options.shown(metric)}"
             f"{hint(metric, METRICS)}"
         )
     return METRICS[metric]()

@@ -19,6 +19,7 @@ from cnn_core.nn import losses
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
+from cnn_core.options import shown
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
 from cnn_core.train.batches import EVALUATE_ROWS, Data, LossProgram, check_data
@@ -64,7 +65,7 @@ class Trainer(Keywords):
         target_shift: float | None = None,
     ) -> None:
         if not isinstance(net, Sequential):
-            raise OptionError(f"Trainer: need a net, a Sequential; got {net!r}")
+            raise OptionError(f"Trainer: need a net, a Sequential; got {shown(net)}")
         loss = losses.get(loss)
         self.net, self.loss = net, loss
         self.target_scale = 1.0 if target_scale is None else target_scale

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnn_core import options
 from cnn_core.errors import OptionError, StateError
+from cnn_core.options import shown
 from cnn_core.viz import graphviz, layered
 from cnn_core.viz.cells import measure
 from cnn_core.viz.compose import compose
@@ -27,9 +29,10 @@ LARGE = 200
 def draw(graph: Graph, path: str | os.PathLike[str], *, collapse: Collapse = (),
          layout: str = "auto") -> None:  # fmt: skip
     """Write a picture of ``graph`` to ``path``; see `Graph.draw`."""
-    suffix = Path(path).suffix.lower()
+    suffix = Path(options.path("draw", path)).suffix.lower()
     if suffix not in (".svg", ".png"):
-        raise OptionError(f"draw: need a path that ends in .svg or .png; got {os.fspath(path)!r}")
+        got = shown(os.fspath(path))
+        raise OptionError(f"draw: need a path that ends in .svg or .png; got {got}")
     scene = scene_of(graph, collapse, layout)
     if suffix == ".svg":
         Path(path).write_text(to_svg(scene), encoding="utf-8")
@@ -45,8 +48,7 @@ def svg_of(graph: Graph) -> str:
 
 def scene_of(graph: Graph, collapse: Collapse = (), layout: str = "auto") -> Scene:
     """Return the picture of ``graph`` as a scene."""
-    if layout not in LAYOUTS:
-        raise OptionError(f"draw: need layout as one of {', '.join(LAYOUTS)}; got {layout!r}")
+    options.choice("draw", layout, LAYOUTS, option="layout")
     with graph._lock:
         model, labels = Model(graph, collapse), Labels(graph)
         cells = {item: measure(item, model, labels) for item in model.items}

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Constant, Input, Node, Parameter
+from cnn_core.options import shown
 from cnn_core.viz.blocks import parts
 from cnn_core.viz.fonts import clean, wrapped
 from cnn_core.viz.labels import number, what
@@ -144,16 +146,21 @@ def closed_groups(nodes: Iterable[Node], collapse: Collapse) -> set[Path]:
     paths = dict.fromkeys(n.group[: i + 1] for n in nodes for i in range(len(n.group)))
     if isinstance(collapse, bool):
         return {path for path in paths if len(path) == 1} if collapse else set()
-    names = [collapse] if isinstance(collapse, str) else collapse
-    if not isinstance(names, Iterable):
-        raise OptionError(f"draw: need collapse as True or names of groups; got {collapse!r}")
+    given = [collapse] if isinstance(collapse, str) else collapse
+    try:
+        names = tuple(given)
+    except TypeError:
+        need = "collapse as True or names of groups"
+        raise options.refuse("draw", need, collapse) from None
     closed: set[Path] = set()
     for name in names:
-        found = {path for path in paths if name in (path[-1], "/".join(path))}
+        known = isinstance(name, str)
+        found = {path for path in paths if known and name in (path[-1], "/".join(path))}
         if not found:
             known = ", ".join(dict.fromkeys("/".join(path) for path in paths)) or "none"
             raise OptionError(
-                f"draw: need groups of this graph to collapse (there are: {known}); got {name!r}"
+                f"draw: need groups of this graph to collapse (there are: {known}); got "
+                f"{shown(name)}"
             )
         closed |= found
     return closed

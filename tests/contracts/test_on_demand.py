@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cnn_core import ops
+from cnn_core import init, ops
 
 
 def fresh(code: str) -> str:
@@ -52,9 +52,16 @@ def test_a_pickled_graph_is_read_by_a_process_that_has_seen_no_operation(tmp_pat
     assert fresh(code) == "Tanh"
 
 
-def test_all_names_are_listed_before_they_are_read():
-    code = "from cnn_core import ops; print(set(ops.__all__) <= set(dir(ops)), len(ops.__all__))"
+def test_all_names_are_listed_before_they_are_read_and_nothing_but_names():
+    code = "from cnn_core import ops; print(dir(ops) == ops.__all__, len(ops.__all__))"
     assert fresh(code) == f"True {len(ops.__all__)}"
+
+
+def test_initialisers_are_listed_without_what_they_are_made_of():
+    listed = dir(init)
+    assert {"glorot_uniform", "zeros", "constant", "get", "default_for"} <= set(listed)
+    assert not {"np", "sqrt", "Any", "OptionError", "draw"} & set(listed)
+    assert all(callable(getattr(init, name)) for name in listed)
 
 
 def test_a_name_that_is_no_operation():

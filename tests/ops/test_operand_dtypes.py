@@ -19,6 +19,8 @@ WITH_MORE = {  # operands that may be left out, and of operations without a case
     "label_weight": lambda x, w: ops.label_weight(Input("t", (BATCH,), "int32"), w,
                                                   ignore_index=0),
     "dense": lambda x, w: ops.dense(Input("a", (2, 3)), Input("b", (3, 4)), Input("c", (4,))),
+    "random_normal": lambda x, w: ops.random_normal((2,)),
+    "random_uniform": lambda x, w: ops.random_uniform((2,)),
     "dropout": lambda x, w: ops.dropout(x),
     "row_coef": lambda x, w: ops.row_coef(w),
     "weight_grad": lambda x, w: ops.weight_grad([(Input("a", (2, 3)), Input("b", (2, 4)))]),

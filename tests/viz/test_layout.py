@@ -118,7 +118,7 @@ def test_large_graphs_are_laid_out_whole():
 
 
 def test_unknown_layout_is_refused_with_the_known_ones():
-    with pytest.raises(OptionError, match=r"need layout as one of auto, dot, own; got 'circo'"):
+    with pytest.raises(OptionError, match=r"need layout among auto, dot, own; got 'circo'"):
         scene_of(graphs.circuit(), layout="circo")
 
 
