@@ -67,7 +67,6 @@ REAL = {
 FLAGS = {
     "shuffle": lambda v: fit(shuffle=v),
     "progress": lambda v: fit(progress=v),
-    "check_finite": lambda v: cnn.Trainer(trainer().net, loss=cnn.MSE(), check_finite=v),
     "restore_best": lambda v: cnn.EarlyStopping(restore_best=v),
     "use_bias": lambda v: cnn.Dense(1, use_bias=v),
     "training": lambda v: graph(training=v),

@@ -182,6 +182,8 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
         void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil
         void (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index) noexcept nogil
+        int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x,
+                                double limit) noexcept nogil
         void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
         int64_t (*n_partial)(int64_t n_param) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil

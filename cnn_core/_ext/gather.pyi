@@ -1,6 +1,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def first_beyond(array: NDArray[np.float32] | NDArray[np.float64], limit: float) -> int: ...
+
+
 def convert_rows(
     rows: NDArray[np.float32] | NDArray[np.float64] | NDArray[np.uint8],
     target: NDArray[np.float32] | NDArray[np.float64],

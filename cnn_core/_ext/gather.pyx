@@ -1,4 +1,5 @@
-"""Rows of an array: converted as the C core gathers them, and in random order."""
+"""Rows of an array: looked through, converted as the C core gathers them, in random order."""
+cimport numpy as cnp
 import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t, uintptr_t
@@ -6,7 +7,25 @@ from libc.stdint cimport int64_t, uint64_t, uintptr_t
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 
+cnp.import_array()
+
+cdef int64_t SMALL = 100_000     # elements: to look through fewer takes less than the GIL costs
 cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "uint8": capi.CNN_U8}
+
+
+def first_beyond(cnp.ndarray array, double limit):
+    """Return the number of the first element for which ``|x| <= limit`` does not hold, or -1.
+
+    ``array`` is C-contiguous, aligned, float32 or float64.  NaN is beyond every limit.
+    """
+    cdef int dtype = capi.CNN_F32 if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT else capi.CNN_F64
+    cdef int64_t n = cnp.PyArray_SIZE(array), found
+    cdef const void *data = cnp.PyArray_DATA(array)
+    if n < SMALL:
+        return api().first_beyond(dtype, n, data, limit)
+    with nogil:
+        found = api().first_beyond(dtype, n, data, limit)
+    return found
 
 
 def convert_rows(rows, target, double scale, double shift):

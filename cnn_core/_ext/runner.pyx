@@ -3,6 +3,8 @@ cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
+from libc.float cimport DBL_MAX, FLT_MAX
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -151,7 +153,9 @@ cdef class Runner:
         cdef cnp.ndarray a
         cdef int i
         if PyFloat_Check(value) or PyLong_CheckExact(value):
-            return t.n_dim == 0 and t.dtype != capi.CNN_I32 and _is_short(value)
+            return (t.n_dim == 0 and _is_short(value)
+                    and (t.dtype == capi.CNN_F64 or t.dtype == capi.CNN_F32
+                         and not FLT_MAX < fabs(_number(value)) <= DBL_MAX))
         if not cnp.PyArray_CheckExact(value):
             return False
         a = <cnp.ndarray> value

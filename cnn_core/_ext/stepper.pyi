@@ -18,6 +18,7 @@ class Stepper:
         labels: bool,
         scale: float,
         shift: float,
+        reach: float,
     ) -> None: ...
     def step(
         self, x: ArrayLike, y: ArrayLike, learner: Learner, lr: float, seed: int, n_thread: int

@@ -1,7 +1,7 @@
 """Stepper: the short way from a minibatch to one optimizer step."""
 cimport cython
 cimport numpy as cnp
-from libc.math cimport isfinite
+from libc.float cimport DBL_MAX
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
@@ -13,19 +13,10 @@ from cnn_core._ext.plan cimport Plan
 cnp.import_array()
 
 
-cdef bint _finite(cnp.ndarray a) noexcept:
-    cdef int64_t i, n = cnp.PyArray_SIZE(a)
-    cdef float *f = <float *> cnp.PyArray_DATA(a)
-    cdef double *d = <double *> cnp.PyArray_DATA(a)
-    if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT:
-        for i in range(n):
-            if not isfinite(f[i]):
-                return False
-    else:
-        for i in range(n):
-            if not isfinite(d[i]):
-                return False
-    return True
+cdef bint _within(cnp.ndarray a, double reach) noexcept:
+    """Tell whether all elements, float32 or float64, are finite and at most ``reach``."""
+    cdef int dtype = capi.CNN_F32 if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT else capi.CNN_F64
+    return api().first_beyond(dtype, cnp.PyArray_SIZE(a), cnp.PyArray_DATA(a), reach) < 0
 
 
 @cython.final
@@ -33,8 +24,9 @@ cdef class Stepper:
     """One training program with all that a step needs, for arrays that need no conversion.
 
     ``labels`` says that targets are class labels, int32 or int64 of shape (B,); otherwise they
-    are finite numbers of the network's dtype, of shape (B, ``target_size``).  ``total`` numbers
-    the tensor of the loss's two sums, -1 where it has none.
+    are finite numbers of the network's dtype, of shape (B, ``target_size``).  Features are finite,
+    and at most ``reach``, so that they stay so when they are scaled.  ``total`` numbers the tensor
+    of the loss's two sums, -1 where it has none.
     """
 
     cdef Plan _plan
@@ -42,21 +34,23 @@ cdef class Stepper:
     cdef const double *_total
     cdef int _type
     cdef int64_t _row, _target_size, _max_rows
-    cdef double _scale, _shift
+    cdef double _scale, _shift, _reach
     cdef bint _labels
 
     def __init__(self, Plan plan, int32_t x, int32_t y, int32_t loss, int32_t total, dtype,
                  int64_t row, int64_t target_size, int64_t max_rows, bint labels, double scale,
-                 double shift):
+                 double shift, double reach):
         self._plan, self._x, self._y, self._loss = plan, x, y, loss
         self._total = <const double *> plan._tensor[total].data if total >= 0 else NULL
         self._type, self._row, self._target_size = cnp.dtype(dtype).num, row, target_size
         self._max_rows, self._labels, self._scale, self._shift = max_rows, labels, scale, shift
+        self._reach = reach
 
     def step(self, x, y, Learner learner, double lr, uint64_t seed, int32_t n_thread):
         """Make one step and return its loss; None if the arrays need the long way.
 
-        The long way also finds the words for what is wrong with them.
+        The long way also finds the words for what is wrong with them, and knows whether features
+        may be NaN.
         """
         cdef cnp.ndarray a, b
         cdef capi.cnn_chunk chunk
@@ -71,7 +65,8 @@ cdef class Stepper:
                 or cnp.PyArray_DIM(a, 1) != self._row or not cnp.PyArray_ISCARRAY_RO(a)):
             return None
         n = cnp.PyArray_DIM(a, 0)
-        if n == 0 or n > self._max_rows or not self._fits(b, n):
+        if (n == 0 or n > self._max_rows or not self._fits(b, n)
+                or not _within(a, self._reach)):
             return None
         memset(&chunk, 0, sizeof(chunk))
         memset(&source, 0, sizeof(source))
@@ -100,7 +95,7 @@ cdef class Stepper:
         if self._labels:
             return cnp.PyArray_NDIM(y) == 1 and (kind == cnp.NPY_INT32 or kind == cnp.NPY_INT64)
         return (cnp.PyArray_NDIM(y) == 2 and cnp.PyArray_DIM(y, 1) == self._target_size
-                and kind == self._type and _finite(y))
+                and kind == self._type and _within(y, DBL_MAX))
 
     cdef void _source(self, capi.cnn_source *s, int32_t tensor, cnp.ndarray array, double scale,
                       double shift) noexcept:

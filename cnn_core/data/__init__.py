@@ -1,6 +1,7 @@
 """Data: IDX files, splits, and the checks at the door."""
 
-from cnn_core.data.arrays import Features, as_features, check_finite, check_lengths
+from cnn_core.arrays import check_finite
+from cnn_core.data.arrays import Features, as_features, check_lengths
 from cnn_core.data.idx import load_idx
 from cnn_core.data.idx_dataset import IdxDataset, load_idx_dataset
 from cnn_core.data.split import train_test_split

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.errors import DataError, DtypeError, ShapeError
+from cnn_core.arrays import as_numbers
+from cnn_core.errors import ShapeError
 
 _KEPT = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8))
-_BLOCK = 1 << 15  # elements looked at together: a block and its mask stay in the first caches
 
 
 class Features(NamedTuple):
@@ -25,16 +25,17 @@ class Features(NamedTuple):
 
 
 def as_features(
-    x: Any, row_shape: tuple[int, ...], *, who: str, name: str = "x", dtype: Any = np.float32
-) -> Features:
-    """Return ``x`` (N, *row_shape), N > 0, in a layout and dtype that the C core reads.
+    x: Any, row_shape: tuple[int, ...], *, who: str, name: str = "x", dtype: Any = np.float32,
+    empty: bool = False,
+) -> Features:  # fmt: skip
+    """Return ``x`` (N, *row_shape) in a layout and dtype that the C core reads.
 
     Parameters
     ----------
     x
-        An array, or what `numpy.asarray` takes.  float32, float64 and uint8 stay as they are
-        if C-contiguous (a memory-mapped array is then neither read nor copied); in any other
-        layout they are copied once.  bool, other integers and float16 are converted to
+        An array, a table of numbers, or what `numpy.asarray` takes.  float32, float64 and uint8
+        stay as they are if C-contiguous (a memory-mapped array is then neither read nor copied);
+        in any other layout they are copied once.  bool, other integers and float16 are converted to
         ``dtype`` once.
     row_shape
         The shape of one row, such as (784,).
@@ -42,6 +43,8 @@ def as_features(
         The caller and its argument, for messages.
     dtype
         float32 or float64, the dtype of the net.
+    empty
+        Whether there may be no rows.
 
     Raises
     ------
@@ -49,6 +52,8 @@ def as_features(
         Complex, object, string, date, extended-precision or masked elements.
     ShapeError
         No rows, or rows of another shape.
+    DataError
+        A missing value in a table.
 
     Example
     -------
@@ -61,32 +66,10 @@ def as_features(
     array = as_numbers(x, who=who, name=name)
     if array.shape[1:] != row_shape or array.ndim == 0:
         raise ShapeError(_wrong_rows(array.shape, row_shape, who, name))
-    if array.size == 0:
+    if array.size == 0 and not empty:
         raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
     array = to_kept_dtype(array, dtype)
     return Features(array, array.dtype != dtype)
-
-
-def as_numbers(x: Any, *, who: str, name: str) -> np.ndarray:
-    """Return ``x`` as an array of real numbers; no copy of what already is one.
-
-    Raises `DtypeError` for elements that are no real numbers, `ShapeError` for ragged lists.
-    """
-    if isinstance(x, np.ma.MaskedArray):
-        raise DtypeError(f"{who}: need {name} without a mask; got a masked array: fill it first")
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ShapeError(f"{who}: need {name} with rows of equal length; got {error}") from error
-    except (TypeError, RuntimeError) as error:
-        raise DtypeError(f"{who}: need {name} as an array of real numbers; got {error}") from error
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        hint = f"; convert with {name}.astype(numpy.float64)" if array.dtype.kind == "f" else ""
-        raise DtypeError(
-            f"{who}: need {name} of real numbers (floating-point, integer or bool); "
-            f"got dtype {array.dtype} in {type(x).__name__}{hint}"
-        )
-    return array
 
 
 def to_kept_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -110,27 +93,6 @@ def check_lengths(who: str, **lengths: int) -> None:
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise ShapeError(f"{who}: need the same number of rows in each; got {got}")
-
-
-def check_finite(x: np.ndarray, name: str, *, who: str = "check_finite") -> None:
-    """Raise `DataError` that names the first row and column of ``x`` with NaN or infinity.
-
-    ``x`` (N, ...) is looked at block by block: of a memory-mapped array only one block is in
-    memory at a time.  Integers pass unread.
-    """
-    if x.dtype.kind != "f" or x.size == 0:
-        return
-    rows = max(1, _BLOCK * len(x) // x.size)
-    for begin in range(0, len(x), rows):
-        block = x[begin : begin + rows]
-        fine = np.isfinite(block)
-        if not fine.all():
-            row, *at = (int(i) for i in np.argwhere(~fine)[0])
-            where = "" if not at else f", column {at[0] if len(at) == 1 else tuple(at)}"
-            raise DataError(
-                f"{who}: need finite values in {name}; "
-                f"got {block[(row, *at)]} at row {begin + row}{where}"
-            )
 
 
 def _wrong_rows(shape: tuple[int, ...], row_shape: tuple[int, ...], who: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
+from cnn_core.arrays import as_plain
 from cnn_core.errors import OptionError, ShapeError
 
 
@@ -19,7 +20,8 @@ def train_test_split(
     Parameters
     ----------
     arrays
-        Any number of arrays with the same number N of rows.  Row r of each stays together.
+        Any number of arrays or tables, without masks, with the same number N of rows.  Row r of
+        each stays together.
     test_size
         A fraction between 0 and 1, or a number of rows.  A fraction of N is rounded up, and
         counts as the decimal number that was written: 0.07 of 100 rows is 7 rows.
@@ -50,7 +52,8 @@ def train_test_split(
     >>> x_train.shape, sorted(y_test.tolist())
     ((6, 2), [0, 0, 1, 1])
     """
-    parts = [np.asarray(a) for a in arrays]
+    who = "train_test_split"
+    parts = [as_plain(a, who=who, name=f"array {i}") for i, a in enumerate(arrays)]
     n = _common_length(parts)
     n_test = _test_rows(test_size, n)
     rng = _generator(seed)
@@ -58,7 +61,7 @@ def train_test_split(
         order = rng.permutation(n)
         test, train = order[:n_test], order[n_test:]
     else:
-        test, train = _stratified(np.asarray(stratify), n, n_test, rng)
+        test, train = _stratified(as_plain(stratify, who=who, name="stratify"), n, n_test, rng)
     return [part[index] for part in parts for index in (train, test)]
 
 

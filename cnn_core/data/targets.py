@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core.data.arrays import as_numbers, check_finite, in_c_order
+from cnn_core.arrays import as_numbers, check_finite, check_range
+from cnn_core.data.arrays import in_c_order
 from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
+
+NOT_FINITE = "fill them in, drop such rows or give them sample_weight 0"
+"""What to do about data that are not finite."""
+
+_FLOAT32_REACH, _FLOAT64_REACH = 60, 500
+"""Exponents of two between which weights, their sums and quotients stay normal numbers."""
 
 
 def as_labels(
@@ -151,7 +158,9 @@ def as_targets(
         raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
     array = _as_real(array, dtype)
     if finite:
-        check_finite(array, name, who=who)
+        check_finite(array, f"targets {name}", who=who, dtype=dtype, source=y, hint=NOT_FINITE)
+    else:
+        check_range(array, f"targets {name}", who=who, dtype=dtype, source=y)
     return array
 
 
@@ -159,6 +168,9 @@ def as_weights(
     w: Any, n: int, *, name: str = "sample_weight", who: str = "weights", dtype: Any = np.float32
 ) -> np.ndarray:
     """Return weights of ``n`` rows, shape (n,), C-contiguous, float32 or float64.
+
+    Only their ratios matter: weights that float32 could not hold, or whose sums it could not, are
+    multiplied by a power of two.  Any other array of float32 or float64 comes back as it is.
 
     Raises `ShapeError` unless ``w`` is (n,), `DtypeError` for elements that are no real
     numbers, `DataError` for a negative, NaN or infinite weight (naming its row) and if no
@@ -179,7 +191,21 @@ def as_weights(
         raise DataError(f"{who}: need finite {name} >= 0; got {array[row]} in row {row}")
     if not array.any():
         raise DataError(f"{who}: need one {name} above 0 or more; got {n} zeros")
-    return array
+    return _scaled(array, np.dtype(dtype))
+
+
+def _scaled(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return weights in the middle of the range that sums and quotients of them need.
+
+    A power of two changes no bit of a weighted mean.
+    """
+    reach = _FLOAT64_REACH if weights.dtype == dtype == np.float64 else _FLOAT32_REACH
+    low = int(np.frexp(weights.min(where=weights > 0, initial=np.inf))[1])
+    high = int(np.frexp(weights.max())[1])
+    if -reach <= low and high <= reach:
+        return weights
+    shift = max((low + high) // 2, high - reach)
+    return np.ldexp(weights.astype(np.float64), -shift).astype(weights.dtype)
 
 
 def _as_real(array: np.ndarray, dtype: Any) -> np.ndarray:

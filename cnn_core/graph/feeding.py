@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.errors import DtypeError, GraphError, LabelError, OptionError, ShapeError
-from cnn_core.graph.node import Input, Node
+from cnn_core.arrays import as_numbers, as_real, check_finite, place
+from cnn_core.errors import DataError, GraphError, LabelError, OptionError, ShapeError
+from cnn_core.graph.node import Constant, Input, Node, Parameter
 from cnn_core.graph.shapes import with_rows
+
+if TYPE_CHECKING:
+    from cnn_core.graph.program import Program
 
 
 def check_inputs(
-    inputs: Mapping[str, Input], arrays: Mapping[str, Any]
+    inputs: Mapping[str, Input], arrays: Mapping[str, Any], dtype: np.dtype
 ) -> tuple[dict[Node, np.ndarray], int | None]:
     """Return the arrays by node, and how many batch rows they have; None where none is batched.
 
-    Raises `GraphError` for a name that is not among ``inputs``, `ShapeError`, `DtypeError`, and
-    `LabelError` for numbers that an int32 cannot hold.
+    Raises `GraphError` for a name that is not among ``inputs``, `ShapeError`, `DtypeError`,
+    `LabelError` for numbers that an int32 cannot hold, and `DataError` for finite ones that
+    ``dtype``, the graph's, cannot.
     """
     checked: dict[Node, np.ndarray] = {}
     n_rows = None
@@ -26,7 +31,7 @@ def check_inputs(
         if name not in inputs:
             known = ", ".join(inputs) or "none"
             raise GraphError(f"input {name!r}: need one of the inputs ({known}); got another")
-        node, array = inputs[name], real_numbers(f"input {name!r}", value)
+        node, array = inputs[name], as_numbers(value, who=f"input {name!r}")
         rows = array.shape[0] if node.batched and array.ndim else 1
         if array.shape != with_rows(node.shape, rows) or rows == 0:
             raise ShapeError(f"input {name!r}: need shape {node.shape}; got {array.shape}")
@@ -34,19 +39,11 @@ def check_inputs(
             if n_rows not in (None, rows):
                 raise ShapeError(f"input {name!r}: need {n_rows} rows; got {rows}")
             n_rows = rows
-        checked[node] = _fits_int32(name, array) if node.dtype == "int32" else array
+        checked[node] = (
+            _fits_int32(name, array) if node.dtype == "int32"
+            else as_real(array, dtype, who=f"input {name!r}")
+        )  # fmt: skip
     return checked, n_rows
-
-
-def real_numbers(who: str, value: Any, what: str = "real numbers") -> np.ndarray:
-    """Return ``value`` as an array; raise `DtypeError` unless it holds real numbers."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise DtypeError(f"{who}: need {what}; got {value!r}") from error
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"{who}: need {what}; got dtype {array.dtype}")
-    return array
 
 
 def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
@@ -64,8 +61,24 @@ def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
+def check_leaves(program: Program) -> None:
+    """Raise `DataError` naming an input, a parameter or a constant that is not finite.
+
+    An infinite constant passes: it may stand for a bound.
+    """
+    for node in program.nodes:
+        if isinstance(node, (Input, Parameter)):
+            kind = "input" if isinstance(node, Input) else "parameter"
+            check_finite(program.value(node), "", who=f"{kind} {node.name!r}")
+        elif isinstance(node, Constant) and np.isnan(node.value).any():
+            at = int(np.isnan(node.value).argmax())
+            raise DataError(
+                f"constant {program.names[node]!r}: need numbers; got nan{place(node.value, at)}"
+            )
+
+
 def check_seeds(
-    nodes: Mapping[Node, str], seed: Any, n_rows: int, find: Any
+    nodes: Mapping[Node, str], seed: Any, n_rows: int, find: Any, dtype: np.dtype
 ) -> dict[Node, np.ndarray | float]:
     """Return the gradient to start from at each of ``nodes``, the outputs with one and their names.
 
@@ -94,12 +107,13 @@ def check_seeds(
                 f"backward: need seeds for outputs with a gradient ({', '.join(nodes.values())}); "
                 f"got one for {key if isinstance(key, str) else node.label}"
             )
-        array = real_numbers("backward", value, f"a seed of real numbers for {nodes[node]}")
+        need = f"a seed of real numbers for {nodes[node]}"
+        array = as_numbers(value, who="backward", need=need)
         shape = with_rows(node.shape, n_rows)
         if array.shape != shape:
             raise ShapeError(
                 f"backward: need a seed of shape {shape} for output {nodes[node]}; got "
                 f"{array.shape}"
             )
-        values[node] = array
+        values[node] = as_real(array, dtype, who="backward", name=f"a seed for {nodes[node]}")
     return values

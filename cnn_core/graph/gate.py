@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.errors import DtypeError, GraphError, ShapeError
+from cnn_core.arrays import as_numbers
+from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.node import Node, Shape, as_node, check_shape, label_of
 from cnn_core.graph.shapes import broadcast
 from cnn_core.options import shown
@@ -140,13 +141,7 @@ class GateNode(Node):
         return f"{kind} {self.name!r}" if self.name else kind
 
     def _checked(self, what: str, value: Any, shape: tuple[int, ...], hint: str = "") -> np.ndarray:
-        try:
-            array = np.asarray(value)
-        except ValueError as error:  # rows of different lengths
-            raise ShapeError(f"{self._who}: need {what} an array; got {value!r:.60}") from error
-        if array.dtype.kind not in "fiub":
-            got = "None" if value is None else f"dtype {array.dtype}"
-            raise DtypeError(f"{self._who}: need {what} real numbers; got {got}")
+        array = as_numbers(value, who=self._who, need=f"{what} real numbers")
         if array.shape != shape:
             raise ShapeError(f"{self._who}: need {what} shape {shape}; got {array.shape}{hint}")
         return array if array.dtype.kind == "f" else array.astype(np.float64)

@@ -11,8 +11,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.runner import Guard, Runner
+from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
-from cnn_core.graph.feeding import check_inputs, check_seeds, real_numbers
+from cnn_core.graph.feeding import check_inputs, check_leaves, check_seeds
 from cnn_core.graph.named import NamedNodes
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.params import ParamStore, real_dtype
@@ -139,7 +140,7 @@ class Graph(NamedNodes):
 
         Scalars come back as float, arrays as new arrays, several outputs as a tuple.  An input
         that was fed before may be left out.  ``check_finite`` raises `DataError` naming the
-        first node that makes a NaN or infinity.
+        input or parameter that holds a NaN or infinity, or the first node that makes one.
         """
         short = None
         if self._runner is not None and check_finite is False:
@@ -160,6 +161,8 @@ class Graph(NamedNodes):
         check_finite = options.flag("forward", check_finite, option="check_finite")
         with self._lock:
             self.feed(**inputs)
+            if check_finite:
+                check_leaves(self.program)
             self._counter += 1
             self.program.run_forward(
                 seed=self._seed, counter=self._counter, check_finite=check_finite
@@ -170,7 +173,7 @@ class Graph(NamedNodes):
     def feed(self, **inputs: Any) -> None:
         """Copy the inputs in without computing anything; for going node by node."""
         program = self.program
-        checked, rows = check_inputs(program.inputs, inputs)
+        checked, rows = check_inputs(program.inputs, inputs, self.dtype)
         missing = program.inputs.keys() - inputs.keys()
         larger = rows is not None and rows > program.max_batch
         if missing and (self._walk.stage == NOTHING or larger):
@@ -190,7 +193,7 @@ class Graph(NamedNodes):
         node = self._inputs.get(name)
         if node is None or not node.batched:
             return 1
-        shape = real_numbers(f"input {name!r}", array).shape
+        shape = as_numbers(array, who=f"input {name!r}").shape
         return shape[0] if shape else 1
 
     def backward(self, seed: Any = None) -> dict[str, Value]:
@@ -219,7 +222,7 @@ class Graph(NamedNodes):
 
     def _set_seeds(self, seed: Any) -> dict[Node, Any]:
         names = {node: self.name_of(node) for node in self._seeds}
-        seeds = check_seeds(names, seed, self.program.n_rows, self.node)
+        seeds = check_seeds(names, seed, self.program.n_rows, self.node, self.dtype)
         for node, value in seeds.items():
             self.program.grad(node)[...] = value
         return seeds

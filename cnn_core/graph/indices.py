@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, LabelError, ShapeError
 from cnn_core.graph.axes import one_axis
 from cnn_core.graph.node import BATCH, Constant, Node
@@ -15,10 +16,10 @@ def as_index(index: Any, who: str) -> Node:
     """Return ``index`` if it is a node, else a constant of int32 that holds it."""
     if isinstance(index, Node):
         return index
-    node = Constant(index, dtype="int32")
-    kind = np.asarray(index).dtype
-    if kind.kind not in "iu":
-        raise DtypeError(f"{who}: need whole numbers as indices; got dtype {kind}")
+    numbers = as_numbers(index, who=who, need="whole numbers as indices")
+    node = Constant(numbers, dtype="int32")
+    if numbers.dtype.kind not in "iu":
+        raise DtypeError(f"{who}: need whole numbers as indices; got dtype {numbers.dtype}")
     return node
 
 

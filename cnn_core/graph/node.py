@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnn_core import options
+from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, ShapeError
 from cnn_core.options import shown
 
@@ -318,12 +319,7 @@ class Constant(Node):
 
 def as_array(value: Any, who: str) -> np.ndarray:
     """Return ``value`` as a C-contiguous float64 array of at most 6 axes, none empty; a copy."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DtypeError(f"{who}: need numbers; got {value!r}") from error
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"{who}: need real numbers; got dtype {array.dtype}")
+    array = as_numbers(value, who=who)
     if array.ndim > 6 or array.size == 0:
         raise ShapeError(f"{who}: need at most 6 axes, none empty; got shape {array.shape}")
     return np.array(array, np.float64, order="C")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
+from cnn_core.arrays import as_numbers, as_real
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
 from cnn_core.graph.node import Parameter
 from cnn_core.options import shown
@@ -75,7 +76,7 @@ class ParamStore(Mapping[str, np.ndarray]):
             shapes[p.name] = p.shape
         self._allocate(dtype, shapes)
         for p in parameters:
-            self._views[p.name][...] = p.value
+            self._views[p.name][...] = as_real(p.value, self.dtype, who=f"Parameter {p.name!r}")
 
     def _allocate(self, dtype: np.dtype, shapes: dict[str, tuple[int, ...]]) -> None:
         spans = spans_of(shapes)
@@ -150,13 +151,12 @@ class ParamStore(Mapping[str, np.ndarray]):
             if name not in self.spans:
                 known = ", ".join(self.spans)
                 raise OptionError(f"{who}: need one of {known}; got {options.shown(name)}")
-            array = np.asarray(value)
-            if array.dtype.kind not in "fiub":
-                raise DtypeError(f"{who}: {name}: need real numbers; got dtype {array.dtype}")
+            array = as_numbers(value, who=f"{who}: {name}")
             if array.shape != self._shapes[name]:
                 raise ShapeError(
                     f"{who}: {name}: need shape {self._shapes[name]}; got {array.shape}"
                 )
+            array = as_real(array, self.dtype, who=f"{who}: {name}")
             checked[name] = array.copy() if np.may_share_memory(array, self.value) else array
         for name, array in checked.items():
             self._views[name][...] = array

@@ -12,6 +12,7 @@ import numpy as np
 
 from cnn_core._ext.gate import GateCall
 from cnn_core._ext.plan import Plan
+from cnn_core.arrays import as_real
 from cnn_core.errors import ShapeError
 from cnn_core.graph.feeding import check_inputs
 from cnn_core.graph.gate import GateNode, GateRun
@@ -124,7 +125,11 @@ class Program:
             at += -(-row_size(b.shape) * self.dtype.itemsize // LINE) * LINE
         memory = aligned_zeros(at, np.uint8)
         for b in buffers:
-            value = np.asarray(b.source.value, self._dtype_name(b))  # type: ignore[union-attr]
+            value = b.source.value  # type: ignore[union-attr]
+            if b.dtype == "real":
+                who = f"constant {self.names[b.source]!r}"  # type: ignore[index]
+                value = as_real(value, self.dtype, who=who)
+            value = np.asarray(value, self._dtype_name(b))
             memory[offsets[b] : offsets[b] + value.nbytes] = value.reshape(-1).view(np.uint8)
         return memory
 
@@ -213,7 +218,7 @@ class Program:
 
     def feed(self, arrays: Mapping[str, Any]) -> None:
         """Copy arrays into the inputs; all are checked before the first is copied."""
-        checked, n_rows = check_inputs(self.inputs, arrays)
+        checked, n_rows = check_inputs(self.inputs, arrays, self.dtype)
         if n_rows is not None and n_rows > self.max_batch:
             raise ShapeError(f"feed: need at most {self.max_batch} rows; got {n_rows}")
         if n_rows is not None:

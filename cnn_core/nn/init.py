@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.arrays import as_numbers, check_finite
+from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import need_possible
 from cnn_core.naming import hint
 from cnn_core.options import shown
@@ -181,24 +182,17 @@ def draw(
 ) -> np.ndarray:
     """Return ``init(shape, rng)`` as float64, checked: a user's function may return anything.
 
-    Raises `ShapeError` for another shape and `DataError` for what is no finite number, naming
-    ``who``, the parameter.
+    Raises `ShapeError` for another shape, `DtypeError` for what are no numbers and `DataError`
+    for what is not finite, naming ``who``, the parameter.
     """
     function = get(init)
-    values = np.asarray(function(tuple(shape), rng))
-    label = getattr(function, "__name__", repr(function))
+    label = getattr(function, "__name__", shown(function))
+    need = f"finite numbers from {label}"
+    values = as_numbers(function(tuple(shape), rng), who=who, need=need)
     if values.shape != tuple(shape):
         raise ShapeError(f"{who}: need {tuple(shape)} from {label}; got shape {values.shape}")
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-        raise DataError(f"{who}: need finite numbers from {label}; got {_oddity(values)}")
+    check_finite(values, f"what {label} returns", who=who)
     return np.ascontiguousarray(values, np.float64)
-
-
-def _oddity(values: np.ndarray) -> str:
-    if values.dtype.kind not in "fiu":
-        return f"dtype {values.dtype}"
-    at = np.argwhere(~np.isfinite(values))[0]
-    return f"{values[tuple(at)]} at {tuple(at.tolist())}"
 
 
 def _shape(who: str, shape: Any, need: str = "a shape of lengths", n: int = 0) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core.data.arrays import as_numbers
+from cnn_core.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
 from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node

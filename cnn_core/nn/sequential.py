@@ -11,7 +11,8 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
-from cnn_core.data.arrays import as_features, as_numbers
+from cnn_core.arrays import REACH, as_numbers, as_real, check_range, reach_of, refuse_mask
+from cnn_core.data.arrays import as_features
 from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
 from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape, group
@@ -74,6 +75,8 @@ class Sequential(Predictor):
         self.dtype = real_dtype(dtype, "Sequential")
         self.input_scale = options.number("Sequential", input_scale, option="input_scale")
         self.input_shift = options.number("Sequential", input_shift, option="input_shift")
+        scaling = np.array([self.input_scale, self.input_shift])
+        as_real(scaling, self.dtype, who="Sequential", name="input_scale and input_shift")
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
         self.seed = options.seed("Sequential", seed, "a seed")
@@ -160,12 +163,20 @@ class Sequential(Predictor):
 
     def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
+        given = x
         row_shape = self.input.shape[1:]
         x = as_numbers(x, who="predict", name="x")
         single = x.shape == row_shape
-        rows, _ = as_features(x[None] if single else x, row_shape, who="predict", dtype=self.dtype)
+        rows, _ = as_features(
+            x[None] if single else x, row_shape, who="predict", dtype=self.dtype, empty=True
+        )
         shape = (len(rows), *self.output.shape[1:])
         result = self._check_out(out, shape[1:] if single else shape)
+        if not len(rows):
+            return result
+        reach = reach_of(self.dtype, self.input_scale, self.input_shift)
+        if reach < REACH.get(rows.dtype, 0):  # bytes stay bytes
+            check_range(rows, "x", who="predict", dtype=self.dtype, reach=reach, source=given)
         target = result if not np.may_share_memory(rows, result) else np.empty_like(result)
         self._predict_rows(rows, target)
         if target is not result:
@@ -190,6 +201,7 @@ class Sequential(Predictor):
     def _check_out(self, out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
         if out is None:
             return np.empty(shape, self.dtype)
+        refuse_mask(out, who="predict", name="out")
         if not isinstance(out, np.ndarray) or out.dtype != self.dtype:
             got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
             raise DtypeError(f"predict: need out, an array of {self.dtype}; got {got}")

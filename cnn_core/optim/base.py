@@ -11,6 +11,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
+from cnn_core.arrays import refuse_mask
 from cnn_core.errors import OptionError, StateError
 from cnn_core.graph.params import ParamStore
 from cnn_core.naming import Keywords
@@ -304,6 +305,7 @@ def _check_keys(who: str, state: Any) -> None:
 def _check_array(who: str, target: np.ndarray, array: Any) -> None:
     if not isinstance(array, np.ndarray):
         raise StateError(f"{who}: need an array; got {options.shown(array)}")
+    refuse_mask(array, who=who, name="an array")
     found = array
     if found.dtype != target.dtype or found.shape != target.shape:
         raise StateError(

@@ -1,26 +1,24 @@
-"""Batches: checked data, and the program that turns rows of it into a loss."""
+"""Batches: the program that turns rows of data into a loss."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.stepper import Stepper
-from cnn_core.data.arrays import as_features, check_finite, check_lengths
-from cnn_core.data.targets import as_weights
-from cnn_core.errors import OptionError
+from cnn_core.arrays import reach_of
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
-from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
 from cnn_core.train.build import build_loss, build_metric, ignored_label
+from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.pace import Pace
 from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
@@ -30,47 +28,6 @@ EVALUATE_ROWS = 512
 
 EVALUATE_FLOP, LEAST_ROWS = 2e9, 16
 """... fewer where Ctrl-C would have to wait: this takes a twentieth of a second or so."""
-
-
-class Data(NamedTuple):
-    """Features, targets and weights of the same rows, checked and ready for the C core."""
-
-    x: np.ndarray
-    y: np.ndarray
-    w: np.ndarray | None
-    target: Input
-    meaning: Meaning | None = None
-    """What outputs and targets mean, where metrics ask for it."""
-
-    @property
-    def target_key(self) -> tuple:
-        """What tells targets of one kind from others."""
-        return self.target.dtype, self.target.shape
-
-    @property
-    def key(self) -> tuple:
-        """What a program for this data depends on."""
-        return *self.target_key, self.w is not None, self.meaning
-
-
-def check_data(
-    net: Sequential, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool,
-    scale: TargetScale,
-) -> Data:  # fmt: skip
-    """Return ``x``, ``y`` and the weights ``w`` as `Data`; raise what is wrong with them."""
-    features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
-    if y is None:
-        raise OptionError(f"{who}: need targets y; got None")
-    target = loss.target_input(net.output, y)
-    scale.check(net, features, y, target, who)
-    if scale.changes:
-        y = scale.apply(y, net.dtype, type(loss).__name__)
-    targets = loss.targets(target, net.output, y, net.dtype)
-    check_lengths(who, x=len(features), y=len(targets))
-    weights = None if w is None else as_weights(w, len(features), who=who, dtype=net.dtype)
-    if finite:
-        check_finite(features, "x", who=who)
-    return Data(features, targets, weights, target)
 
 
 class LossProgram:
@@ -122,6 +79,7 @@ class LossProgram:
             program.plan, program.input_tensor("x"), program.input_tensor("y"), self._loss_tensor,
             self._total_tensor, program.dtype, row_size(net.input.shape), row_size(target.shape),
             max_batch, labels, net.input_scale, net.input_shift,
+            reach_of(program.dtype, net.input_scale, net.input_shift),
         )  # fmt: skip
         return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
-from cnn_core.train.batches import Data, LossProgram
+from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback
+from cnn_core.train.checked import Data
 from cnn_core.train.history import History
 from cnn_core.train.progress import Progress
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core._ext.stepper import Stepper
-from cnn_core.data.arrays import as_numbers
+from cnn_core.arrays import as_numbers
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Input
 from cnn_core.nn.sequential import Sequential

@@ -22,8 +22,9 @@ from cnn_core.nn.sequential import Sequential
 from cnn_core.options import shown
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
-from cnn_core.train.batches import EVALUATE_ROWS, Data, LossProgram, check_data
+from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label, warn_of_twice_applied
+from cnn_core.train.checked import Data, check_data
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
 from cnn_core.train.metric import RowMetric, evaluate_rows, rows_of
@@ -46,8 +47,13 @@ class Trainer(Keywords):
 
     ``seed`` decides the order of rows and the dropout masks: the same seed, data and machine give
     the same parameters to the bit.  ``net``, ``loss``, ``metrics`` and the scale stay as they are;
-    the optimizer and its rate, the seed and ``epochs_done`` may be set.  ``check_finite`` looks
-    through the features for NaN and infinity before each use, and names the first row and column.
+    the optimizer and its rate, the seed, ``check_finite`` and ``epochs_done`` may be set.
+
+    NaN and infinity in data raise `DataError`, which names the first row and column: in targets
+    and weights always; in features, unless ``check_finite`` says otherwise, where looking costs
+    little next to the work: in `fit` and `step`, for arrays in memory.  True: also in memory-mapped
+    files, which are read once for that, and in `evaluate`.  False: never.  Rows that count
+    nothing, of weight 0 or with an ignored label, may hold anything.
 
     Warns where ``net`` ends in what ``loss`` applies itself, such as a softmax.
     """
@@ -60,7 +66,7 @@ class Trainer(Keywords):
         optimizer: optim.Optimizer | str = "adam",
         metrics: Iterable[Any] = (),
         seed: int = 0,
-        check_finite: bool = False,
+        check_finite: bool | None = None,
         target_scale: float | None = None,
         target_shift: float | None = None,
     ) -> None:
@@ -75,7 +81,7 @@ class Trainer(Keywords):
         self.optimizer = optim.get(optimizer)
         self.metrics = tuple(metric_module.get(metrics))
         self.seed = seed
-        self.check_finite = options.flag("Trainer: check_finite", check_finite)
+        self.check_finite = check_finite
         self.epochs_done = 0
         self.stop = False
         self.reports = self._reported(with_validation=False)
@@ -101,6 +107,8 @@ class Trainer(Keywords):
             value = options.seed("Trainer: seed", value)
         elif name in ("target_scale", "target_shift"):
             value = options.number("Trainer", value, option=name)
+        elif name == "check_finite" and value is not None:
+            value = options.flag("Trainer: check_finite", value)
         elif name == "epochs_done":
             value = options.whole("Trainer: epochs_done", value, 0)
         object.__setattr__(self, name, value)
@@ -185,7 +193,7 @@ class Trainer(Keywords):
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss."""
-        if sample_weight is None and self._last is not None and not self.check_finite:
+        if sample_weight is None and self._last is not None:
             loss = self._short_step(self._last, x, y)
             if loss is not None:
                 return loss
@@ -222,7 +230,8 @@ class Trainer(Keywords):
 
         Dropout is off.  Memory does not grow with the number of rows.
         """
-        return self._evaluate(self._understood(self._data(x, y, sample_weight, "evaluate")))
+        data = self._data(x, y, sample_weight, "evaluate", finite=bool(self.check_finite))
+        return self._evaluate(self._understood(data))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
         values, rows = self._evaluation_program(data).evaluate(data), rows_of(self.metrics)
@@ -242,9 +251,9 @@ class Trainer(Keywords):
 
     # -- what both need -------------------------------------------------------------------
 
-    def _data(self, x: Any, y: Any, w: Any, who: str) -> Data:
-        return check_data(self.net, self.loss, x, y, w, who=who, finite=self.check_finite,
-                          scale=self._scale)  # fmt: skip
+    def _data(self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None) -> Data:
+        finite = self.check_finite if finite is None else finite
+        return check_data(self.net, self.loss, x, y, w, who=who, finite=finite, scale=self._scale)
 
     def _understood(self, data: Data, *, anew: bool = False) -> Data:
         """Return ``data`` with what it means, where a metric asks for it.

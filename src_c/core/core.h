@@ -14,6 +14,7 @@
 #define cnn_learn         CNN_FOR_ISA(cnn_learn)
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
+#define cnn_first_beyond  CNN_FOR_ISA(cnn_first_beyond)
 #define cnn_n_partial     CNN_FOR_ISA(cnn_n_partial)
 
 /* What row tiles do before their first step: gather their rows. */
@@ -41,4 +42,6 @@ void       cnn_learn(const cnn_learner *learner, double lr, int64_t step);
 void       cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread);
 int64_t    cnn_n_partial(int64_t n_param);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
+/* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */
+int64_t    cnn_first_beyond(int32_t dtype, int64_t n, const void *x, double limit);
 #endif

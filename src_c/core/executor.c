@@ -3,7 +3,7 @@
 #include "denormals.h"
 #include "gemm/cnn_gemm.h"
 #include "pool.h"
-#include <math.h>
+#include <float.h>
 #include <stddef.h>
 
 /* Rows or units that one whole call of a step covers. */
@@ -14,25 +14,13 @@ static int64_t extent(const cnn_step *step, int64_t n_row)
     return step->operand[step->n_operand - 1]->stride ? n_row : 1;
 }
 
-#define FIRST_NOT_FINITE(real)                                                               \
-    static int64_t first_not_finite_##real(int64_t n, const real *x)                         \
-    {                                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                      \
-            if (!isfinite(x[i]))                                                             \
-                return i;                                                                    \
-        return -1;                                                                           \
-    }
-FIRST_NOT_FINITE(float)
-FIRST_NOT_FINITE(double)
-
 /* Look through the operand that a step has just written. */
 static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *fault)
 {
     const cnn_tensor *t = step->operand[step->n_operand - 1];
     const int64_t n = t->size * (t->stride ? n_row : 1);
-    const int64_t i = t->dtype == CNN_F32   ? first_not_finite_float(n, t->data)
-                      : t->dtype == CNN_F64 ? first_not_finite_double(n, t->data)
-                                            : -1;
+    const int     real = t->dtype == CNN_F32 || t->dtype == CNN_F64;
+    const int64_t i = real ? cnn_first_beyond((int32_t)t->dtype, n, t->data, DBL_MAX) : -1;
     if (i < 0)
         return CNN_OK;
     fault->index = i;

@@ -216,6 +216,7 @@ typedef struct {
     cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault);
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
     void    (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
+    int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x, double limit);
     void    (*learn)(const cnn_learner *learner, double lr, int64_t step);
     int64_t (*n_partial)(int64_t n_param);
     int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */

@@ -106,7 +106,7 @@ def test_label_shape_error(y, message):
 
 
 def test_words_as_labels_are_refused_with_the_way_out():
-    with pytest.raises(DtypeError, match=r"got dtype <U3 .*encode labels as 0 \.\. 1"):
+    with pytest.raises(DtypeError, match=r"got dtype <U3; encode labels as 0 \.\. 1"):
         as_labels(["cat", "dog"], 2)
     with pytest.raises(DtypeError, match="got dtype complex128"):
         as_labels(np.zeros(2, complex), 2)
@@ -147,7 +147,8 @@ def test_target_shape_error(shape, row_shape, message):
 def test_targets_that_are_not_finite_are_named():
     y = np.zeros((3, 2))
     y[1, 1] = np.nan
-    with pytest.raises(DataError, match="fit: need finite values in y; got nan at row 1, column 1"):
+    text = "fit: need finite values in targets y; got nan at row 1, column 1: fill them in"
+    with pytest.raises(DataError, match=text):
         as_targets(y, (2,), who="fit")
     assert as_targets(y, (2,), finite=False) is y
     with pytest.raises(DtypeError, match="targets: need y of real numbers"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_core import Graph, Input, Parameter, ops
+from cnn_core import BATCH, Constant, Graph, Input, Parameter, ops
 from cnn_core.errors import DataError
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -62,3 +62,26 @@ def test_a_graph_that_was_refused_goes_on_with_other_numbers():
     assert graph.params["w"] == 2
     assert graph.forward(x=1.0, check_finite=True) == 0
     assert graph.backward() == {"x": 2.0, "w": 0.0}
+
+
+@DTYPES
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_the_leaf_that_holds_what_is_not_finite_is_named(value, dtype):
+    x, w = Input("x", (BATCH, 2)), Parameter("w", [1.0, 2.0])
+    graph = Graph(ops.sum(ops.tanh(x * w), axis=1), dtype=dtype)
+    bad = np.array([[1.0, 2.0], [3.0, value]], dtype)
+    with pytest.raises(DataError, match=rf"^input 'x': need finite .* got {value} at row 1, col"):
+        graph.forward(x=bad, check_finite=True)
+    graph.params["w"][1] = value
+    with pytest.raises(DataError, match=rf"^parameter 'w': need finite .* got {value} at row 1"):
+        graph.forward(x=np.ones((2, 2)), check_finite=True)
+    graph.params["w"][1] = 1
+    assert np.isfinite(graph.forward(x=np.ones((2, 2)), check_finite=True)).all()
+
+
+def test_a_constant_may_be_infinite_and_not_nan():
+    graph = Graph(ops.minimum(Input("x"), Constant(INF)))
+    assert graph.forward(x=3.0, check_finite=True) == 3
+    graph = Graph(Input("x") * Constant([0.0, NAN], name="c"))
+    with pytest.raises(DataError, match=r"^constant 'c': need numbers; got nan at row 1"):
+        graph.forward(x=3.0, check_finite=True)

@@ -34,7 +34,7 @@ WRONG = {
     "rows": ({"x": X[:4], "t": LABELS}, ShapeError, "need 4 rows; got 6"),
     "empty": ({"x": X[:0], "t": LABELS[:0]}, ShapeError, "input 'x'"),
     "scalar": ({"x": 1.0, "t": LABELS}, ShapeError, "input 'x'"),
-    "ragged": ({"x": [[1, 2, 3], [4]], "t": LABELS}, DtypeError, "input 'x': need real numbers"),
+    "ragged": ({"x": [[1, 2, 3], [4]], "t": LABELS}, ShapeError, "input 'x': need real numbers in"),
     "complex": ({"x": X * 1j, "t": LABELS}, DtypeError, "input 'x': need real numbers"),
     "fraction": ({"x": X, "t": LABELS + 0.5}, LabelError, "input 't': need whole numbers"),
     "label": ({"x": X, "t": LABELS + 1}, LabelError, "labels from 0 to 1; got 2 at row 1"),

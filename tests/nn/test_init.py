@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.nn import init
 
 I, O = 300, 200  # noqa: E741 - the letters that shapes have everywhere
@@ -151,8 +151,8 @@ def test_draw_returns_float64_of_the_shape():
     ("function", "error", "message"),
     [
         (lambda s, g: np.ones(3), ShapeError, r"dense_0\.w: need \(2, 3\) from .*got shape \(3,\)"),
-        (lambda s, g: np.full(s, np.nan), DataError, r"dense_0\.w: .*got nan at \(0, 0\)"),
-        (lambda s, g: np.full(s, "a"), DataError, r"dense_0\.w: .*got dtype <U1"),
+        (lambda s, g: np.full(s, np.nan), DataError, r"dense_0\.w: .*got nan at row 0, column 0"),
+        (lambda s, g: np.full(s, "a"), DtypeError, r"dense_0\.w: .*got dtype <U1"),
         ("nothing", OptionError, "got 'nothing'"),
     ],
 )

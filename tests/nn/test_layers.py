@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnn_core as cnn
-from cnn_core.errors import DataError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.nn.activations import ACTIVATIONS
 
 X = np.random.default_rng(0).standard_normal((9, 6))
@@ -141,7 +141,7 @@ def test_float32_and_float64_nets_of_one_seed_start_alike():
     [
         (lambda s, r: np.full(s, np.nan), DataError, "first.w: need finite .* got nan at"),
         (lambda s, r: np.ones((2, 2)), ShapeError, r"first.w: need \(6, 4\) .*shape \(2, 2\)"),
-        (lambda s, r: np.ones(s, complex), DataError, "first.w: need finite .*dtype complex"),
+        (lambda s, r: np.ones(s, complex), DtypeError, "first.w: need finite .*dtype complex"),
     ],
 )  # fmt: skip
 def test_bad_initial_weights_name_the_parameter(init, error, text):

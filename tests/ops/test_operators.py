@@ -92,7 +92,7 @@ NO_NUMBERS = ["a", None, 1j, np.complex64(1), object(), [1, "b"], [[1], [1, 2]]]
 def test_what_is_no_number_is_refused(symbol, other):
     x, f = Input("x", (3,)), {**ARITHMETIC, **RELATIONS}[symbol]
     for a, b in ((x, other), (other, x)):
-        with pytest.raises(DtypeError, match=r": need (real )?numbers; got "):
+        with pytest.raises((DtypeError, ShapeError), match=r": need real numbers.*; got "):
             f(a, b)
 
 
