@@ -19,6 +19,10 @@ from cnn_core.train.metric import Metric
 def build_loss(loss: Loss, net: Sequential, target: Input, weight: Input | None) -> Node:
     """Return the scalar node of the mean loss; raise `OptionError` where it cannot be trained."""
     who = type(loss).__name__
+    if not isinstance(target, Input) or target.name != "y" or not target.batched:
+        raise OptionError(
+            f"{who}: need target_input to return an Input named 'y' with a batch; got {target!r}"
+        )
     node: Any = loss.build(net.output, target, weight)
     real = isinstance(node, Node) and node.dtype == "real"
     if not real or node.shape not in ((), (BATCH,)):

@@ -89,12 +89,7 @@ class FunctionMetric(RowMetric):
                 f"{self.name}: need a function with a parameter sample_weight, as the rows have "
                 f"weights; got {self.function!r}"
             )
-        value: Any = self.function(targets, outputs, **more)
-        if isinstance(value, np.ndarray) and value.ndim == 0:
-            value = value[()]
-        if not options.is_number(value):
-            raise OptionError(f"{self.name}: need a number from it; got {options.shown(value)}")
-        return float(value)
+        return self.function(targets, outputs, **more)
 
     def _takes_weights(self) -> bool:
         from inspect import signature
@@ -125,4 +120,12 @@ def evaluate_rows(
         weights = weights.astype(np.float64)
     targets = targets.view()  # what a user's function writes there must not reach the data
     targets.flags.writeable = False
-    return {m.name: m.compute(targets, outputs, weights, meaning) for m in metrics}  # type: ignore[arg-type]
+    found = {}
+    for m in metrics:
+        value: Any = m.compute(targets, outputs, weights, meaning)  # type: ignore[arg-type]
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if not options.is_number(value):
+            raise OptionError(f"{m.name}: need a number from it; got {options.shown(value)}")
+        found[m.name] = float(value)
+    return found
