@@ -22,8 +22,10 @@ from cnn_core.nn.meaning import Meaning, of_values, yes_or_no
 class Loss(Keywords, options.Fixable):
     """The base of all losses.  Once a `Trainer` has one, its options are fixed."""
 
-    any_finite_target = False
-    """Every finite number of the right shape is a valid target."""
+    @property
+    def any_finite_target(self) -> bool:
+        """Whether every finite number of the right shape is a valid target: as `targets` has it."""
+        return type(self).targets is Loss.targets
 
     twice: ClassVar[tuple[str, ...]] = ()
     """Operations that a network must not end in, since the loss ..."""
@@ -128,8 +130,6 @@ class BinaryCrossEntropy(Loss):
 class MSE(Loss):
     """l = (p - t)^2, averaged over a row's outputs."""
 
-    any_finite_target = True
-
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.mse(output, target, weight=weight, name="loss")
 
@@ -137,16 +137,12 @@ class MSE(Loss):
 class MAE(Loss):
     """l = |p - t|, averaged over a row's outputs.  The subgradient at 0 is 0."""
 
-    any_finite_target = True
-
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.mae(output, target, weight=weight, name="loss")
 
 
 class Huber(Loss):
     """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t (Huber 1964)."""
-
-    any_finite_target = True
 
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = options.number("Huber", delta, 0, open_at="low", option="delta")
@@ -197,8 +193,6 @@ class Hinge(Loss):
 
 class Pinball(Loss):
     """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978)."""
-
-    any_finite_target = True
 
     def __init__(self, q: float) -> None:
         self.q = options.number("Pinball", q, 0, 1, open_at="low high", option="q")

@@ -35,6 +35,11 @@ def plain() -> cnn.Trainer:
                        optimizer=cnn.SGD(lr=0.01))  # fmt: skip
 
 
+def short(trainer: cnn.Trainer) -> tuple:
+    """Return what the short way of a step needs beside the rows."""
+    return trainer.optimizer.learner(trainer.net.store), 0.01, 0, 1
+
+
 def assert_alike(a: cnn.Trainer, b: cnn.Trainer) -> None:
     np.testing.assert_allclose(a.net.store.value, b.net.store.value, rtol=1e-11, atol=1e-13)
 
@@ -48,6 +53,10 @@ def test_any_scalar_is_a_loss():
     for _ in range(2):  # the long way, then the short one
         assert found.step(X[:9], Y[:9]) == pytest.approx(expected.step(X[:9], Y[:9]), rel=1e-12)
     assert_alike(found, expected)
+    assert found._last.stepper.step(X[:9], X[:9], *short(found)) is None  # another shape
+    assert found._last.stepper.step(X[:9], Y[:9], *short(found)) == pytest.approx(
+        expected._last.stepper.step(X[:9], Y[:9], *short(expected)), rel=1e-12
+    )
     value = found.evaluate(X, Y)["loss"]
     assert value == pytest.approx(expected.evaluate(X, Y)["loss"], rel=1e-12)
 
