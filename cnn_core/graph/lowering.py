@@ -193,9 +193,11 @@ class Lowering:
         self.out.saved[node] = saved
         inputs = [self.out.value[self.operand(x)] for x in node.inputs]
         split = ROWS if node.batched and node.rowwise else WHOLE
-        operands = [*inputs, *saved, value]
+        operands = _by_rows(node, [*inputs, *saved, value])
         stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
         n_unit = node.n_column(FORWARD) if split == ROWS else 0
+        if _fixed_rows(node):
+            split, n_unit = UNITS, _fixed_rows(node)
         return Step(op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
                     n_saved=len(saved), node=node)  # fmt: skip
 
@@ -285,7 +287,8 @@ class Lowering:
         split, n_unit = self._gradient_split(node, i, x)
         op, attrs = self._kernel(node)
         self._emit(node, Step(
-            op, i, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]],
+            op, i,
+            _by_rows(node, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]]),
             attrs, split, self.names[node], n_unit, grads=(x,),
             stage=LATE if out.grad[x].home == "grad" else NORMAL, node=node,
         ), 1)  # fmt: skip
@@ -312,10 +315,22 @@ class Lowering:
         return x if x in self.aliases.divided else None
 
     def _gradient_split(self, node: Node, i: int, x: Node) -> tuple[int, int]:
+        if _fixed_rows(node):
+            return UNITS, _fixed_rows(node)
         if x.batched:
             return (ROWS, node.n_column(i)) if node.batched and node.rowwise else (WHOLE, 0)
         n_unit = node.n_unit(i)
         return (UNITS, n_unit) if n_unit else (WHOLE, 0)
+
+
+def _fixed_rows(node: Node) -> int:
+    """Return how many rows stand in the place of a batch; 0 if there is a batch axis."""
+    return node.shape[0] if node.by_rows and not node.batched else 0
+
+
+def _by_rows(node: Node, operands: list[Buffer]) -> list[Buffer]:
+    """Return the operands as the node's kernel takes them."""
+    return [b.as_rows() for b in operands] if _fixed_rows(node) else operands
 
 
 def _is_leaf(node: Node) -> bool:

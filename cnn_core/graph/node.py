@@ -102,6 +102,10 @@ class Node:
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
 
+    by_rows: ClassVar[bool] = False
+    """The first axis of all operands holds rows, which the kernel takes for those of a batch also
+    where it is no batch axis."""
+
     draws: ClassVar[bool] = False
     """The value depends on random numbers: the seed, the step and the node's ``key``."""
 

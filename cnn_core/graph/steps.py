@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnn_core.graph.node import Node, Shape
+from cnn_core.graph.node import BATCH, Node, Shape
 
 WHOLE, ROWS, UNITS, COLUMNS = 0, 1, 2, 3  # cnn_split of cnn_core.h
 FORWARD, FUSED_LOSS, JOINT = -1, -2, -3  # values of Step.which; else the number of an input
@@ -36,6 +36,11 @@ class Buffer:
         """Return the part that begins at ``start`` and has the shape of ``node``."""
         return Buffer(key, node.shape, node.batched, self.dtype, self.home, self.keep, self.source,
                       of=self, start=start)  # fmt: skip
+
+    def as_rows(self) -> Buffer:
+        """Return the same memory as a batch whose rows are the entries of its first axis."""
+        return Buffer(self.key, (BATCH, *self.shape[1:]), True, self.dtype, self.home, self.keep,
+                      self.source, of=self)  # fmt: skip
 
 
 class Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels, need_same_rows, need_two_classes
 from cnn_core.ops.row_mean import per_row, reduced
 
@@ -18,11 +18,11 @@ class Hinge(RowLoss):
 
     def infer_shape(self) -> None:
         if self.inputs[1].dtype == "int32":
-            need_labels(self)
+            need_labels(self, fixed=True)
             need_two_classes(self)
         else:
-            need_same_rows(self)
-        self.shape = (BATCH,)
+            need_same_rows(self, fixed=True)
+        self.shape = self.inputs[0].shape[:1]
 
 
 def hinge(

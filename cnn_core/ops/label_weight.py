@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import need_row_weights
 
 
@@ -18,15 +18,16 @@ class LabelWeight(Node):
     differentiable = (False, True)
     operand_dtypes = ("int32", "real")
     grad_reads = "x"
+    by_rows = True
     ignore_index: int = -100
 
     def infer_shape(self) -> None:
         t = self.inputs[0]
         self.ignore_index = options.int32(self.label, self.ignore_index, option="ignore_index")
-        if t.shape != (BATCH,):
+        if len(t.shape) != 1:
             raise ShapeError(f"{self.label}: need labels (B,); got {t.label} {t.shape}")
-        need_row_weights(self, 1)
-        self.shape = (BATCH,)
+        need_row_weights(self, 1, t.shape)
+        self.shape = t.shape
 
     def attrs(self) -> tuple[float | int, ...]:
         return (int(self.ignore_index),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node, label_of
+from cnn_core.graph.node import Node, as_node, label_of
 from cnn_core.graph.row_loss import need_row_weights
 
 
@@ -20,12 +20,12 @@ class RowMean(Node):
     rowwise = False
 
     def infer_shape(self) -> None:
-        if self.inputs[0].shape != (BATCH,):
-            row = self.inputs[0]
+        row = self.inputs[0]
+        if len(row.shape) != 1:
             raise ShapeError(
                 f"{self.label}: need one value per row, shape (B,); got {row.label} {row.shape}"
             )
-        need_row_weights(self, 1)
+        need_row_weights(self, 1, row.shape)
         self.shape = ()
         self.saved = {"total": (2,)}
         self.saved_dtype = "float64"
@@ -37,6 +37,8 @@ def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
     ``weight`` (B,) gives w; without it every row counts 1.  Where the weights add up to 0 the
     mean is 0, and so are its gradients.  The sums are added up in float64, in an order that
     depends on the number of rows alone.  NaN propagates, also from a row of weight 0.
+
+    Where there is no batch axis, a number of rows stands in the place of B.
 
     Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
     """

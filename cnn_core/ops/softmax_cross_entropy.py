@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels
 from cnn_core.ops.label_weight import label_weight
 from cnn_core.ops.row_mean import per_row, reduced
@@ -29,13 +29,13 @@ class SoftmaxCrossEntropy(RowLoss):
             self.label, self.label_smoothing, 0, 1, option="label_smoothing"
         )
         if t.dtype == "int32":
-            need_labels(self)
+            need_labels(self, fixed=True)
             if self.ignore_index is not None:
                 self.ignore_index = options.int32(
                     self.label, self.ignore_index, option="ignore_index"
                 )
         else:
-            if not z.batched or len(z.shape) != 2 or t.shape != z.shape:
+            if len(z.shape) != 2 or t.shape != z.shape:
                 raise ShapeError(
                     f"{self.label}: need scores (B, C) and targets (B, C), or int32 labels (B,); "
                     f"got {z.label} {z.shape} and {t.label} {t.shape}"
@@ -44,7 +44,7 @@ class SoftmaxCrossEntropy(RowLoss):
                 raise OptionError(
                     f"{self.label}: need int32 labels for ignore_index; got target rows {t.label}"
                 )
-        self.shape = (BATCH,)
+        self.shape = z.shape[:1]
 
     def attrs(self) -> tuple[float | int, ...]:
         ignored = _NO_LABEL if self.ignore_index is None else int(self.ignore_index)
@@ -67,7 +67,8 @@ def softmax_cross_entropy(
     ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1.  A row whose label is ``ignore_index`` counts 0; where nothing counts, the mean and its
+    1.  As in all losses, z without a batch axis counts its first axis as the rows.  A row whose
+    label is ``ignore_index`` counts 0; where nothing counts, the mean and its
     gradient are 0.  ``reduction="none"`` gives the rows, shape (B,), 0 where ignored.
 
     A label outside [0, C) raises `LabelError` when the graph runs.  NaN, +inf or only -inf in a

@@ -18,7 +18,7 @@ static int64_t extent(const cnn_step *step, int64_t n_row)
 static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *fault)
 {
     const cnn_tensor *t = step->operand[step->n_operand - 1];
-    const int64_t n = t->size * (t->stride ? n_row : 1);
+    const int64_t n = t->size * (t->stride ? extent(step, n_row) : 1);
     const int     real = t->dtype == CNN_F32 || t->dtype == CNN_F64;
     const int64_t i = real ? cnn_first_beyond((int32_t)t->dtype, n, t->data, DBL_MAX) : -1;
     if (i < 0)

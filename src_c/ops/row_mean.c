@@ -1,5 +1,7 @@
 /* row_mean - y = sum_r w_r l_r / sum_r w_r over the rows of the batch; y is 0 where sum w is 0.
  *
+ *   B is the batch, or a fixed number of rows where l has no batch axis.
+ *
  *   forward  operands: l (B,), [w (B,)], total (2,) float64, y ()
  *   gradient operands: l, [w], total, y, dy (), dl or dw (B,)
  *   total:     sum w l, sum w, added up in double; without w every weight is 1
@@ -11,15 +13,21 @@
 #ifdef real
 #include "cnn_reduce.h"
 
+static int64_t K(row_mean_rows)(const cnn_call *c)
+{
+    return OPERAND(c, 0)->stride ? c->n_row : OPERAND(c, 0)->size;
+}
+
 static cnn_status K(row_mean_forward)(const cnn_call *c)
 {
+    const int64_t n_row = K(row_mean_rows)(c);
     const int     weighted = c->step->n_operand == 4;
     const real   *l = OPERAND(c, 0)->data, *w = weighted ? OPERAND(c, 1)->data : NULL;
     double       *total = OPERAND(c, 1 + weighted)->data;
     real         *y = OPERAND(c, 2 + weighted)->data;
 
-    total[0] = w ? K(cnn_dot)(c->n_row, l, w) : K(cnn_sum)(c->n_row, l);
-    total[1] = w ? K(cnn_sum)(c->n_row, w) : (double)c->n_row;
+    total[0] = w ? K(cnn_dot)(n_row, l, w) : K(cnn_sum)(n_row, l);
+    total[1] = w ? K(cnn_sum)(n_row, w) : (double)n_row;
     y[0] = total[1] != 0 ? (real)(total[0] / total[1]) : 0;
     return CNN_OK;
 }
@@ -33,9 +41,10 @@ static cnn_status K(row_mean_grad_l)(const cnn_call *c)
     real         *dl = OPERAND(c, 4 + weighted)->data;
     const real    k = total[1] != 0 ? (real)(dy / total[1]) : 0;
     const int     add = c->step->accumulate;
+    const int64_t n_row = K(row_mean_rows)(c);
 
     CNN_IVDEP
-    for (int64_t r = 0; r < c->n_row; r++)
+    for (int64_t r = 0; r < n_row; r++)
         dl[r] = (add ? dl[r] : 0) + (w ? k * w[r] : k);
     return CNN_OK;
 }
@@ -49,9 +58,10 @@ static cnn_status K(row_mean_grad_w)(const cnn_call *c)
     const double  k = total[1] != 0 ? dy / total[1] : 0;
     const double  mean = total[1] != 0 ? total[0] / total[1] : 0;
     const int     add = c->step->accumulate;
+    const int64_t n_row = K(row_mean_rows)(c);
 
     CNN_IVDEP
-    for (int64_t r = 0; r < c->n_row; r++)
+    for (int64_t r = 0; r < n_row; r++)
         dw[r] = (add ? dw[r] : 0) + (real)(k * ((double)l[r] - mean));
     return CNN_OK;
 }

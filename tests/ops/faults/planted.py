@@ -133,11 +133,11 @@ FAULTS = {
         "weight_grad", "ops/weight_grad.c", ".accumulate = c->step->accumulate};",
         ".accumulate = 1};", "weight_grad", "value"),
     "weights_forgotten": Fault(
-        "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_dot)(c->n_row, l, w) :", "total[0] =",
+        "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_dot)(n_row, l, w) :", "total[0] =",
         "row_mean_weight", "value"),
     "sum_in_single_precision": Fault(
-        "row_mean", "ops/row_mean.c", ": K(cnn_sum)(c->n_row, l);",
-        ": (float)K(cnn_sum)(c->n_row, l);", "row_mean", "value"),
+        "row_mean", "ops/row_mean.c", ": K(cnn_sum)(n_row, l);",
+        ": (float)K(cnn_sum)(n_row, l);", "row_mean", "value"),
     "last_row_left_out_of_a_sum": Fault(
         "dense", "ops/dense.c", "for (; r < n_row; r++)",
         "for (; r < n_row - 1; r++)", "dense", "gradient of b"),
