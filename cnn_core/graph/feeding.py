@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core.arrays import as_numbers, as_real, check_finite, place
 from cnn_core.errors import DataError, GraphError, LabelError, OptionError, ShapeError
 from cnn_core.graph.node import Constant, Input, Node, Parameter
-from cnn_core.graph.shapes import with_rows
+from cnn_core.graph.shapes import row_or_rows, with_rows
 
 if TYPE_CHECKING:
     from cnn_core.graph.program import Program
@@ -46,6 +46,27 @@ def check_inputs(
     return checked, n_rows
 
 
+def as_rows(
+    inputs: Mapping[str, Input], arrays: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool | None]:
+    """Return the arrays, those of a single row with a batch axis, and whether it is one.
+
+    It is where all batched inputs that are given come without their batch axis; None where none
+    is given.  If only some do, they are left for `check_inputs` to refuse.
+    """
+    found = {name: as_numbers(value, who=f"input {name!r}") for name, value in arrays.items()
+             if name in inputs and inputs[name].batched}  # fmt: skip
+    single = [array.shape == inputs[name].shape[1:] for name, array in found.items()]
+    if not found or not all(single):
+        return dict(arrays), False if found else None
+    return {**arrays, **{name: array[None] for name, array in found.items()}}, True
+
+
+def plain(view: np.ndarray) -> Any:
+    """Return a number as Python's, an array as a copy."""
+    return view.item() if view.shape == () else view.copy()
+
+
 def _fits_int32(name: str, array: np.ndarray) -> np.ndarray:
     """Return whole numbers as they are; raise where an int32 cannot hold one."""
     limits = np.iinfo(np.int32)
@@ -78,11 +99,12 @@ def check_leaves(program: Program) -> None:
 
 
 def check_seeds(
-    nodes: Mapping[Node, str], seed: Any, n_rows: int, find: Any, dtype: np.dtype
+    nodes: Mapping[Node, str], seed: Any, n_rows: int | None, find: Any, dtype: np.dtype
 ) -> dict[Node, np.ndarray | float]:
     """Return the gradient to start from at each of ``nodes``, the outputs with one and their names.
 
-    ``seed`` is as `Graph.backward` takes it; ``find`` turns its keys into nodes.
+    ``seed`` is as `Graph.backward` takes it; ``find`` turns its keys into nodes.  ``n_rows`` is
+    None where a single row without a batch axis was fed.
     """
     if seed is None:
         for node, name in nodes.items():
@@ -109,7 +131,7 @@ def check_seeds(
             )
         need = f"a seed of real numbers for {nodes[node]}"
         array = as_numbers(value, who="backward", need=need)
-        shape = with_rows(node.shape, n_rows)
+        shape = row_or_rows(node, n_rows)
         if array.shape != shape:
             raise ShapeError(
                 f"backward: need a seed of shape {shape} for output {nodes[node]}; got "

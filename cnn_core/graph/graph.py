@@ -13,7 +13,7 @@ from cnn_core import options
 from cnn_core._ext.runner import Guard, Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
-from cnn_core.graph.feeding import check_inputs, check_leaves, check_seeds
+from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
 from cnn_core.graph.named import NamedNodes
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.params import ParamStore, real_dtype
@@ -64,6 +64,7 @@ class Graph(NamedNodes):
         self._check_params(found)
         self._training = options.flag("Graph", training, option="training")
         self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
+        self._row = False  # a single row without a batch axis was fed last
         self._lock, self._compiling = Guard(), threading.RLock()
         self._stepping: StepProgram | None = None
         reals = [n for n in self._nodes if n.dtype == "real"]
@@ -125,7 +126,11 @@ class Graph(NamedNodes):
         )  # fmt: skip
 
     def _zeros(self, node: Node, n_rows: int) -> Value:
-        return _plain(np.zeros(with_rows(node.shape, n_rows), self.dtype))
+        return self._shown(node, np.zeros(with_rows(node.shape, n_rows), self.dtype))
+
+    def _shown(self, node: Node, view: np.ndarray) -> Value:
+        """Return what a user sees of a node's value or gradient: float or a new array."""
+        return plain(view[0] if self._row and node.batched else view)
 
     def _unreached(self, node: Node, n_rows: int) -> Value:
         """Return zeros; for a parameter also where an optimizer looks for its gradient."""
@@ -141,6 +146,10 @@ class Graph(NamedNodes):
         Scalars come back as float, arrays as new arrays, several outputs as a tuple.  An input
         that was fed before may be left out.  ``check_finite`` raises `DataError` naming the
         input or parameter that holds a NaN or infinity, or the first node that makes one.
+
+        A single row may be fed without its batch axis, as in `Sequential.predict`: (I,) into
+        (B, I), all batched inputs alike.  Values and gradients then have no batch axis either,
+        here, in `backward`, `value` and `grad`, until the next `forward` or `feed`.
         """
         short = None
         if self._runner is not None and check_finite is False:
@@ -154,6 +163,7 @@ class Graph(NamedNodes):
         else:
             values = short
             self._counter += 1
+            self._row = False
             self._walk.have_values()
         return values[0] if self._single else tuple(values)
 
@@ -173,6 +183,7 @@ class Graph(NamedNodes):
     def feed(self, **inputs: Any) -> None:
         """Copy the inputs in without computing anything; for going node by node."""
         program = self.program
+        inputs, row = as_rows(program.inputs, inputs)
         checked, rows = check_inputs(program.inputs, inputs, self.dtype)
         missing = program.inputs.keys() - inputs.keys()
         larger = rows is not None and rows > program.max_batch
@@ -187,6 +198,7 @@ class Graph(NamedNodes):
         if larger:
             self._compile(max_batch=max(rows, 2 * program.max_batch))  # type: ignore[type-var]
         self.program.feed({n.name: array for n, array in checked.items()})
+        self._row = self._row if row is None else row
         self._walk.feed()
 
     def _rows(self, name: str, array: Any) -> int:
@@ -194,7 +206,7 @@ class Graph(NamedNodes):
         if node is None or not node.batched:
             return 1
         shape = as_numbers(array, who=f"input {name!r}").shape
-        return shape[0] if shape else 1
+        return shape[0] if len(shape) == len(node.shape) else 1
 
     def backward(self, seed: Any = None) -> dict[str, Value]:
         """Compute all gradients of the output; return those of inputs and parameters by name.
@@ -206,7 +218,7 @@ class Graph(NamedNodes):
         self._walk.need_values("backward")
         if self._no_gradient:
             raise GraphError(self._no_gradient)
-        if seed is None and self._runner is not None and self._scalar_seeds:
+        if seed is None and self._runner is not None and self._scalar_seeds and not self._row:
             found = self._runner.backward(self.program.n_rows, self._counter)
             if found is not None:
                 self._walk.have_gradients()
@@ -222,7 +234,8 @@ class Graph(NamedNodes):
 
     def _set_seeds(self, seed: Any) -> dict[Node, Any]:
         names = {node: self.name_of(node) for node in self._seeds}
-        seeds = check_seeds(names, seed, self.program.n_rows, self.node, self.dtype)
+        rows = None if self._row else self.program.n_rows
+        seeds = check_seeds(names, seed, rows, self.node, self.dtype)
         for node, value in seeds.items():
             self.program.grad(node)[...] = value
         return seeds
@@ -284,14 +297,15 @@ class Graph(NamedNodes):
 
     def value(self, node: Node | str) -> Value:
         """Return the value of a node, given itself or by name: float or a new array."""
-        return _plain(self.program.value(self.node(node)))
+        node = self.node(node)
+        return self._shown(node, self.program.value(node))
 
     def grad(self, node: Node | str) -> Value:
         """Return the gradient at a node: float or a new array; zero where none flows."""
         node = self.node(node)
         self._walk.need_gradient(node)
         if node in self.program.lowered.grad:
-            return _plain(self.program.grad(node))
+            return self._shown(node, self.program.grad(node))
         return self._zeros(node, self.program.n_rows)
 
     def check_gradients(self, *, n_directions: int = 5, seed: int = 0) -> GradientReport:
@@ -335,7 +349,3 @@ class Graph(NamedNodes):
     def __repr__(self) -> str:
         outputs = ", ".join(self.name_of(n) for n in self.outputs)
         return f"<Graph of {len(self._nodes)} nodes: {outputs}, {self.dtype}>"
-
-
-def _plain(view: np.ndarray) -> Value:
-    return view.item() if view.shape == () else view.copy()

@@ -19,6 +19,13 @@ def with_rows(shape: Shape, n_rows: int) -> tuple[int, ...]:
     return tuple(n_rows if n is BATCH else n for n in shape)
 
 
+def row_or_rows(node: Node, n_rows: int | None) -> tuple[int, ...]:
+    """Return a value's shape for ``n_rows``; for None that of a single row without a batch axis."""
+    if n_rows is None:
+        return node.shape[1:] if node.batched else node.shape
+    return with_rows(node.shape, n_rows)
+
+
 def need_batch(node: Node, i: int, n_dim: int | None = None) -> None:
     """Raise `ShapeError` unless input ``i`` starts with BATCH (and has ``n_dim`` axes)."""
     x = node.inputs[i]

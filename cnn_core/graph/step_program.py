@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core._ext.runner import Guard, Runner
 from cnn_core.errors import GraphError, ShapeError
+from cnn_core.graph.feeding import as_rows, plain
 from cnn_core.graph.node import Node, Parameter
 from cnn_core.graph.params import ParamStore
 from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
@@ -57,6 +58,8 @@ class StepProgram:
         # The update changes these; a step returns them as they were before.
         self._updated = [i for i, n in enumerate(outputs) if isinstance(n, Parameter)]
         self._loss = number[low.value[loss]]
+        self._batched = [n.batched for n in outputs]
+        self._row = False  # a single row without a batch axis was fed last
         self._seed = seed
         inputs = {name: self.program.input_tensor(name) for name in self.program.inputs}
         self.runner = Runner(
@@ -67,11 +70,14 @@ class StepProgram:
     def feed(self, inputs: dict[str, Any]) -> int:
         """Copy all inputs in; return the number of rows."""
         n_rows: int = self.runner.feed(inputs)
+        self._row = False
         if n_rows == 0:
             missing = self.program.inputs.keys() - inputs.keys()
             if missing:
                 raise GraphError(f"step: need a value for {', '.join(sorted(missing))}; got none")
+            inputs, row = as_rows(self.program.inputs, inputs)
             self.program.feed(inputs)
+            self._row = bool(row)
             n_rows = self.program.n_rows
         self.program.n_rows = n_rows
         return n_rows
@@ -95,4 +101,7 @@ class StepProgram:
         values: list[Any] = self.runner.read(n)
         for i in self._updated:
             values[i] = before[i]
+        if self._row:
+            return [plain(v[0]) if batched else v
+                    for v, batched in zip(values, self._batched, strict=True)]  # fmt: skip
         return values

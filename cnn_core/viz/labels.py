@@ -79,7 +79,8 @@ def shape_text(node: Node, value: Any = None) -> str:
     """Return the shape, such as ``(B=32, 128)``, or ``(B, 128)`` before forward."""
     lengths = [str(n) for n in node.shape]
     if node.batched and value is not None:
-        lengths[0] = f"{BATCH!r}={len(value)}"
+        # A row that was fed without its batch axis is shown without one.
+        lengths[0] = f"{BATCH!r}={len(value) if np.ndim(value) == len(node.shape) else 1}"
     return f"({', '.join(lengths)})"
 
 

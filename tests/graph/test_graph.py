@@ -153,7 +153,7 @@ def test_metrics_grow_with_every_run():
         ({"x": np.ones((2, 3))}, GraphError, "need a value for y"),
         ({"x": np.ones((2, 3)), "y": 1.0, "q": 1.0}, GraphError, "input 'q': need one of the inp"),
         ({"x": np.ones((2, 4)), "y": 1.0}, ShapeError, r"'x': need shape \(B, 3\); got \(2, 4\)"),
-        ({"x": np.ones(3), "y": 1.0}, ShapeError, "input 'x': need shape"),
+        ({"x": np.ones(4), "y": 1.0}, ShapeError, "input 'x': need shape"),
         ({"x": np.ones((0, 3)), "y": 1.0}, ShapeError, "input 'x'"),
         ({"x": np.ones((2, 3)), "y": [1.0]}, ShapeError, "input 'y': need shape"),
         ({"x": np.ones((2, 3)) * 1j, "y": 1.0}, DtypeError, "input 'x': need real numbers"),
