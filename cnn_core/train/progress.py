@@ -60,7 +60,7 @@ def make_progress(
     epochs, n_rows
         The number of the last epoch, and the rows of each.
     file
-        Where to draw; default: the standard error stream.
+        Where to draw; default: the standard error stream, in a notebook its output.
 
     Raises
     ------
@@ -70,7 +70,8 @@ def make_progress(
     if not isinstance(progress, (bool, np.bool_, str)) or progress not in (True, False, "always"):
         raise options.refuse("progress", "True, False or 'always'", progress)
     notebook = file is None and bool(progress) and _in_notebook()
-    file = sys.stderr if file is None else file
+    if file is None:  # a notebook colours what goes to the standard error stream as an error
+        file = sys.stdout if notebook else sys.stderr
     if not progress or file is None:  # a program without a console has no standard streams
         return Progress()
     if notebook or file.isatty():
@@ -188,6 +189,7 @@ class _Bar(_Shown):
 
     def _finish(self) -> None:
         if self._bar is not None:
+            self._bar.n = self._bar.total  # a widget that is not full stays, in red
             self._bar.close()
             self._bar = None
 

@@ -75,7 +75,7 @@ def test_optimizer_seed_and_epoch_count_may_be_set_and_are_checked():
     assert isinstance(trainer.optimizer, cnn.SGD)
     trainer.seed, trainer.epochs_done = np.int64(3), 7
     for name, value in [("optimizer", "adma"), ("seed", -1), ("epochs_done", -1),
-                        ("epochs_done", "2")]:  # fmt: skip
+                        ("epochs_done", "2"), ("check_finite", "no")]:  # fmt: skip
         kept = getattr(trainer, name)
         with pytest.raises(OptionError, match=r"need .*; got"):
             setattr(trainer, name, value)

@@ -197,7 +197,7 @@ class Kernel(types.ModuleType):
 def test_notebook_shows_a_bar_though_it_is_no_terminal(monkeypatch, clock):
     page = Screen()
     page.isatty = lambda: False
-    monkeypatch.setattr(sys, "stderr", page)
+    monkeypatch.setattr(sys, "stdout", page)
     monkeypatch.setitem(sys.modules, "IPython", Kernel("IPython"))
     monkeypatch.setattr(module, "find_spec", lambda name: None)  # without ipywidgets
     run(True, None, clock=clock, seconds=0.2)
@@ -207,6 +207,25 @@ def test_notebook_shows_a_bar_though_it_is_no_terminal(monkeypatch, clock):
     page.truncate(0)
     run(True, None, clock=clock, seconds=0.2)
     assert page.getvalue() == ""
+
+
+def test_widget_of_a_notebook_goes_when_its_last_line_is_written(monkeypatch, clock):
+    """tqdm leaves a widget that is closed before it is full, in red."""
+    pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
+    from tqdm.notebook import tqdm
+
+    closed, page, close = [], io.StringIO(), tqdm.close
+    monkeypatch.setattr(tqdm, "close", lambda bar: (
+        closed.append((bar.n, bar.total, bar.leave)), close(bar)))  # fmt: skip
+    monkeypatch.setattr(sys, "stdout", page)
+    monkeypatch.setitem(sys.modules, "IPython", Kernel("IPython"))
+    bar = make_progress(True, 8, 100)
+    bar.start_epoch(1)
+    clock.now = 1.0
+    bar.update(50, lambda: {"loss": 1.0})
+    bar.close()
+    assert closed == [(8, 8, False)]
+    assert page.getvalue().endswith("epoch 1/8 50% 00:01, 50 rows/s, loss=1.0000\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
