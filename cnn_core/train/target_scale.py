@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +14,12 @@ from cnn_core.graph.node import Input
 from cnn_core.nn.sequential import Sequential
 
 
-class TargetScale(NamedTuple):
+class TargetScale:
     """Targets count as ``y * scale + shift``; ``given`` tells whether somebody asked for it."""
 
-    scale: float = 1.0
-    shift: float = 0.0
-    given: bool = False
-
-    @property
-    def changes(self) -> bool:
-        """Whether targets become others."""
-        return self.scale != 1 or self.shift != 0
+    def __init__(self, scale: float = 1.0, shift: float = 0.0, given: bool = False) -> None:
+        self.scale, self.shift, self.given = scale, shift, given
+        self.changes = scale != 1 or shift != 0
 
     def apply(self, y: Any, dtype: np.dtype, who: str) -> np.ndarray:
         """Return ``y`` scaled, float32 or float64 as it is, all else in ``dtype``."""
