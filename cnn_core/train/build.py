@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from cnn_core import ops
 from cnn_core.errors import OptionError
 from cnn_core.graph.metric import Metric as MetricNode
@@ -41,6 +43,19 @@ def build_loss(loss: Loss, net: Sequential, target: Input, weight: Input | None)
             f"number per row, (B,); got sample weights and {node!r} without them"
         )
     return node
+
+
+def check_targets(loss: Loss, target: Input, y: Any) -> None:
+    """Raise `OptionError` unless the C core can read targets that a user's loss has made."""
+    kinds = (np.int32, np.int64) if target.dtype == "int32" else (np.float32, np.float64, np.uint8)
+    array = isinstance(y, np.ndarray) and y.ndim > 0 and y.flags.c_contiguous and y.flags.aligned
+    if array and y.dtype in kinds and y.shape[1:] == target.shape[1:]:
+        return
+    got = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else repr(y)[:60]
+    raise OptionError(
+        f"{type(loss).__name__}: need targets to return a C-contiguous array of "
+        f"{' or '.join(np.dtype(kind).name for kind in kinds)} for {target!r}; got {got}"
+    )
 
 
 def build_metric(

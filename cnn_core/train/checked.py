@@ -22,7 +22,7 @@ from cnn_core.graph.node import Input
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
-from cnn_core.train.build import ignored_label
+from cnn_core.train.build import check_targets, ignored_label
 from cnn_core.train.target_scale import TargetScale
 
 _BLOCK = 1 << 20  # elements of rows picked out at a time
@@ -70,6 +70,7 @@ def check_data(
     if w is not None:
         weights = as_weights(w, len(features), who=who, dtype=net.dtype)
     targets = _targets(net, loss, target, y, weights)
+    check_targets(loss, target, targets)
     check_lengths(who, x=len(features), y=len(targets))
     if finite is None:
         finite = not is_mapped(features)

@@ -153,3 +153,33 @@ def test_a_metric_that_asks_for_it_is_told_what_outputs_mean():
     x, y = blobs(10)
     cnn.Trainer(make_net(), loss=cnn.SoftmaxCrossEntropy(), metrics=[Asking()]).evaluate(x, y)
     assert (seen[0].kind, seen[0].scale) == ("classes", "logits")
+
+
+@pytest.mark.parametrize("made", [
+    lambda y: None, lambda y: y.tolist(), lambda y: y.astype(np.int32), lambda y: y[:, :1],
+    lambda y: np.asfortranarray(y), lambda y: y[0, 0],
+])  # fmt: skip
+def test_targets_that_the_core_cannot_read_are_refused(made):
+    class Own(cnn.Loss):
+        def targets(self, target, output, y, dtype):
+            return made(y)
+
+        def build(self, output, target, weight):
+            return cnn.ops.mse(output, target, weight=weight)
+
+    found = cnn.Trainer(make_net(outputs=2), loss=Own())
+    for call in (found.fit, found.step, found.evaluate):
+        with pytest.raises(OptionError, match="Own: need targets to return a C-contiguous array"):
+            call(X, Y)
+
+
+def test_a_target_input_of_another_name_is_refused():
+    class Own(cnn.Loss):
+        def target_input(self, output, y):
+            return cnn.Input("t", output.shape)
+
+        def build(self, output, target, weight):
+            return cnn.ops.mse(output, target, weight=weight)
+
+    with pytest.raises(OptionError, match="Own: need target_input to return an Input named 'y'"):
+        cnn.Trainer(make_net(outputs=2), loss=Own()).fit(X, Y, progress=False)
