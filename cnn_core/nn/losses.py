@@ -242,7 +242,7 @@ def get(loss: str | Loss) -> Loss:
     meant = hint(loss, LOSSES)
     if isinstance(loss, type) and issubclass(loss, Loss):
         meant = f": write {loss.__name__}(...)"
-    if loss == "pinball":
+    if isinstance(loss, str) and loss == "pinball":
         meant = ": write Pinball(q)"
     raise OptionError(
         f"Trainer: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "

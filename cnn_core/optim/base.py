@@ -16,11 +16,8 @@ from cnn_core.errors import OptionError, StateError
 from cnn_core.graph.params import ParamStore
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
-from cnn_core.optim.schedules import Rate
+from cnn_core.optim.schedules import MAX_STEPS, Rate
 from cnn_core.options import shown
-
-MAX_STEPS = 2**53
-"""Steps that a double still counts: what bias corrections are computed from."""
 
 N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""

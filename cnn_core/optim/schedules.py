@@ -17,6 +17,9 @@ from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import Keywords
 
+MAX_STEPS = 2**53
+"""Steps that a double still counts: what rates and bias corrections are computed from."""
+
 Schedule = Callable[[int], float]
 Rate = float | Schedule
 
@@ -38,8 +41,15 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     """Return the learning rate of ``step``; raise `OptionError` unless it is finite and >= 0."""
     if not callable(value):
         return value
-    found = options.call(f"{who}: lr", "a schedule step -> lr", value, step)
+    found = options.call(who, "lr, a schedule step -> lr", value, step)
+    if type(found) is float and 0 <= found <= options.LARGEST:  # no words for every step
+        return found
     return options.amount(f"{who}: lr of {value!r} at step {step}", found)
+
+
+def _counted(schedule: Any, step: Any) -> int:
+    """Return ``step``, which is no plain int from 0 on, as one; raise if it is no step."""
+    return options.whole(type(schedule).__name__, step, 0, MAX_STEPS, option="a step")
 
 
 class Fixed(Keywords):
@@ -87,6 +97,8 @@ class StepDecay(Fixed):
         )
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = _counted(self, step)
         return self.lr * self.factor ** (step // self.every)
 
 
@@ -98,6 +110,8 @@ class ExponentialDecay(StepDecay):
     """
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = _counted(self, step)
         return self.lr * self.factor ** (step / self.every)
 
 
@@ -123,6 +137,8 @@ class CosineDecay(Fixed):
         )
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = _counted(self, step)
         if step >= self.steps:
             return self.floor
         return self.floor + (self.lr - self.floor) * (1 + cos(pi * step / self.steps)) / 2
@@ -152,6 +168,8 @@ class Piecewise(Fixed):
         super().__init__(boundaries=tuple(at[1:]), rates=found)
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = _counted(self, step)
         return self.rates[bisect_right(self.boundaries, step)]
 
 
@@ -173,6 +191,8 @@ class Warmup(Fixed):
         )
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int or not 0 <= step <= MAX_STEPS:
+            step = _counted(self, step)
         if step < self.steps:
             return rate_at("Warmup", self.then, 0) * (step + 1) / self.steps
         return rate_at("Warmup", self.then, step - self.steps)

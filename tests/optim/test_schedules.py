@@ -6,12 +6,14 @@ import doctest
 import math
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnn_core.errors import OptionError
 from cnn_core.optim import (
+    SGD,
     CosineDecay,
     ExponentialDecay,
     Piecewise,
@@ -126,3 +128,19 @@ def test_examples_in_the_docstrings_hold(module):
     found = doctest.testmod(module)
     assert found.attempted > 0
     assert found.failed == 0
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, None, "3", True, 2**63, 10**400, [1]])
+@pytest.mark.parametrize("make", [
+    lambda: StepDecay(0.1, 2), lambda: CosineDecay(0.1, 5), lambda: Piecewise((2,), (0.1, 0.2)),
+    lambda: Warmup(0.1, 5), lambda: ExponentialDecay(0.1, 2),
+])  # fmt: skip
+def test_a_step_is_a_whole_number_from_zero(make, step):
+    with pytest.raises(OptionError, match="need a step, a whole number"):
+        make()(step)
+    assert make()(np.int32(3)) == make()(3)
+
+
+def test_a_schedule_that_takes_no_step_is_refused_before_the_update():
+    with pytest.raises(OptionError, match="SGD: need lr, a schedule step -> lr; got <function"):
+        SGD(lr=lambda: 0.1).lr_at(0)
