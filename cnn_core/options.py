@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.errors import OptionError
+from cnn_core.errors import DtypeError, OptionError
 from cnn_core.naming import hint
 
 LARGEST = 1e18
@@ -151,6 +151,26 @@ def name(who: str, value: Any, *, option: str = "") -> str:
     if isinstance(value, str) and value:
         return value
     raise refuse(who, "a name of at least one letter", value, option)
+
+
+def lengths(who: str, value: Any, *, option: str = "a shape") -> tuple[int, ...]:
+    """Return ``value``, the lengths of axes, as a tuple of ints."""
+    found = tuple(value) if isinstance(value, (tuple, list)) else ()
+    if isinstance(value, (tuple, list)) and all(is_whole(n) and n >= 0 for n in found):
+        return tuple(int(n) for n in found)
+    raise refuse(who, "a tuple of lengths", value, option)
+
+
+def real_dtype(who: str, value: Any) -> np.dtype:
+    """Return ``value`` as a NumPy dtype; raise `DtypeError` unless float32 or float64."""
+    need = f"{who}: need dtype float32 or float64; got"
+    try:
+        found = None if value is None else np.dtype(value)  # of None NumPy makes float64
+    except Exception as error:  # whatever the object's own attributes and methods do
+        raise DtypeError(f"{need} {shown(value)}") from error
+    if found is None or found not in (np.float32, np.float64):
+        raise DtypeError(f"{need} {found}")
+    return found
 
 
 def path(who: str, value: Any) -> str | os.PathLike[str]:

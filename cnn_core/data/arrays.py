@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import ShapeError
 
@@ -62,9 +63,12 @@ def as_features(
     >>> array.dtype, needs_conversion
     (dtype('float32'), False)
     """
-    row_shape, dtype = tuple(row_shape), np.dtype(dtype)
+    if type(row_shape) is not tuple or not isinstance(dtype, np.dtype):
+        row_shape = options.lengths(who, row_shape, option="the shape of a row")
+        dtype = options.real_dtype(who, dtype)
     array = as_numbers(x, who=who, name=name)
     if array.shape[1:] != row_shape or array.ndim == 0:
+        row_shape = options.lengths(who, row_shape, option="the shape of a row")
         raise ShapeError(_wrong_rows(array.shape, row_shape, who, name))
     if array.size == 0 and not empty:
         raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
@@ -90,6 +94,8 @@ def in_c_order(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def check_lengths(who: str, **lengths: int) -> None:
     """Raise `ShapeError` unless all ``lengths``, given by the arrays' names, are equal."""
+    for name, n in lengths.items():
+        options.whole(who, n, 0, option=f"the length of {name}")
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise ShapeError(f"{who}: need the same number of rows in each; got {got}")

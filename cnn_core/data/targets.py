@@ -9,7 +9,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.arrays import as_numbers, check_finite, check_range
 from cnn_core.data.arrays import in_c_order
-from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, LabelError, ShapeError
 
 NOT_FINITE = "fill them in, drop such rows or give them sample_weight 0"
 """What to do about data that are not finite."""
@@ -55,6 +55,9 @@ def as_labels(
     >>> as_labels([2.0, 0.0, 1.0], 3)
     array([2, 0, 1], dtype=int32)
     """
+    n_classes = options.whole(who, n_classes, option="n_classes")
+    if ignore_index is not None:
+        ignore_index = options.int32(who, ignore_index, option="ignore_index")
     try:
         array = as_numbers(y, who=who, name=name)
     except DtypeError as error:
@@ -94,8 +97,6 @@ def _check_range(
 ) -> None:
     wrong = (column < 0) | (column >= n_classes)
     if ignore_index is not None:
-        if not -(2**31) <= ignore_index < 2**31:
-            raise OptionError(f"{who}: need ignore_index within int32; got {ignore_index}")
         wrong &= column != ignore_index
     if wrong.any():
         row = int(wrong.argmax())
@@ -145,7 +146,8 @@ def as_targets(
     >>> as_targets([1, 2, 3], (1,)).shape
     (3, 1)
     """
-    row_shape = tuple(row_shape)
+    row_shape = options.lengths(who, row_shape, option="the shape of a row")
+    dtype = options.real_dtype(who, dtype)
     finite = options.flag(who, finite, option="finite")
     array = as_numbers(y, who=who, name=name)
     if row_shape == (1,) and array.ndim == 1:
@@ -181,6 +183,7 @@ def as_weights(
     >>> as_weights([1, 0, 2], 3)
     array([1., 0., 2.], dtype=float32)
     """
+    n, dtype = options.whole(who, n, option="n"), options.real_dtype(who, dtype)
     array = as_numbers(w, who=who, name=name)
     if array.shape != (n,):
         raise ShapeError(f"{who}: need {name} of shape ({n},), one per row; got {array.shape}")

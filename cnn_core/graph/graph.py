@@ -16,7 +16,7 @@ from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
 from cnn_core.graph.named import NamedNodes
 from cnn_core.graph.node import Input, Node, Parameter
-from cnn_core.graph.params import ParamStore, real_dtype
+from cnn_core.graph.params import ParamStore
 from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.shapes import with_rows
 from cnn_core.graph.step_program import StepProgram
@@ -58,7 +58,7 @@ class Graph(NamedNodes):
         params: ParamStore | None = None,
     ) -> None:
         super().__init__(outputs)
-        self._dtype = real_dtype(dtype, "Graph")
+        self._dtype = options.real_dtype("Graph", dtype)
         found = parameters_of(self.outputs)
         self._params = ParamStore(found, self.dtype) if params is None else params
         self._check_params(found)

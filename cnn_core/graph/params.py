@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.arrays import as_numbers, as_real
-from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError, StateError
+from cnn_core.errors import GraphError, OptionError, ShapeError, StateError
 from cnn_core.graph.node import Parameter
 from cnn_core.options import shown
 
@@ -28,17 +28,6 @@ def aligned_zeros(n: int, dtype: Any) -> np.ndarray:
     raw = np.zeros(n * dtype.itemsize + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + n * dtype.itemsize].view(dtype)
-
-
-def real_dtype(dtype: Any, who: str) -> np.dtype:
-    """Return ``dtype`` as a NumPy dtype; raise `DtypeError` unless float32 or float64."""
-    try:
-        found = None if dtype is None else np.dtype(dtype)  # of None NumPy makes float64
-    except Exception as error:  # whatever the object's own attributes and methods do
-        raise DtypeError(f"{who}: need dtype float32 or float64; got {shown(dtype)}") from error
-    if found not in (np.float32, np.float64):
-        raise DtypeError(f"{who}: need dtype float32 or float64; got {found}")
-    return found
 
 
 def spans_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
@@ -65,7 +54,7 @@ class ParamStore(Mapping[str, np.ndarray]):
     grads: Mapping[str, np.ndarray]
 
     def __init__(self, parameters: Iterable[Parameter], dtype: Any) -> None:
-        dtype = real_dtype(dtype, "ParamStore")
+        dtype = options.real_dtype("ParamStore", dtype)
         parameters = options.items("ParamStore", parameters, "parameters", "list")
         shapes: dict[str, tuple[int, ...]] = {}
         for p in parameters:

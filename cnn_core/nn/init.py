@@ -188,7 +188,8 @@ def draw(
     function = get(init)
     label = getattr(function, "__name__", shown(function))
     need = f"finite numbers from {label}"
-    values = as_numbers(function(tuple(shape), rng), who=who, need=need)
+    made = options.call(who, "an initialiser f(shape, rng)", function, tuple(shape), rng)
+    values = as_numbers(made, who=who, need=need)
     if values.shape != tuple(shape):
         raise ShapeError(f"{who}: need {tuple(shape)} from {label}; got shape {values.shape}")
     check_finite(values, f"what {label} returns", who=who)

@@ -17,7 +17,7 @@ from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
 from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape, group
 from cnn_core.graph.order import topological_order, unique_names
-from cnn_core.graph.params import ParamStore, real_dtype
+from cnn_core.graph.params import ParamStore
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import MIN_FLOP
 from cnn_core.graph.shapes import row_size
@@ -72,7 +72,7 @@ class Sequential(Predictor):
                 raise OptionError(f"Sequential: need layers; got {shown(layer)}")
         if not self.layers:
             raise OptionError("Sequential: need at least one layer; got none")
-        self.dtype = real_dtype(dtype, "Sequential")
+        self.dtype = options.real_dtype("Sequential", dtype)
         self.input_scale = options.number("Sequential", input_scale, option="input_scale")
         self.input_shift = options.number("Sequential", input_shift, option="input_shift")
         scaling = np.array([self.input_scale, self.input_shift])
