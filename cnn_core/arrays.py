@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core._ext.gather import first_beyond
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.frames import column_array, frame_array, holds_numbers, is_column, is_frame, names
@@ -157,7 +158,9 @@ def check_finite(
     ``source`` is what the caller was given: if that is a table, the message has the column's
     name.  ``hint`` says what to do.
     """
-    at = find_beyond(x, reach_of(dtype) if reach is None else reach)
+    x, dtype = as_numbers(x, who=who, name=name), options.real_dtype(who, dtype)
+    reach = reach_of(dtype) if reach is None else options.number(who, reach, 0, option="reach")
+    at = find_beyond(x, reach)
     if at < 0:
         return
     if np.isfinite(x.flat[at]):

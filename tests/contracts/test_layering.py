@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "cnn_core"
 
 # A part may import what stands in a line before its own, and itself.
-LINES = ("errors", "_ext naming frames", "options arrays", "graph", "ops optim kernels", "data",
-         "nn", "train", "io", "estimators viz config")  # fmt: skip
+LINES = ("errors", "_ext naming frames", "options", "arrays", "graph", "ops optim kernels",
+         "data", "nn", "train", "io", "estimators viz config")  # fmt: skip
 RANK = {part: i for i, line in enumerate(LINES) for part in line.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

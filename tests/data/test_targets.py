@@ -86,7 +86,7 @@ def test_ignored_label_passes_and_others_do_not(ignore_index):
 
 
 def test_ignored_label_beyond_int32_is_refused():
-    with pytest.raises(OptionError, match="ignore_index, a whole number within int32; got 4294967296"):
+    with pytest.raises(OptionError, match=r"need ignore_index, .* int32; got 4294967296"):
         as_labels([0, 2**32], 2, ignore_index=2**32)
 
 
