@@ -43,7 +43,7 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"]
     if SANITIZE:
-        extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}"]
+        extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
         LINK_FLAGS = [f"-fsanitize={SANITIZE}"]
     elif sys.platform != "darwin":

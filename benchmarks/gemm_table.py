@@ -54,6 +54,7 @@ DRIVER = r"""
 #include "gemm/cnn_gemm.h"
 cnn_blas cnn_blas_table;
 int32_t  cnn_gemm_mode;
+enum { SCRATCH_BYTES = 5 << 20 };
 
 int supported(void)
 {
@@ -75,10 +76,11 @@ static double now(void)
 
 double run(const cnn_product *p, void *scratch, int is_double, int mode, long n)
 {
+    const cnn_scratch s = {.memory = scratch, .bytes = SCRATCH_BYTES};
     cnn_gemm_mode = mode;
     const double start = now();
     for (long i = 0; i < n; i++)
-        is_double ? cnn_gemm_f64(p, scratch) : cnn_gemm_f32(p, scratch);
+        is_double ? cnn_gemm_f64(p, s) : cnn_gemm_f32(p, s);
     return (now() - start) / (double)n;
 }
 
@@ -190,7 +192,7 @@ class Bench:
         table = (ctypes.c_void_p * 2).in_dll(self.library, "cnn_blas_table")
         for i, name in enumerate(("scipy_cblas_sgemm", "scipy_cblas_dgemm")):
             table[i] = ctypes.cast(getattr(self.blas, name), ctypes.c_void_p).value
-        self.scratch = aligned(1 << 20, "float32")
+        self.scratch = aligned(5 << 18, "float32")
 
     def peak(self) -> float:
         return max(self.library.peak() for _ in range(5))

@@ -24,6 +24,7 @@ cdef extern from "cnn_ext.h" nogil:
         CNN_ERR_INDEX_RANGE
         CNN_ERR_NOT_FINITE
         CNN_ERR_CALLBACK
+        CNN_ASKED
 
     ctypedef struct cnn_fault:
         int32_t step
@@ -42,6 +43,11 @@ cdef extern from "cnn_ext.h" nogil:
         double f
         int64_t i
 
+    ctypedef struct cnn_scratch:
+        char *memory
+        int64_t bytes
+        int64_t *need
+
     ctypedef struct cnn_step
     ctypedef struct cnn_call:
         const cnn_step *step
@@ -52,7 +58,7 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t n_row
         uint64_t seed
         int64_t counter
-        void *scratch
+        cnn_scratch scratch
         cnn_fault *fault
 
     ctypedef cnn_status (*cnn_kernel)(const cnn_call *) noexcept nogil
@@ -67,6 +73,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t split
         int32_t accumulate
         int32_t wrt
+        int32_t uses_scratch
 
     ctypedef struct cnn_blas:
         void *gemm_f32
@@ -74,6 +81,7 @@ cdef extern from "cnn_ext.h" nogil:
 
     ctypedef struct cnn_op:
         const char *name
+        int32_t uses_scratch
         cnn_kernel forward[2]
         cnn_kernel grad[4][2]
         cnn_kernel fused_loss[2]
@@ -116,6 +124,7 @@ cdef extern from "cnn_ext.h" nogil:
         uint64_t seed
         int64_t counter
         char *scratch
+        int64_t scratch_bytes
         int32_t check_finite
         int32_t n_thread
         int32_t n_segment
@@ -171,7 +180,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t accumulate
         int32_t relu
 
-    ctypedef cnn_status (*cnn_gemm_fn)(const cnn_product *, void *) noexcept nogil
+    ctypedef cnn_status (*cnn_gemm_fn)(const cnn_product *, cnn_scratch) noexcept nogil
 
     ctypedef struct cnn_api:
         const char *simd
@@ -185,10 +194,10 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x,
                                 double limit) noexcept nogil
         void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
-        int64_t (*n_partial)(int64_t n_param) noexcept nogil
+        int64_t (*n_block)(const cnn_learner *learner) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil
         cnn_gemm_fn gemm[2]
-        int64_t scratch_bytes
+        int64_t (*scratch_bytes)(const cnn_step *step, int64_t n_row) noexcept nogil
 
     const cnn_api *cnn_get_api(const char *simd)
     const char *cnn_simd_name(int32_t i)

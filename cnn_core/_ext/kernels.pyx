@@ -125,12 +125,13 @@ cdef int _dense_forward(const real[:, ::1] x, const real[:, ::1] w, const real[:
     cdef int64_t n_row = x.shape[0], n_in = x.shape[1], n_out = w.shape[1]
     cdef int dtype = capi.CNN_F32 if real is float else capi.CNN_F64
     cdef const capi.cnn_tensor *cb = NULL
+    cdef const capi.cnn_op *dense = api().find_op(b"dense")
     cdef capi.cnn_step *step
     cdef Table t
     memset(&t, 0, sizeof(t))
     if b is not None:
         cb = add_tensor(&t, b"b", &b[0], dtype, False, 1, n_out)
-    step = add_step(&t, api().find_op(b"dense").forward[dtype], capi.CNN_ROWS,
+    step = add_step(&t, dense, dense.forward[dtype], capi.CNN_ROWS,
                     add_tensor(&t, b"x", &x[0, 0], dtype, True, n_row, n_in),
                     add_tensor(&t, b"w", &w[0, 0], dtype, False, n_in, n_out), cb,
                     add_tensor(&t, b"out", &out[0, 0], dtype, True, n_row, n_out, True))
@@ -181,9 +182,10 @@ cdef int _dense_backward(const real[:, ::1] x, const real[:, ::1] w, const real[
     cdw = add_tensor(&t, b"dw", &dw[0, 0], dtype, False, n_in, n_out, True)
     cdb = add_tensor(&t, b"db", &db[0], dtype, False, 1, n_out, True)
     # In the places of b and y, which no gradient reads, stands an array that is there anyway.
-    add_step(&t, dense.grad[0][dtype], capi.CNN_ROWS, cx, cw, cdb, cdy, cdy, cdx)
-    add_step(&t, dense.grad[1][dtype], capi.CNN_UNITS, cx, cw, cdb, cdy, cdy, cdw).n_unit = n_in
-    add_step(&t, dense.grad[2][dtype], capi.CNN_WHOLE, cx, cw, cdb, cdy, cdy, cdb)
+    add_step(&t, dense, dense.grad[0][dtype], capi.CNN_ROWS, cx, cw, cdb, cdy, cdy, cdx)
+    add_step(&t, dense, dense.grad[1][dtype], capi.CNN_UNITS, cx, cw, cdb, cdy, cdy,
+             cdw).n_unit = n_in
+    add_step(&t, dense, dense.grad[2][dtype], capi.CNN_WHOLE, cx, cw, cdb, cdy, cdy, cdb)
     need_blas()
     return run_table(&t, "dense_backward", n_row)
 
@@ -239,9 +241,9 @@ cdef int _unary(str op, str who, const char *name, const real[::1] x, const real
     cx = add_tensor(&t, name, &x[0], dtype, False, 1, n)
     cout = add_tensor(&t, b"out", &out[0], dtype, False, 1, n, True)
     if dy is None:
-        add_step(&t, found.forward[dtype], capi.CNN_WHOLE, cx, cout)
+        add_step(&t, found, found.forward[dtype], capi.CNN_WHOLE, cx, cout)
     else:
-        add_step(&t, found.grad[0][dtype], capi.CNN_WHOLE, cx, cx,
+        add_step(&t, found, found.grad[0][dtype], capi.CNN_WHOLE, cx, cx,
                  add_tensor(&t, b"dy", &dy[0], dtype, False, 1, n), cout)
     t.in_place = not along
     set_attrs(&t, 0, attrs)
@@ -297,6 +299,7 @@ cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
     cdef const capi.cnn_tensor *kept
     cdef const capi.cnn_tensor *coef
     cdef const capi.cnn_tensor *loss
+    cdef const capi.cnn_op *op
     cdef Table t
     memset(&t, 0, sizeof(t))
     if labels is None:
@@ -308,16 +311,20 @@ cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
     if ignore_index is not None:
         kept = add_tensor(&t, NULL, &work[2, 0], dtype, True, n_row, 1)
         set_attrs(&t, t.n_step, (ignore_index,))
-        add_step(&t, api().find_op(b"label_weight").forward[dtype], capi.CNN_ROWS, target, w, kept)
+        op = api().find_op(b"label_weight")
+        add_step(&t, op, op.forward[dtype], capi.CNN_ROWS, target, w, kept)
         w = kept
     coef = add_tensor(&t, NULL, &work[1, 0], dtype, True, n_row, 1)
     loss = add_tensor(&t, NULL, &work[0, 0], dtype, True, n_row, 1)
-    add_step(&t, api().find_op(b"row_coef").forward[dtype], capi.CNN_WHOLE, w, coef)
+    op = api().find_op(b"row_coef")
+    add_step(&t, op, op.forward[dtype], capi.CNN_WHOLE, w, coef)
     set_attrs(&t, t.n_step, (label_smoothing, NO_LABEL if ignore_index is None else ignore_index))
-    add_step(&t, api().find_op(b"softmax_cross_entropy").fused_loss[dtype], capi.CNN_ROWS,
+    op = api().find_op(b"softmax_cross_entropy")
+    add_step(&t, op, op.fused_loss[dtype], capi.CNN_ROWS,
              add_tensor(&t, b"z", &z[0, 0], dtype, True, n_row, n_class), target, loss, coef,
              add_tensor(&t, b"dz", &dz[0, 0], dtype, True, n_row, n_class, True))
-    add_step(&t, api().find_op(b"row_mean").forward[dtype], capi.CNN_WHOLE, loss, w,
+    op = api().find_op(b"row_mean")
+    add_step(&t, op, op.forward[dtype], capi.CNN_WHOLE, loss, w,
              add_tensor(&t, NULL, total, capi.CNN_F64, False, 1, 2),
              add_tensor(&t, NULL, &mean, dtype, False, 1, 1))
     run_table(&t, "softmax_cross_entropy", n_row, n_class)

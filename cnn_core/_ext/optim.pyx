@@ -57,7 +57,7 @@ cdef class Learner:
         self._set_ranges(kernel, np.asarray(ranges, np.float64).reshape(-1, 3), n)
         self.c.clip_norm, self.c.clip_value, self.c.n_param = clip_norm, clip_value, n
         self.step = step
-        self.c.partial = <double *> malloc(api().n_partial(n) * sizeof(double))
+        self.c.partial = <double *> malloc((api().n_block(&self.c) + 1) * sizeof(double))
         if self.c.partial == NULL:
             raise MemoryError(f"{kernel}: no memory for the norms of {n} gradients")
 

@@ -10,6 +10,8 @@ cdef class Plan:
     cdef capi.cnn_attr *_attr
     cdef void *_scratch_memory
     cdef char *_scratch
+    cdef int64_t _scratch_bytes         # of one thread
+    cdef int64_t _max_row               # of a batch
     cdef capi.cnn_segment *_segment
     cdef capi.cnn_tile *_tile
     cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment

@@ -13,7 +13,7 @@ from cnn_core._ext.core cimport api, need_blas, raise_for
 from cnn_core._ext.gate cimport GateCall, call_gate, take_error
 from cnn_core._ext.optim cimport Learner
 
-from cnn_core.errors import CnnCoreError, DtypeError, StateError
+from cnn_core.errors import CnnCoreError, DtypeError, ShapeError, StateError
 
 FORWARD, FUSED_LOSS, JOINT = -1, -2, -3      # values of a step's `which`; else an input's number
 
@@ -48,11 +48,10 @@ cdef class Plan:
         self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
         self._operand = <const capi.cnn_tensor **> _calloc(n_operand, sizeof(void *))
         self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
-        self._set_scratch(1)
         self._lock = PyThread_allocate_lock()
         if self._lock == NULL:
             raise MemoryError("no memory for a lock")
-        self._keep, self._gates, self.labels = keep, [], []
+        self._keep, self._gates, self.labels, self._max_row = keep, [], [], 1
         need_blas()
         for address, dtype, batched, shape in tensors:
             self._add_tensor(address, dtype, batched, shape)
@@ -63,6 +62,7 @@ cdef class Plan:
                            accumulate, user, label)
             n_operand += len(step[3])
             n_attr += len(step[4])
+        self._set_scratch(1)
 
     def __dealloc__(self):
         free(self._tensor)
@@ -76,10 +76,17 @@ cdef class Plan:
             PyThread_free_lock(self._lock)
 
     cdef int _set_scratch(self, int32_t n_thread) except -1:
-        """Allocate working memory for each thread; pages that no product uses cost nothing."""
-        cdef void *memory = malloc(n_thread * api().scratch_bytes + capi.CNN_LINE)
+        """Allocate as much working memory for each thread as the steps ask for."""
+        cdef int64_t each = 0
+        cdef int i
+        cdef void *memory
+        for i in range(self._n_step):
+            each = max(each, api().scratch_bytes(&self._step[i], self._max_row))
+        memory = malloc(n_thread * each + capi.CNN_LINE)
         if memory == NULL:
-            raise MemoryError(f"no memory for the scratch of {n_thread} threads")
+            raise MemoryError(f"no memory for {each} bytes of scratch for each of {n_thread} "
+                              f"threads")
+        self._scratch_bytes = each
         free(self._scratch_memory)
         self._scratch_memory, self._n_thread = memory, n_thread
         self._scratch = <char *> ((<uintptr_t> memory + capi.CNN_LINE - 1)
@@ -102,31 +109,33 @@ cdef class Plan:
         with nogil:     # who has the pool may be waiting for the GIL, in a gate
             n_thread = api().grow_pool(n_thread)
         segments, tiles, rows_first = schedule
-        segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
-        tile = <capi.cnn_tile *> calloc(max(len(tiles), 1), sizeof(capi.cnn_tile))
-        if tile == NULL:
-            free(segment)
-            raise MemoryError(f"no memory for {len(tiles)} tiles")
-        for i, (split, first, last, first_tile, n_tile, max_row) in enumerate(segments):
-            segment[i].split, segment[i].first, segment[i].last = split, first, last
-            segment[i].first_tile, segment[i].n_tile = first_tile, n_tile
-            segment[i].max_row = max_row
-        for i, (step, begin, end) in enumerate(tiles):
-            tile[i].step, tile[i].begin, tile[i].end = step, begin, end
-        self._enter()
-        free(self._segment)
-        free(self._tile)
-        self._segment, self._tile, self._n_segment = segment, tile, len(segments)
-        self._rows_first = rows_first
+        segment, tile = NULL, NULL
         try:
-            self._set_scratch(n_thread)
-        finally:
-            self._leave()
+            segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
+            tile = <capi.cnn_tile *> _calloc(len(tiles), sizeof(capi.cnn_tile))
+            for i, (split, first, last, first_tile, n_tile, max_row) in enumerate(segments):
+                segment[i].split, segment[i].first, segment[i].last = split, first, last
+                segment[i].first_tile, segment[i].n_tile = first_tile, n_tile
+                segment[i].max_row = max_row
+            for i, (step, begin, end) in enumerate(tiles):
+                tile[i].step, tile[i].begin, tile[i].end = step, begin, end
+            self._enter()
+            try:
+                self._set_scratch(n_thread)
+                self._segment, segment = segment, self._segment
+                self._tile, tile = tile, self._tile
+                self._n_segment, self._rows_first = len(segments), rows_first
+            finally:
+                self._leave()
+        finally:        # the former ones, or, after an error, the new ones
+            free(segment)
+            free(tile)
         return n_thread
 
     cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept:
         """Fill in what every run needs; more threads than one only for the whole plan."""
-        run.step, run.last, run.scratch = self._step, last, self._scratch
+        run.step, run.last = self._step, last
+        run.scratch, run.scratch_bytes = self._scratch, self._scratch_bytes
         run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
         run.rows_first = self._rows_first
         run.n_thread = min(n_thread, self._n_thread) if last == self._n_step else 1
@@ -134,12 +143,16 @@ cdef class Plan:
     cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):
         cdef capi.cnn_tensor *t = &self._tensor[self._n_tensor]
         cdef int i
+        if len(shape) > capi.CNN_MAX_DIM:
+            raise ShapeError(f"plan: need tensors of at most {capi.CNN_MAX_DIM} axes; got {shape}")
         t.data, t.dtype, t.n_dim, t.size = <void *> address, _DTYPES[dtype], len(shape), 1
         for i in range(capi.CNN_MAX_DIM):
             t.dim[i] = shape[i] if i < t.n_dim else 1
             if i >= <int> batched:
                 t.size *= t.dim[i]
         t.stride = t.size if batched else 0
+        if batched:
+            self._max_row = max(self._max_row, t.dim[0])
         self._n_tensor += 1
 
     cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
@@ -175,6 +188,7 @@ cdef class Plan:
         cdef int last = 0
         if found == NULL:
             raise CnnCoreError(f"{label}: no C kernel named {op!r}")
+        s.uses_scratch = found.uses_scratch
         if which == FORWARD:
             s.kernel = found.forward[dtype]
         elif which == FUSED_LOSS:
@@ -214,6 +228,11 @@ cdef class Plan:
     def n_steps(self):
         return self._n_step
 
+    @property
+    def scratch_bytes(self):
+        """The bytes of working memory that each thread has."""
+        return self._scratch_bytes
+
     def bind(self, int32_t tensor, uintptr_t address):
         """Let a tensor's data start at ``address``, which the caller keeps alive."""
         if not 0 <= tensor < self._n_tensor:
@@ -241,6 +260,8 @@ cdef class Plan:
         cdef capi.cnn_fault fault
         cdef capi.cnn_run run
         cdef capi.cnn_status status
+        if not 0 < n_row <= self._max_row:
+            raise ShapeError(f"need 1 to {self._max_row} rows; got {n_row}")
         if not 0 <= first <= last <= self._n_step:
             raise IndexError(f"need steps within [0, {self._n_step}]; got [{first}, {last})")
         memset(&fault, 0, sizeof(fault))
@@ -255,14 +276,24 @@ cdef class Plan:
             self._raise(status, &fault)
 
     cdef capi.cnn_source *_sources(self, list sources) except NULL:
-        """Build the table of (tensor, address, dtype name, scale, shift); the caller frees it."""
+        """Enter, and build the table of (tensor, address, dtype name, scale, shift).
+
+        The caller frees the table and leaves.
+        """
         cdef capi.cnn_source *table
         cdef int i
-        table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
-        for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
+        for tensor, _, dtype, _, _ in sources:      # all that may fail comes before the table
             if dtype not in _DTYPES:
-                free(table)
                 raise DtypeError(f"need a source of dtype {', '.join(_DTYPES)}; got {dtype}")
+            if not 0 <= tensor < self._n_tensor:
+                raise IndexError(f"need a tensor in [0, {self._n_tensor}); got {tensor}")
+        self._enter()
+        try:
+            table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
+        except MemoryError:
+            self._leave()
+            raise
+        for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
             table[i].target = &self._tensor[<int> tensor]
             table[i].data = <const void *> <uintptr_t> address
             table[i].dtype, table[i].scale, table[i].shift = _DTYPES[dtype], scale, shift
@@ -272,7 +303,6 @@ cdef class Plan:
         """Copy rows ``first_row ...`` of every source into its tensor, converted."""
         cdef capi.cnn_source *table = self._sources(sources)
         cdef int i
-        self._enter()
         for i in range(len(sources)):
             api().gather(&table[i], NULL, first_row, n_row)
         self._leave()
@@ -297,7 +327,6 @@ cdef class Plan:
         memset(&chunk, 0, sizeof(chunk))
         memset(&fault, 0, sizeof(fault))
         error = None
-        self._enter()
         self._prepare(&chunk.run, n_step, n_thread)
         chunk.run.seed = seed
         if sums is not None:

@@ -23,7 +23,7 @@ cdef struct Table:
 cdef const capi.cnn_tensor *add_tensor(Table *t, const char *name, const void *data, int dtype,
                                        bint batched, int64_t n_row, int64_t n_column,
                                        bint written=*) noexcept nogil
-cdef capi.cnn_step *add_step(Table *t, capi.cnn_kernel kernel, int split,
+cdef capi.cnn_step *add_step(Table *t, const capi.cnn_op *op, capi.cnn_kernel kernel, int split,
                              const capi.cnn_tensor *a, const capi.cnn_tensor *b,
                              const capi.cnn_tensor *c=*, const capi.cnn_tensor *d=*,
                              const capi.cnn_tensor *e=*, const capi.cnn_tensor *f=*) noexcept nogil

@@ -14,15 +14,16 @@ cdef list _idle = []        # scratch memory that no call uses at the moment
 
 @cython.final
 cdef class _Scratch:
-    """The working memory that a thread needs in the C core; kept from call to call."""
+    """Working memory of a thread in the C core; kept from call to call."""
 
     cdef void *memory
     cdef char *line
+    cdef int64_t n_byte
 
-    def __cinit__(self):
-        self.memory = malloc(api().scratch_bytes + capi.CNN_LINE)
+    def __cinit__(self, int64_t n_byte):
+        self.n_byte, self.memory = n_byte, malloc(n_byte + capi.CNN_LINE)
         if self.memory == NULL:
-            raise MemoryError(f"no memory for {api().scratch_bytes} bytes of scratch")
+            raise MemoryError(f"no memory for {n_byte} bytes of scratch")
         self.line = <char *> ((<uintptr_t> self.memory + capi.CNN_LINE - 1)
                               & ~(<uintptr_t> capi.CNN_LINE - 1))
 
@@ -46,12 +47,12 @@ cdef const capi.cnn_tensor *add_tensor(Table *t, const char *name, const void *d
     return tensor
 
 
-cdef capi.cnn_step *add_step(Table *t, capi.cnn_kernel kernel, int split,
+cdef capi.cnn_step *add_step(Table *t, const capi.cnn_op *op, capi.cnn_kernel kernel, int split,
                              const capi.cnn_tensor *a, const capi.cnn_tensor *b,
                              const capi.cnn_tensor *c=NULL, const capi.cnn_tensor *d=NULL,
                              const capi.cnn_tensor *e=NULL, const capi.cnn_tensor *f=NULL,
                              ) noexcept nogil:
-    """Add a step over the operands that are not NULL."""
+    """Add a step of a kernel of ``op`` over the operands that are not NULL."""
     cdef capi.cnn_step *step = &t.step[t.n_step]
     cdef const capi.cnn_tensor *given[MAX_OPERAND]
     given[0], given[1], given[2], given[3], given[4], given[5] = a, b, c, d, e, f
@@ -60,6 +61,7 @@ cdef capi.cnn_step *add_step(Table *t, capi.cnn_kernel kernel, int split,
             t.operand[t.n_step][step.n_operand] = tensor
             step.n_operand += 1
     step.kernel, step.split, step.operand = kernel, split, t.operand[t.n_step]
+    step.uses_scratch = op.uses_scratch
     step.attr = t.attr[t.n_step]
     t.n_step += 1
     return step
@@ -96,14 +98,22 @@ cdef int run_table(Table *t, str who, int64_t n_row, int64_t n_class=0) except -
     cdef capi.cnn_run run
     cdef capi.cnn_fault fault
     cdef capi.cnn_status status
-    cdef _Scratch scratch
+    cdef _Scratch scratch = None
+    cdef int64_t n_byte = 0
+    cdef int i
     _check_apart(t, who)
-    scratch = _idle.pop() if _idle else _Scratch()
+    for i in range(t.n_step):
+        n_byte = max(n_byte, api().scratch_bytes(&t.step[i], n_row))
     memset(&run, 0, sizeof(run))
     memset(&fault, 0, sizeof(fault))
     run.step, run.last, run.n_row, run.n_thread = t.step, t.n_step, n_row, 1
-    run.scratch = scratch.line
+    if n_byte > 0:
+        scratch = _idle.pop() if _idle else None
+        if scratch is None or scratch.n_byte < n_byte:
+            scratch = _Scratch(n_byte)
+        run.scratch, run.scratch_bytes = scratch.line, scratch.n_byte
     with nogil:
         status = api().run(&run, &fault)
-    _idle.append(scratch)
+    if scratch is not None:
+        _idle.append(scratch)
     return raise_for(status, who, &fault, n_class)

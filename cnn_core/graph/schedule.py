@@ -36,8 +36,6 @@ COLUMN_WIDTH = 96
 COLUMN_MULTIPLE = 16
 """Columns of a tile are a multiple of this, a line of memory."""
 
-MAX_TILES = 1024  # CNN_MAX_TILE of cnn_core.h
-
 Segment = tuple[int, int, int, int, int, int]  # the members of cnn_segment
 Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
 
@@ -102,7 +100,7 @@ def _column_tiles(i: int, step: Step, n_threads: int) -> list[Tile]:
         return []
     n_tile = n_threads
     if step.n_unit >= COLUMN_TILES * n_threads * COLUMN_WIDTH:
-        n_tile = min(COLUMN_TILES * n_threads, MAX_TILES)
+        n_tile = COLUMN_TILES * n_threads
     width = ceil(step.n_unit / n_tile / COLUMN_MULTIPLE) * COLUMN_MULTIPLE
     return [(i, at, min(at + width, step.n_unit)) for at in range(0, step.n_unit, width)]
 
@@ -144,7 +142,7 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
             found.append((i, 0, -1))
             continue
         n_tile = max(1, round(flop(step, max_batch) / aim))
-        n_tile = min(n_tile, ceil(step.n_unit / UNIT_MULTIPLE), MAX_TILES // (2 * len(wave)) + 1)
+        n_tile = min(n_tile, ceil(step.n_unit / UNIT_MULTIPLE))
         height = ceil(step.n_unit / n_tile / UNIT_MULTIPLE) * UNIT_MULTIPLE
         found += [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
     return found

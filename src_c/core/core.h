@@ -15,7 +15,8 @@
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
 #define cnn_first_beyond  CNN_FOR_ISA(cnn_first_beyond)
-#define cnn_n_partial     CNN_FOR_ISA(cnn_n_partial)
+#define cnn_n_block       CNN_FOR_ISA(cnn_n_block)
+#define cnn_step_scratch  CNN_FOR_ISA(cnn_step_scratch)
 
 /* What row tiles do before their first step: gather their rows. */
 typedef struct {
@@ -32,6 +33,8 @@ cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault
 cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault);
 cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
                           int32_t worker, cnn_fault *fault);
+/* Bytes of working memory that a step asks for, for up to n_row rows. */
+int64_t    cnn_step_scratch(const cnn_step *step, int64_t n_row);
 cnn_status cnn_train_chunk(cnn_chunk *chunk, cnn_fault *fault);
 void       cnn_gather(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
 /* Rows [begin, end) of the target only. */
@@ -40,7 +43,7 @@ void       cnn_gather_rows(const cnn_source *source, const int64_t *index, int64
 void       cnn_learn(const cnn_learner *learner, double lr, int64_t step);
 /* The same on n_thread threads of the pool; 1: without it. */
 void       cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread);
-int64_t    cnn_n_partial(int64_t n_param);
+int64_t    cnn_n_block(const cnn_learner *learner);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 /* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */
 int64_t    cnn_first_beyond(int32_t dtype, int64_t n, const void *x, double limit);

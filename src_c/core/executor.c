@@ -14,6 +14,22 @@ static int64_t extent(const cnn_step *step, int64_t n_row)
     return step->operand[step->n_operand - 1]->stride ? n_row : 1;
 }
 
+int64_t cnn_step_scratch(const cnn_step *step, int64_t n_row)
+{
+    int64_t need = 0;
+    if (!step->uses_scratch)
+        return 0;
+    step->kernel(&(cnn_call){.step = step, .end = extent(step, n_row), .n_row = n_row,
+                             .scratch = {.need = &need}});
+    return (need + CNN_LINE - 1) / CNN_LINE * CNN_LINE;
+}
+
+static cnn_scratch scratch_of(const cnn_run *run, int32_t worker)
+{
+    return (cnn_scratch){.memory = run->scratch + worker * run->scratch_bytes,
+                         .bytes = run->scratch_bytes};
+}
+
 /* Look through the operand that a step has just written. */
 static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *fault)
 {
@@ -31,7 +47,7 @@ static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *
 cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault)
 {
     cnn_call call = {.n_row = run->n_row, .seed = run->seed, .counter = run->counter,
-                     .scratch = run->scratch, .fault = fault};
+                     .scratch = scratch_of(run, 0), .fault = fault};
     cnn_status status = CNN_OK;
     const uint64_t mode = cnn_flush_denormals();
 
@@ -56,7 +72,7 @@ static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int3
     call.n_row = run->n_row;
     call.seed = run->seed;
     call.counter = run->counter;
-    call.scratch = run->scratch + worker * CNN_SCRATCH_BYTES;
+    call.scratch = scratch_of(run, worker);
     call.fault = fault;
     const cnn_status status = call.step->kernel(&call);
     if (status != CNN_OK)
@@ -72,17 +88,31 @@ cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64
     return run_call(run, step, range, worker, fault);
 }
 
-/* One segment as its threads see it.  Each tile reports into a place of its own; the first
- * fault in the order of tiles is the one that counts, whichever thread met it first. */
+/* The failed tile of least number that a thread has met; status CNN_OK: none. */
+typedef struct {
+    cnn_status status;
+    int32_t    tile;
+    cnn_fault  fault;
+} failure;
+
+/* One segment as its threads see it.  Each thread keeps its first failure in the order of tiles;
+ * the first of all is the one that counts, whichever thread met it when. */
 typedef struct {
     const cnn_run     *run;
     cnn_segment        segment;
     const cnn_feed    *feed;
     int64_t            rows_per_tile;
     int32_t            tiles_per_call;    /* of columns */
-    cnn_status        *status;
-    cnn_fault         *fault;
+    failure            worker[CNN_MAX_THREAD];
 } segment_work;
+
+static void note(segment_work *w, int32_t worker, int32_t tile, cnn_status status,
+                 const cnn_fault *fault)
+{
+    failure *first = &w->worker[worker];
+    if (status != CNN_OK && (first->status == CNN_OK || tile < first->tile))
+        *first = (failure){status, tile, *fault};
+}
 
 static void run_rows(void *context, int32_t tile, int32_t worker)
 {
@@ -90,20 +120,23 @@ static void run_rows(void *context, int32_t tile, int32_t worker)
     const int64_t  begin = tile * w->rows_per_tile, last = begin + w->rows_per_tile;
     const int64_t  end = last < w->run->n_row ? last : w->run->n_row;
     const cnn_feed *f = w->feed;
+    cnn_status status = CNN_OK;
+    cnn_fault  fault;
 
     for (int32_t i = 0; f && i < f->n_source; i++)
         if (f->source[i].target->size > 1)
             cnn_gather_rows(&f->source[i], f->index, f->first_row, begin, end);
-    w->status[tile] = CNN_OK;
-    for (int32_t s = w->segment.first; s < w->segment.last && w->status[tile] == CNN_OK; s++)
-        w->status[tile] = cnn_step_range(w->run, s, begin, end, worker, &w->fault[tile]);
+    for (int32_t s = w->segment.first; s < w->segment.last && status == CNN_OK; s++)
+        status = cnn_step_range(w->run, s, begin, end, worker, &fault);
+    note(w, worker, tile, status, &fault);
 }
 
 static void run_units(void *context, int32_t tile, int32_t worker)
 {
     segment_work   *w = context;
     const cnn_tile *t = &w->run->tile[w->segment.first_tile + tile];
-    w->status[tile] = cnn_step_range(w->run, t->step, t->begin, t->end, worker, &w->fault[tile]);
+    cnn_fault fault;
+    note(w, worker, tile, cnn_step_range(w->run, t->step, t->begin, t->end, worker, &fault), &fault);
 }
 
 static void run_columns(void *context, int32_t tile, int32_t worker)
@@ -114,7 +147,8 @@ static void run_columns(void *context, int32_t tile, int32_t worker)
     const int32_t   last = (after < w->segment.n_tile ? after : w->segment.n_tile) - 1;
     const cnn_call  columns = {.end = w->run->n_row, .column = t[first].begin,
                                .n_column = t[last].end - t[first].begin};
-    w->status[tile] = run_call(w->run, t->step, columns, worker, &w->fault[tile]);
+    cnn_fault fault;
+    note(w, worker, tile, run_call(w->run, t->step, columns, worker, &fault), &fault);
 }
 
 /* Rows of a tile: as many tiles as threads, since every tile packs the weights anew; multiples
@@ -122,7 +156,7 @@ static void run_columns(void *context, int32_t tile, int32_t worker)
 static int64_t rows_per_tile(const cnn_run *run)
 {
     const int64_t even = (run->n_row + run->n_thread - 1) / run->n_thread;
-    return (even + 15) / 16 * 16;
+    return even < 16 ? 16 : (even + 15) / 16 * 16;
 }
 
 static int by_rows(const cnn_run *run, const cnn_segment *s)
@@ -142,49 +176,60 @@ static cnn_segment next_segment(const cnn_run *run, int32_t *i)
     return s;
 }
 
-/* Run a segment on the pool, its tiles reporting into w; returns how many there were. */
-static int32_t run_segment(segment_work *w, cnn_segment s)
+/* The failure that counts, of a segment in which one was met; status CNN_OK if none was. */
+static failure first_failure(const segment_work *w)
 {
+    failure first = w->worker[0];
+    for (int32_t i = 1; i < w->run->n_thread; i++)
+        if (w->worker[i].status != CNN_OK &&
+            (first.status == CNN_OK || w->worker[i].tile < first.tile))
+            first = w->worker[i];
+    return first;
+}
+
+/* Run a segment on the pool. */
+static void run_segment(segment_work *w, cnn_segment s)
+{
+    cnn_fault fault;
     w->segment = s;
     switch (s.split) {
     case CNN_WHOLE:
-        w->status[0] = CNN_OK;
-        for (int32_t step = s.first; step < s.last && w->status[0] == CNN_OK; step++)
-            w->status[0] = cnn_step_range(w->run, step, 0, -1, 0, &w->fault[0]);
-        return 1;
+        for (int32_t step = s.first; step < s.last && w->worker[0].status == CNN_OK; step++)
+            note(w, 0, 0, cnn_step_range(w->run, step, 0, -1, 0, &fault), &fault);
+        break;
     case CNN_ROWS:
         s.n_tile = (int32_t)((w->run->n_row + w->rows_per_tile - 1) / w->rows_per_tile);
         cnn_pool_loop(s.n_tile, run_rows, w);
         w->feed = NULL;
-        return s.n_tile;
+        break;
     case CNN_COLUMNS:   /* a single row has the weights read as they lie, in long pieces */
         w->tiles_per_call =
             w->run->n_row == 1 ? (s.n_tile + w->run->n_thread - 1) / w->run->n_thread : 1;
         s.n_tile = (s.n_tile + w->tiles_per_call - 1) / w->tiles_per_call;
         cnn_pool_loop(s.n_tile, run_columns, w);
-        return s.n_tile;
+        break;
     default:
         cnn_pool_loop(s.n_tile, run_units, w);
-        return s.n_tile;
     }
 }
 
 cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault)
 {
-    cnn_status   status[CNN_MAX_TILE];
-    cnn_fault    faults[CNN_MAX_TILE];
-    segment_work work = {.run = run, .feed = feed, .rows_per_tile = rows_per_tile(run),
-                         .status = status, .fault = faults};
+    segment_work work;      /* of all threads that may be, those there are get values */
+    work.run = run, work.feed = feed, work.rows_per_tile = rows_per_tile(run);
+    CNN_NEED(run->n_thread <= CNN_MAX_THREAD);
+    for (int32_t i = 0; i < run->n_thread; i++)
+        work.worker[i].status = CNN_OK;
     for (int32_t i = 0; i < run->n_segment;) {
         const cnn_segment s = next_segment(run, &i);
         if (s.split == CNN_COLUMNS && work.feed)    /* which needs all the rows at once */
             run_segment(&work, (cnn_segment){.split = CNN_ROWS});
-        const int32_t n_tile = run_segment(&work, s);
-        for (int32_t t = 0; t < n_tile; t++)
-            if (status[t] != CNN_OK) {
-                *fault = faults[t];
-                return status[t];
-            }
+        run_segment(&work, s);
+        const failure first = first_failure(&work);
+        if (first.status != CNN_OK) {
+            *fault = first.fault;
+            return first.status;
+        }
     }
     return CNN_OK;
 }

@@ -68,8 +68,13 @@ typedef struct {
 
 static int64_t blocks_of(const cnn_range *r) { return (r->end - r->begin + BLOCK - 1) / BLOCK; }
 
-/* At most one block per range is shorter than BLOCK, and ranges start at their parameters. */
-int64_t cnn_n_partial(int64_t n_param) { return n_param / 16 + 1; }
+int64_t cnn_n_block(const cnn_learner *l)
+{
+    int64_t n_block = 0;
+    for (int32_t r = 0; r < l->n_range; r++)
+        n_block += blocks_of(&l->range[r]);
+    return n_block;
+}
 
 /* The block's range; *at and *n become its first element and its length. */
 static const cnn_range *find_block(const cnn_learner *l, int64_t block, int64_t *at, int64_t *n)
@@ -106,7 +111,8 @@ static void update_block(void *context, int32_t block, int32_t worker)
 
 static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_thread)
 {
-    if (n_thread > 1 && n_block <= CNN_MAX_POOL_TILE)
+    CNN_NEED(n_block <= INT32_MAX);     /* 70 PB of parameters */
+    if (n_thread > 1)
         cnn_pool_loop((int32_t)n_block, run, work);
     else
         for (int64_t b = 0; b < n_block; b++)
@@ -117,9 +123,7 @@ void cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n_threa
 {
     learn_work work = {.learner = l, .scale = 1};
     const uint64_t mode = cnn_flush_denormals();
-    int64_t n_block = 0;
-    for (int32_t r = 0; r < l->n_range; r++)
-        n_block += blocks_of(&l->range[r]);
+    const int64_t n_block = cnn_n_block(l);
     l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
     if (l->clip_norm > 0) {
         double sum = 0;

@@ -37,6 +37,7 @@ typedef _Atomic uint64_t ticket;
 #define LOOP_OF(t) ((uint32_t)((t) >> 40))
 #define END_OF(t)  ((int32_t)((t) >> 20 & 0xfffff))
 #define NEXT_OF(t) ((int32_t)((t) & 0xfffff))
+#define MAX_TILE   0xfffff
 
 /* What is published of a loop, one word too: its number, and the threads that may work on it. */
 #define PUBLISH(loop, n) ((uint64_t)(loop) << 32 | (uint32_t)(n))
@@ -52,6 +53,7 @@ static struct {
     uint32_t        loop;               /* counts loops, 24 bits                           */
     cnn_tile_fn     run;
     void           *context;
+    int32_t         first;              /* number of the loop's first tile                 */
     _Atomic uint64_t published;
     struct { _Alignas(64) ticket next; _Atomic int32_t asleep; } share[CNN_MAX_THREAD];
     _Alignas(64) _Atomic int32_t n_done;
@@ -78,7 +80,7 @@ static void work(int32_t worker, int32_t n_thread, uint32_t loop)
     for (int32_t i = 0; i < n_thread; i++) {
         ticket *share = &pool.share[(worker + i) % n_thread].next;
         for (int32_t tile; (tile = claim(share, loop)) >= 0;) {
-            pool.run(pool.context, tile, worker);
+            pool.run(pool.context, pool.first + tile, worker);
             atomic_fetch_add_explicit(&pool.n_done, 1, memory_order_release);
         }
     }
@@ -185,7 +187,8 @@ int32_t cnn_pool_take(int32_t n_thread)
 {
     if (n_thread < 2 || has_pool || pthread_mutex_trylock(&pool.taken) != 0)
         return 1;
-    pool.n_thread = grow(n_thread);     /* after a fork there may be none                  */
+    pool.n_thread = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
+    /* After a fork there may be none. */
     has_pool = pool.n_thread > 1;
     if (!has_pool)
         pthread_mutex_unlock(&pool.taken);
@@ -198,15 +201,16 @@ void cnn_pool_give(void)
     pthread_mutex_unlock(&pool.taken);
 }
 
-void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
+/* At most MAX_TILE tiles, from number `first` on. */
+static void run_loop(int32_t first, int32_t n_tile)
 {
     const int32_t n = pool.n_thread;
-    pool.run = run, pool.context = context;
+    pool.first = first;
     pool.loop = (pool.loop + 1) & 0xffffff;
     atomic_store_explicit(&pool.n_done, 0, memory_order_relaxed);
     for (int32_t i = 0; i < n; i++) {
-        const int64_t first = (int64_t)n_tile * i / n, end = (int64_t)n_tile * (i + 1) / n;
-        atomic_store_explicit(&pool.share[i].next, PACK(pool.loop, end, first),
+        const int64_t begin = (int64_t)n_tile * i / n, end = (int64_t)n_tile * (i + 1) / n;
+        atomic_store_explicit(&pool.share[i].next, PACK(pool.loop, end, begin),
                               memory_order_release);
     }
     atomic_store(&pool.published, PUBLISH(pool.loop, n));
@@ -218,5 +222,14 @@ void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
             sched_yield();
         else
             RELAX();
+}
+
+void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
+{
+    pool.run = run, pool.context = context;
+    for (int32_t left = n_tile, n; left > 0; left -= n) {
+        n = left < MAX_TILE ? left : MAX_TILE;
+        run_loop(n_tile - left, n);
+    }
 }
 #endif

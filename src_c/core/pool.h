@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #define CNN_MAX_THREAD    256
-#define CNN_MAX_POOL_TILE 0xfffff     /* tiles of one loop */
 
 /* One iteration: tile in [0, n_tile), worker in [0, n_thread), 0 being the caller. */
 typedef void (*cnn_tile_fn)(void *context, int32_t tile, int32_t worker);

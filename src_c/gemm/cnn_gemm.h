@@ -22,13 +22,12 @@ typedef struct cnn_product {
                                       * need not have the order that theirs have       */
 } cnn_product;
 
-/* Private working memory of one thread, in bytes, enough for any product. */
-#define CNN_SCRATCH_BYTES (4 << 20)
-
 #define cnn_gemm_f32 CNN_FOR_ISA(cnn_gemm_f32)
 #define cnn_gemm_f64 CNN_FOR_ISA(cnn_gemm_f64)
-cnn_status cnn_gemm_f32(const cnn_product *p, void *scratch);
-cnn_status cnn_gemm_f64(const cnn_product *p, void *scratch);
+/* Asked for its working memory (see cnn_scratch), a product says what it and any one of no more
+ * rows, columns and steps, but otherwise like it, take at most. */
+cnn_status cnn_gemm_f32(const cnn_product *p, cnn_scratch scratch);
+cnn_status cnn_gemm_f64(const cnn_product *p, cnn_scratch scratch);
 
 /* The injected BLAS; NULL pointers until cnn_set_blas. */
 extern cnn_blas cnn_blas_table;

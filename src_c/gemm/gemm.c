@@ -37,8 +37,13 @@ static cnn_status K(by_blas)(const cnn_product *p)
 }
 
 /* The choice may depend on n and k, but not on m, which threads split as they like. */
-cnn_status K(cnn_gemm)(const cnn_product *p, void *scratch)
+cnn_status K(cnn_gemm)(const cnn_product *p, cnn_scratch scratch)
 {
+    if (scratch.need) {
+        const int64_t bytes = K(cnn_own_scratch)(p);
+        *scratch.need = *scratch.need > bytes ? *scratch.need : bytes;
+        return CNN_ASKED;
+    }
     const int own = cnn_gemm_mode == CNN_GEMM_AUTO ? CNN_OWN_IS_FASTER(p->n, p->k)
                                                    : cnn_gemm_mode == CNN_GEMM_OWN;
     if (!own && p->k > 0 && cnn_blas_table.K(gemm))

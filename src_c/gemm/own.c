@@ -20,6 +20,7 @@
 #include "vector.h"
 
 #ifdef real
+#include "blocks.h"
 #include "tile.h"
 #include "transpose.h"
 
@@ -151,7 +152,7 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
  * steps far apart may share so few places of a cache that none waits there for the next panel. */
 static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real *panel)
 {
-    enum { STEPS = 8, LINE = 64 / sizeof(real) };
+    enum { STEPS = 8 };
     for (int64_t q = 0; q < k; q += STEPS) {
         const int64_t end = MIN(q + STEPS, k), asked = MIN(end + STEPS, k);
         for (int64_t p = end; p < asked; p++)
@@ -170,63 +171,45 @@ static void K(copy_a)(int64_t m, int64_t k, const real *a, int64_t a_step, real 
     }
 }
 
-/* All rows of a block of C, m_block rows at a time; t holds the corners for row 0. */
-static void K(run_block)(const cnn_product *p, K(tile) *t, int64_t n, K(panels) *panels,
-                         real *panel_a)
+/* All rows of a block of C, some at a time; t holds the corners for row 0. */
+static void K(run_block)(const cnn_product *p, const K(blocks) *cut, K(tile) *t, int64_t n,
+                         K(panels) *panels, real *panel_a)
 {
     const real   *a = t->a;
     real         *c = t->c;
     const int64_t a_step = t->a_step;
-    const int     long_a = M_BLOCK * t->k > A_BYTES / (int)sizeof(real);
-    const int64_t m_block = t->k <= FLAT_K && n > FLAT_N ? FLAT_M_BLOCK
-                            : long_a && p->m > M_BLOCK   ? M_BLOCK / 2
-                                                         : M_BLOCK;
-    const int     a_panels =
-        p->trans_a && t->k > (p->lda % ALIASING == 0 ? ALIASED_K : FAR_K);
 
     if (panels)
-        panels->step = p->m > m_block ? t->k : 0;
-    for (int64_t i = 0; i < p->m; i += m_block) {
-        const int64_t m = MIN(p->m - i, m_block);
+        panels->step = p->m > cut->m ? t->k : 0;
+    for (int64_t i = 0; i < p->m; i += cut->m) {
+        const int64_t m = MIN(p->m - i, cut->m);
         t->a = a + i * t->a_row;
         t->c = c + i * t->c_row;
-        if (a_panels) {
+        if (cut->a_panels) {
+            CNN_NEED(K(a_elements)(m, t->k) <= cut->a_size);
             K(copy_a)(m, t->k, t->a, a_step, panel_a);
             t->a = panel_a;
             t->a_step = PANEL_ROWS;
         }
-        K(sweep)(t, m, n, a_panels, panels);
+        K(sweep)(t, m, n, cut->a_panels, panels);
         if (panels)
             panels->filled = 1;
     }
 }
 
-/* From how many rows of C on panels of B pay. */
-static int64_t K(rows_worth_copying)(const cnn_product *p)
+static void K(by_blocks)(const cnn_product *p, cnn_scratch scratch)
 {
-    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
-    const int64_t span = p->k * p->ldb * (int64_t)sizeof(real);
-    return b_bytes > HUGE_BYTES                           ? PANEL_ROWS
-           : b_bytes > FAR_BYTES                          ? FAR_COPY_ROWS
-           : b_bytes > DIRECT_BYTES || span > DIRECT_SPAN ? COPY_ROWS
-                                                          : INT64_MAX;
-}
+    const int64_t   a_row = p->trans_a ? 1 : p->lda, a_step = p->trans_a ? p->lda : 1;
+    const K(blocks) cut = K(cut)(p);
+    real           *memory = (real *)scratch.memory;
+    CNN_NEED((cut.b_size + cut.a_size) * (int64_t)sizeof(real) <= scratch.bytes);
 
-static void K(by_blocks)(const cnn_product *p, real *scratch)
-{
-    const int64_t a_row = p->trans_a ? 1 : p->lda, a_step = p->trans_a ? p->lda : 1;
-    const int     b_panels = p->trans_b || p->m >= K(rows_worth_copying)(p);
-    const int64_t n_block = b_panels ? cnn_even_block(p->n, N_BLOCK, MAX_VECS * LANES) : p->n;
-    const int     far_b = !p->trans_b && p->m <= FEW_ROWS && p->ldb % FAR_B == 0;
-    const int64_t k_block =
-        b_panels ? cnn_even_block(p->k, far_b ? K_BLOCK / 2 : K_BLOCK, 1) : p->k;
-
-    for (int64_t j = 0; j < p->n; j += n_block) {
-        const int64_t n = MIN(p->n - j, n_block);
+    for (int64_t j = 0; j < p->n; j += cut.n) {
+        const int64_t n = MIN(p->n - j, cut.n);
         int64_t       q = 0;
         do {        /* once even for k = 0 */
-            const int64_t k = MIN(p->k - q, k_block);
-            K(panels) panels = {.transposed = p->trans_b, .panels = scratch};
+            const int64_t k = MIN(p->k - q, cut.k);
+            K(panels) panels = {.transposed = p->trans_b, .panels = memory};
             K(tile) t = {.k = k, .a = (const real *)p->a + q * a_step, .a_row = a_row,
                          .a_step = a_step, .b_step = p->ldb,
                          .b = (const real *)p->b + (p->trans_b ? j * p->ldb + q : q * p->ldb + j),
@@ -234,7 +217,8 @@ static void K(by_blocks)(const cnn_product *p, real *scratch)
                          .bias = p->bias && q == 0 ? (const real *)p->bias + j : NULL,
                          .accumulate = p->accumulate || q > 0,
                          .relu = p->relu && q + k == p->k};
-            K(run_block)(p, &t, n, b_panels ? &panels : NULL, scratch + N_BLOCK * K_BLOCK);
+            CNN_NEED(!cut.b_panels || K(b_elements)(n, k, p->m > cut.m) <= cut.b_size);
+            K(run_block)(p, &cut, &t, n, cut.b_panels ? &panels : NULL, memory + cut.b_size);
             q += k;
         } while (q < p->k);
     }
@@ -260,27 +244,32 @@ static void K(one_row)(const cnn_product *p)
 
 /* Few columns leave much of a vector empty, but the rows of the transposed product fill it:
  * C^T = B^T A^T in scratch, starting from what the chains of C start from, and then turned. */
-static void K(narrow)(const cnn_product *p, real *scratch)
+static void K(narrow)(const cnn_product *p, cnn_scratch scratch)
 {
-    real *turned = scratch + (N_BLOCK + M_BLOCK) * K_BLOCK;
+    real             *turned = (real *)scratch.memory;
+    const int64_t     turned_row = K(turned_row)(p->m);
+    const int64_t     taken = cnn_round_up(p->n * turned_row, LINE) * (int64_t)sizeof(real);
+    const cnn_scratch rest = {.memory = scratch.memory + taken, .bytes = scratch.bytes - taken};
+    CNN_NEED(taken <= scratch.bytes);
+
     for (int64_t i = 0; i < p->m; i += NARROW_BLOCK) {
         const int64_t rows = MIN(p->m - i, NARROW_BLOCK);
         real         *c = (real *)p->c + i * p->ldc;
         const real   *bias = p->bias;
         if (p->accumulate)
-            K(transpose)(rows, p->n, c, p->ldc, turned, NARROW_BLOCK, 0);
+            K(transpose)(rows, p->n, c, p->ldc, turned, turned_row, 0);
         for (int64_t j = 0; bias && j < p->n; j++)
             for (int64_t r = 0; r < rows; r++)
-                turned[j * NARROW_BLOCK + r] =
-                    p->accumulate ? bias[j] + turned[j * NARROW_BLOCK + r] : bias[j];
+                turned[j * turned_row + r] =
+                    p->accumulate ? bias[j] + turned[j * turned_row + r] : bias[j];
         const cnn_product t = {.m = p->n, .n = rows, .k = p->k,
                                .a = p->b, .lda = p->ldb, .trans_a = !p->trans_b,
                                .b = (const real *)p->a + i * (p->trans_a ? 1 : p->lda),
                                .ldb = p->lda, .trans_b = !p->trans_a,
-                               .c = turned, .ldc = NARROW_BLOCK,
+                               .c = turned, .ldc = turned_row,
                                .accumulate = p->accumulate || p->bias, .relu = p->relu};
-        K(by_blocks)(&t, scratch);
-        K(transpose)(p->n, rows, turned, NARROW_BLOCK, c, p->ldc, 0);
+        K(by_blocks)(&t, rest);
+        K(transpose)(p->n, rows, turned, turned_row, c, p->ldc, 0);
     }
 }
 
@@ -292,7 +281,7 @@ static int K(is_narrow)(const cnn_product *p)
     return p->n <= LANES / 2 && p->m >= (p->trans_b ? 1 : 2) * LANES;
 }
 
-void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
+void K(cnn_own_gemm)(const cnn_product *p, cnn_scratch scratch)
 {
     const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
     if (K(cnn_thin_gemm)(p, b_bytes > HUGE_BYTES ? PANEL_ROWS - 1 : 1))
@@ -305,58 +294,10 @@ void K(cnn_own_gemm)(const cnn_product *p, void *scratch)
         K(by_blocks)(p, scratch);
 }
 
+int64_t K(cnn_own_scratch)(const cnn_product *p) { return K(most_bytes)(p); }
+
 #else
-#include "tile_list.h"
-
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-
-/* How much of each operand meets the others at a time: as measured on cores with such vectors,
- * flat within 10 % around each. */
-#if CNN_VECTOR_BYTES == 64          /* Zen 4 and 5: 32 and 48 KB, 1 MB of cache per core         */
-enum {
-    FAR_K = 512,                    /* beyond, the steps of a transposed A fill the cache        */
-    DIRECT_BYTES = 512 << 10,       /* B up to this size is read where it is, ...                */
-    DIRECT_SPAN = 1 << 20,          /* ... unless its rows are parts of longer ones, ...         */
-    COPY_ROWS = 32,                 /* ... as is one that fewer rows of C share, ...             */
-    FAR_BYTES = 512 << 10,          /* ... or, beyond what the second-level cache keeps, ...     */
-    FAR_COPY_ROWS = 32,             /* ... fewer than these                                      */
-    HUGE_BYTES = 6 << 20,           /* beyond this even a tile's rows do, and fewer stream it    */
-    A_BYTES = 512 << 10,            /* what the second-level cache keeps of A besides B          */
-    FEW_ROWS = 0                    /* that many rows do not make up for a B of FAR_B            */
-};
-#else                               /* Zen 3: 32 KB and 512 KB                                   */
-enum { FAR_K = 100, DIRECT_BYTES = 24 << 10, DIRECT_SPAN = 48 << 10, COPY_ROWS = 24,
-       FAR_BYTES = 256 << 10, FAR_COPY_ROWS = 12, HUGE_BYTES = 2 << 20, A_BYTES = 256 << 10,
-       FEW_ROWS = 256 };
-#endif
-enum {
-    M_BLOCK = 96,                   /* rows of A that meet B, or half; multiples of every tile   */
-    N_BLOCK = 768,                  /* columns of B in panels at a time ...                      */
-    K_BLOCK_BYTES = 4096,           /* ... and bytes of a column: C is passed over once for each */
-    FLAT_K = 64, FLAT_N = 256,      /* at most this k and more columns: writing C takes longest, */
-    FLAT_M_BLOCK = 16,              /* which should then happen along its rows                   */
-    ALIASED_K = 64,                 /* FAR_K of steps that are aliased (see ALIASING) ...        */
-    ALIASED_ROWS = 8,               /* ... and the rows of a tile of such rows of A              */
-    NARROW_BLOCK = 1024
-};
-#define K_BLOCK  (K_BLOCK_BYTES / (int)sizeof(real))
-/* Elements this far apart share the few places of the first-level cache that suit them. */
-#define ALIASING (4096 / (int)sizeof(real))
-/* Rows of B so far apart do that in the second: a column of many would not wait there. */
-#define FAR_B    (8192 / (int)sizeof(real))
-
-_Static_assert((N_BLOCK + M_BLOCK) * K_BLOCK_BYTES + NARROW_BLOCK * 2 * CNN_VECTOR_BYTES <=
-                   CNN_SCRATCH_BYTES, "scratch is too small");
-_Static_assert((int)COPY_ROWS >= PANEL_ROWS && (int)FAR_COPY_ROWS >= PANEL_ROWS &&
-                   (int)FLAT_M_BLOCK >= PANEL_ROWS, "a copying tile needs all of its rows");
-
-/* Blocks of nearly equal size, at most `most` and multiples of `unit`, which divides `most`. */
-static int64_t cnn_even_block(int64_t n, int64_t most, int64_t unit)
-{
-    const int64_t n_blocks = (n + most - 1) / most;
-    const int64_t even = n_blocks > 1 ? (n + n_blocks - 1) / n_blocks : most;
-    return (even + unit - 1) / unit * unit;
-}
+#include "blocks.h"
 
 #define CNN_SELF "gemm/own.c"
 #include "cnn_instantiate.h"

@@ -5,8 +5,14 @@
 
 #define cnn_own_gemm_f32 CNN_FOR_ISA(cnn_own_gemm_f32)
 #define cnn_own_gemm_f64 CNN_FOR_ISA(cnn_own_gemm_f64)
-void cnn_own_gemm_f32(const cnn_product *p, void *scratch);
-void cnn_own_gemm_f64(const cnn_product *p, void *scratch);
+void cnn_own_gemm_f32(const cnn_product *p, cnn_scratch scratch);
+void cnn_own_gemm_f64(const cnn_product *p, cnn_scratch scratch);
+
+#define cnn_own_scratch_f32 CNN_FOR_ISA(cnn_own_scratch_f32)
+#define cnn_own_scratch_f64 CNN_FOR_ISA(cnn_own_scratch_f64)
+/* Bytes of working memory: see cnn_gemm. */
+int64_t cnn_own_scratch_f32(const cnn_product *p);
+int64_t cnn_own_scratch_f64(const cnn_product *p);
 
 #define cnn_thin_gemm_f32 CNN_FOR_ISA(cnn_thin_gemm_f32)
 #define cnn_thin_gemm_f64 CNN_FOR_ISA(cnn_thin_gemm_f64)

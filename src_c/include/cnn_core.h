@@ -19,7 +19,6 @@
 #define CNN_MAX_DIM   6
 #define CNN_MAX_SLOT  4    /* state buffers of an optimizer, each as long as the parameters */
 #define CNN_MAX_COEF 12    /* per-step coefficients of an optimizer */
-#define CNN_MAX_TILE 1024  /* tiles of one segment */
 #define CNN_LINE     64    /* bytes; every buffer starts on such a boundary */
 
 typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3,
@@ -31,7 +30,8 @@ typedef enum {
     CNN_ERR_LABEL_RANGE,   /* fault: row in the batch, label                         */
     CNN_ERR_INDEX_RANGE,   /* fault: position, index                                 */
     CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
-    CNN_ERR_CALLBACK       /* a Python gate raised; the exception is kept for it     */
+    CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
+    CNN_ASKED              /* no error: a kernel has said what working memory it needs */
 } cnn_status;
 
 typedef struct {
@@ -50,6 +50,14 @@ typedef struct {
 } cnn_tensor;
 
 typedef union { double f; int64_t i; } cnn_attr;
+
+/* Working memory, private to one thread.  Where `need` is set there is none: the kernel is only
+ * asked.  It raises *need to the bytes that it takes and returns CNN_ASKED, and nothing else. */
+typedef struct {
+    char    *memory;
+    int64_t  bytes;
+    int64_t *need;
+} cnn_scratch;
 
 typedef struct cnn_call cnn_call;
 typedef cnn_status (*cnn_kernel)(const cnn_call *);
@@ -72,6 +80,7 @@ typedef struct {
     int32_t                  split;       /* cnn_split                                */
     int32_t                  accumulate;  /* gradient steps: add to the operand       */
     int32_t                  wrt;         /* gradient steps: which input              */
+    int32_t                  uses_scratch; /* that of the operation                   */
 } cnn_step;
 
 typedef struct {
@@ -91,7 +100,7 @@ struct cnn_call {
     int64_t         n_row;        /* rows of the whole batch                          */
     uint64_t        seed;         /* random numbers depend on seed, counter, element  */
     int64_t         counter;      /* the training step                                */
-    void           *scratch;      /* cnn_api.scratch_bytes, private to the thread     */
+    cnn_scratch     scratch;      /* as much as the step has asked for                */
     cnn_fault      *fault;
 };
 
@@ -107,6 +116,7 @@ struct cnn_call {
 #define CNN_MAX_GRAD 4
 typedef struct {
     const char *name;
+    int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
     cnn_kernel  forward[CNN_N_REAL];
     cnn_kernel  grad[CNN_MAX_GRAD][CNN_N_REAL];
     cnn_kernel  fused_loss[CNN_N_REAL];
@@ -164,7 +174,8 @@ typedef struct {                  /* a run of steps of a plan                   
     int64_t            n_row;
     uint64_t           seed;
     int64_t            counter;
-    char              *scratch;   /* n_thread times cnn_api.scratch_bytes             */
+    char              *scratch;   /* scratch_bytes for each of n_thread threads       */
+    int64_t            scratch_bytes;
     int32_t            check_finite; /* stop at the first step that makes a NaN or infinity */
     int32_t            n_thread;  /* with 1 the segments are not used                 */
     int32_t            n_segment;
@@ -185,7 +196,7 @@ typedef struct {                  /* an optimizer bound to flat buffers         
     double           clip_norm, clip_value;    /* 0: off                              */
     int64_t          n_param;     /* elements of each flat buffer                     */
     void            *param, *grad, *slot[CNN_MAX_SLOT];
-    double          *partial;     /* cnn_api.n_partial(n_param) doubles               */
+    double          *partial;     /* cnn_api.n_block(learner) doubles                 */
 } cnn_learner;
 
 typedef struct {                  /* a run of whole minibatch steps                   */
@@ -218,10 +229,11 @@ typedef struct {
     void    (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
     int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x, double limit);
     void    (*learn)(const cnn_learner *learner, double lr, int64_t step);
-    int64_t (*n_partial)(int64_t n_param);
+    int64_t (*n_block)(const cnn_learner *learner);         /* of its ranges together */
     int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */
-    cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, void *scratch);
-    int64_t scratch_bytes;        /* of each thread                                   */
+    cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, cnn_scratch scratch);
+    int64_t (*scratch_bytes)(const cnn_step *step, int64_t n_row);  /* that it asks for, for
+                                   * at most n_row rows, however they are divided     */
 } cnn_api;
 
 /* The interface for an instruction set, or the best that this CPU has for NULL.

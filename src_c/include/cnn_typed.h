@@ -2,6 +2,7 @@
  * each instruction set. */
 #ifndef CNN_TYPED_H
 #define CNN_TYPED_H
+#include "cnn_need.h"
 
 #define CNN_CAT_(a, b) a##_##b
 #define CNN_CAT(a, b)  CNN_CAT_(a, b)

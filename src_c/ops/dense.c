@@ -138,6 +138,6 @@ static int has_bias(const cnn_call *c, int n_other)
 
 #define CNN_SELF "ops/dense.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(dense, .forward = CNN_TYPED(dense_forward),
+CNN_DEFINE_OP(dense, .uses_scratch = 1, .forward = CNN_TYPED(dense_forward),
               .grad = {CNN_TYPED(dense_grad_x), CNN_TYPED(dense_grad_w), CNN_TYPED(dense_grad_b)});
 #endif

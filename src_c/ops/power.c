@@ -45,7 +45,7 @@ static void K(power_whole)(int64_t n, const real *x, int64_t p, real *y)
 /* y = x^p for n <= CHUNK elements; x may be y. */
 static void K(power_part)(int64_t n, const real *x, double p, real *y)
 {
-    if (p == (double)(int64_t)p && p <= MAX_WHOLE && p >= -MAX_WHOLE) {
+    if (p >= -MAX_WHOLE && p <= MAX_WHOLE && p == (double)(int64_t)p) {
         K(power_whole)(n, x, (int64_t)p, y);
     } else if (p == 0.5) {
         CNN_IVDEP

@@ -28,16 +28,19 @@ static cnn_status K(weight_grad_forward)(const cnn_call *c)
 {
     const int     n = c->step->n_operand;
     const int64_t n_in = OPERAND(c, n - 1)->dim[0], n_out = OPERAND(c, n - 1)->dim[1];
-    const cnn_product p = {.m = n_in, .n = n_out, .k = OPERAND(c, n - 3)->size / n_in,
-                           .a = K(pack)(c, 0, n - 3), .lda = n_in, .trans_a = 1,
-                           .b = K(pack)(c, 1, n - 2), .ldb = n_out,
-                           .c = OPERAND(c, n - 1)->data, .ldc = n_out,
-                           .accumulate = c->step->accumulate};
+    cnn_product   p = {.m = n_in, .n = n_out, .k = OPERAND(c, n - 3)->size / n_in,
+                       .lda = n_in, .trans_a = 1, .ldb = n_out,
+                       .c = OPERAND(c, n - 1)->data, .ldc = n_out,
+                       .accumulate = c->step->accumulate};
+    if (!c->scratch.need) {
+        p.a = K(pack)(c, 0, n - 3);
+        p.b = K(pack)(c, 1, n - 2);
+    }
     return K(cnn_gemm)(&p, c->scratch);
 }
 
 #else
 #define CNN_SELF "ops/weight_grad.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(weight_grad, .forward = CNN_TYPED(weight_grad_forward));
+CNN_DEFINE_OP(weight_grad, .uses_scratch = 1, .forward = CNN_TYPED(weight_grad_forward));
 #endif

@@ -2,6 +2,7 @@
  *
  *   pool_stress loops N     one caller, 1 to 4 threads, N rounds, workers awake and asleep
  *   pool_stress callers N   three callers that compete for the pool
+ *   pool_stress limits N    more threads than there may be, more tiles than a ticket holds
  *   pool_stress fork N      children, and their children, of a process that has the pool at work
  *
  * Shared counters are plain memory: a tile that runs twice, too late or beside another tile of
@@ -168,6 +169,29 @@ static void forks(int rounds)
     loops(rounds, 0);
 }
 
+enum { MANY = 0xfffff + 12345 };
+static unsigned char ran[MANY];
+
+static void mark_tile(void *context, int32_t tile, int32_t worker)
+{
+    NEED(tile >= 0 && tile < MANY && worker >= 0 && worker < *(int32_t *)context);
+    ran[tile]++;
+}
+
+static void limits(int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        int32_t n_thread = cnn_pool_take(2 * CNN_MAX_THREAD + i);
+        NEED(n_thread > 1 && n_thread <= CNN_MAX_THREAD);
+        memset(ran, 0, sizeof ran);
+        cnn_pool_loop(MANY, mark_tile, &n_thread);
+        for (int32_t t = 0; t < MANY; t++)
+            NEED(ran[t] == 1);
+        cnn_pool_loop(0, mark_tile, &n_thread);
+        cnn_pool_give();
+    }
+}
+
 int main(int argc, char **argv)
 {
     NEED(argc == 3);
@@ -179,6 +203,8 @@ int main(int argc, char **argv)
         loops(rounds, 1);
     else if (strcmp(argv[1], "callers") == 0)
         callers(rounds);
+    else if (strcmp(argv[1], "limits") == 0)
+        limits(rounds);
     else if (strcmp(argv[1], "fork") == 0)
         forks(rounds);
     else

@@ -47,8 +47,8 @@ int cpu_has(int level)
 }
 """
 OWN, BLAS = 1, 2
-TOO_LARGE = 1
-SCRATCH_BYTES = 4 << 20
+TOO_LARGE, ASKED = 1, 6
+LINE = 64
 DTYPES = ("float32", "float64")
 
 
@@ -63,17 +63,42 @@ class Product(ctypes.Structure):
     ]
 
 
+class Scratch(ctypes.Structure):
+    """cnn_scratch of cnn_core.h."""
+
+    _fields_ = [("memory", ctypes.c_void_p), ("bytes", ctypes.c_int64),
+                ("need", ctypes.POINTER(ctypes.c_int64))]  # fmt: skip
+
+
 class Gemm:
     """The compiled folder, for one instruction set."""
 
     def __init__(self, path: Path, simd: str) -> None:
         self.library = ctypes.CDLL(str(path))
         self.path, self.simd = path, simd
-        self.scratch = np.zeros(SCRATCH_BYTES + 64, np.uint8)
+        self.scratch = np.zeros(LINE, np.uint8)
         self.call = {
             np.dtype("f4"): getattr(self.library, f"cnn_gemm_f32_{simd}"),
             np.dtype("f8"): getattr(self.library, f"cnn_gemm_f64_{simd}"),
         }
+
+        for function in self.call.values():
+            function.argtypes = [ctypes.POINTER(Product), Scratch]
+
+    def need(self, p: Product, dtype: str) -> int:
+        """The bytes of working memory that a product asks for."""
+        need = ctypes.c_int64(0)
+        asked = Scratch(None, 0, ctypes.pointer(need))
+        assert self.call[np.dtype(dtype)](ctypes.byref(p), asked) == ASKED
+        return need.value
+
+    def scratch_for(self, p: Product, dtype: str) -> Scratch:
+        """As much working memory as a product asks for, and not a byte more that may be used."""
+        n = self.need(p, dtype)
+        if len(self.scratch) < n + LINE:
+            self.scratch = np.zeros(n + LINE, np.uint8)
+        start = self.scratch.ctypes.data
+        return Scratch(start + -start % LINE, n, None)
 
     def supported(self) -> bool:
         return bool(self.library.cpu_has(list(FLAGS).index(self.simd)))
@@ -93,8 +118,7 @@ class Gemm:
                     None if bias is None else bias.ctypes.data, c.ctypes.data,
                     a.strides[0] // item, b.strides[0] // item, c.strides[0] // item,
                     trans_a, trans_b, accumulate, relu, lone)
-        start = self.scratch.ctypes.data
-        return self.call[c.dtype](ctypes.byref(p), ctypes.c_void_p(start + -start % 64))
+        return self.call[c.dtype](ctypes.byref(p), self.scratch_for(p, c.dtype))
 
 
 def build(folder: Path, simd: str) -> Gemm:
@@ -104,7 +128,7 @@ def build(folder: Path, simd: str) -> Gemm:
     sources = sorted((ROOT / "src_c" / "gemm").glob("*.c"))
     subprocess.run(
         [COMPILER, "-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno",
-         "-fno-trapping-math", "-fPIC", "-shared",
+         "-fno-trapping-math", "-fPIC", "-shared", "-DCNN_DEBUG",
          f"-I{ROOT / 'src_c'}", f"-I{ROOT / 'src_c' / 'include'}", f"-DCNN_ISA={simd}",
          *FLAGS[simd], *map(str, sources), str(driver), "-o", str(library)],
         check=True)
@@ -273,8 +297,9 @@ def guarded(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def run_guarded(gemm: Gemm) -> None:
+def run_guarded(gemm: Gemm, n_large: int) -> None:
     rng = np.random.default_rng(0)
+    run_large(gemm, n_large, rng)
     shapes = [*itertools.product((1, 2, 7, 9, 17), (1, 3, 10, 17, 50), (1, 3, 17)), (33, 130, 1100),
               (17, 1030, 520)]
     for (m, n, k), dtype, trans_a, trans_b, lone in itertools.product(
@@ -291,11 +316,62 @@ def run_guarded(gemm: Gemm) -> None:
         assert np.allclose(c, want if bias is None else want + bias, rtol=1e-3, atol=1e-3)
 
 
-def test_nothing_past_the_operands_is_touched(gemm: Gemm) -> None:
-    done = subprocess.run([sys.executable, __file__, str(gemm.path), gemm.simd], check=False,
-                          capture_output=True, text=True)
+class GuardedGemm(Gemm):
+    """Its working memory ends at an unreadable page."""
+
+    def scratch_for(self, p: Product, dtype: str) -> Scratch:
+        n = self.need(p, dtype)
+        assert n % 8 == 0
+        self.scratch = guarded(np.zeros(-(-n // LINE) * LINE, np.uint8))
+        return Scratch(self.scratch.ctypes.data, len(self.scratch), None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(whole=st.tuples(*[st.floats(0, 5)] * 3), part=st.tuples(*[st.floats(0, 1)] * 3),
+       dtype=st.sampled_from(DTYPES), flags=st.tuples(st.booleans(), st.booleans()))
+def test_a_part_asks_for_no_more_than_the_whole(gemm: Gemm, whole, part, dtype, flags) -> None:
+    """Threads divide a product's rows or columns, and a short batch has fewer steps."""
+    def need(m: int, n: int, k: int) -> int:
+        a_row, b_row = (m if flags[0] else k), (k if flags[1] else n)
+        return gemm.need(Product(m, n, k, 0, 0, 0, 0, a_row, b_row, n, *flags, 0, 0, 0), dtype)
+
+    sizes = [int(10**s) for s in whole]
+    parts = [max(1, int(size * p)) for size, p in zip(sizes, part, strict=True)]
+    assert need(*parts) <= need(*sizes) < 5 << 20
+
+
+def run_large(gemm: Gemm, n_products: int, rng: np.random.Generator) -> None:
+    """Products of sizes up to 100,000, each drawn log-uniformly; what C may write ends at a page
+    that it may not, the working memory too, of which it gets what it has asked for."""
+    done = 0
+    while done < n_products:
+        m, n, k = (int(10 ** rng.uniform(0, 5)) for _ in range(3))
+        if m * n * k > 2e7 or max(m * n, m * k, n * k) > 2e6:
+            continue
+        done += 1
+        trans_a, trans_b, accumulate, relu, use_bias = (bool(v) for v in rng.integers(0, 2, 5))
+        dtype = DTYPES[done % 2]
+        a = guarded(rng.standard_normal((k, m) if trans_a else (m, k)).astype(dtype))
+        b = guarded(rng.standard_normal((n, k) if trans_b else (k, n)).astype(dtype))
+        c = guarded(rng.standard_normal((m, n)).astype(dtype))
+        bias = guarded(rng.standard_normal(n).astype(dtype)) if use_bias else None
+        left, right = (a.T if trans_a else a).astype("f8"), (b.T if trans_b else b).astype("f8")
+        added = c * float(accumulate) + (0 if bias is None else bias)
+        want = left @ right + added
+        bound = (k + 4) * np.finfo(dtype).eps * (np.abs(left) @ np.abs(right) + np.abs(added))
+        gemm(a, b, c, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate, relu=relu,
+             bias=bias)
+        what = (m, n, k), dtype, trans_a, trans_b, accumulate, relu, use_bias
+        assert (np.abs(c - (np.maximum(want, 0) if relu else want)) <= bound).all(), what
+
+
+@pytest.mark.parametrize("n_large", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_nothing_past_the_operands_and_the_working_memory_is_touched(
+        gemm: Gemm, n_large: int) -> None:
+    done = subprocess.run([sys.executable, __file__, str(gemm.path), gemm.simd, str(n_large)],
+                          check=False, capture_output=True, text=True)
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2000:]}"
 
 
 if __name__ == "__main__":
-    run_guarded(Gemm(Path(sys.argv[1]), sys.argv[2]))
+    run_guarded(GuardedGemm(Path(sys.argv[1]), sys.argv[2]), int(sys.argv[3]))

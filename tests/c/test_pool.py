@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 SRC = HERE.parents[1] / "src_c"
 COMPILER = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
 SANITIZERS = {"plain": None, "thread": "thread", "address": "address,undefined"}
-ROUNDS = {"loops": 500, "callers": 500, "fork": 20}
+ROUNDS = {"loops": 500, "callers": 500, "fork": 20, "limits": 1}
 
 # Each makes one edit of pool.c that must not survive: what is wrong, mode, build that sees it.
 FAULTS = {
@@ -35,6 +35,13 @@ FAULTS = {
         "loops", "thread",
     ),
     "caller does not wait": ("< n_tile; spin++)", "< n_tile - 1; spin++)", "loops", "thread"),
+    "more workers than places": (
+        "grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);\n    /* After",
+        "grow(n_thread);\n    /* After", "limits", "address",
+    ),
+    "more tiles than a ticket holds": (
+        "n = left < MAX_TILE ? left : MAX_TILE;", "n = left;", "limits", "plain",
+    ),
     "two callers at once": (
         "pthread_mutex_trylock(&pool.taken) != 0", "pool.loop > 0xffffff", "callers", "thread",
     ),

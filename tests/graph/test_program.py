@@ -57,6 +57,61 @@ def test_feed_names_what_is_wrong_and_copies_nothing():
         np.testing.assert_array_equal(program.value(a), np.ones((2, 2)))
 
 
+@pytest.mark.parametrize("n_rows", [0, -1, 6])
+def test_a_run_of_no_rows_or_too_many_is_refused(n_rows):
+    _, program = _tanh_program(max_batch=5)
+    with pytest.raises(ShapeError, match=f"need 1 to 5 rows; got {n_rows}"):
+        program.plan.run(0, 1, n_rows)
+
+
+def test_a_plan_takes_as_much_working_memory_as_its_steps_ask_for():
+    """A small network's hardly any: many of them fit into little memory."""
+    x, w = Input("x", (BATCH, 4)), Parameter("w", np.ones((4, 3)))
+    small = Program([ops.dense(x, w)], ParamStore([w], "float32"), max_batch=32)
+    wide = Parameter("w", np.ones((2000, 1000)))
+    y = ops.dense(Input("x", (BATCH, 2000)), wide)
+    large = Program([y], ParamStore([wide], "float32"), max_batch=512)
+    _, none = _tanh_program(max_batch=100)
+    assert none.plan.scratch_bytes == 0
+    assert small.plan.scratch_bytes < 20_000
+    assert 1_000_000 < large.plan.scratch_bytes < 5_000_000
+
+
+LEAK = """
+import resource
+import numpy as np
+from cnn_core import BATCH, Gate, Input, ParamStore
+from cnn_core.errors import StateError
+from cnn_core.graph.program import Program
+
+class Inner(Gate):
+    def forward(self, x):
+        for _ in range(1000):
+            for call in (lambda: plan.gather(sources, 0, 1),
+                         lambda: plan.train(1, sources, None, 0, 1, 1, 0, -1, None, None, 0)):
+                try:
+                    call()
+                except StateError:
+                    continue
+                raise AssertionError("entered twice")
+        return x
+
+x = Input("x", (BATCH, 4))
+plan = Program([Inner()(x)], ParamStore([], "float64"), max_batch=1).plan
+sources = [(0, 0, "float64", 1.0, 0.0)] * 1000
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+plan.run(0, 1, 1)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert grown < 20_000, f"{grown} KB"
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss in KB")
+def test_a_refused_call_frees_what_it_has_allocated():
+    done = subprocess.run([sys.executable, "-c", LEAK], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_steps_out_of_range_are_refused():
     _, program = _tanh_program()
     for first, last in ((-1, 1), (0, 9), (1, 0)):

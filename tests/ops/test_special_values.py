@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_core import BATCH, Graph, Input, ops
+from cnn_core import BATCH, Constant, Graph, Input, ops
 from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
 from cnn_core.graph.binary import Comparison
 
@@ -261,3 +261,14 @@ def test_take_names_position_and_index_out_of_range(index, dtype):
     )
     with pytest.raises(LabelError, match=rf"lookup: .* -4 to 3; got {index} at position 4"):
         graph.forward(x=np.ones((4, 2)), i=[[0, 1, 2], [3, index, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [1e19, -1e19, 1e300, 2.0**63, np.nan])
+def test_huge_exponents_give_what_pow_gives(p, dtype):
+    x = np.array([0.5, 1.0, 2.0, 0.0, -2.0], dtype)
+    node = Input("x", (5,))
+    graph = Graph(node ** (p if np.isfinite(p) else Constant(p)), dtype=dtype)
+    with np.errstate(all="ignore"):
+        expected = np.power(x.astype("f8"), p)
+    np.testing.assert_array_equal(graph.forward(x=x), expected.astype(dtype))

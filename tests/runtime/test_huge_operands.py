@@ -165,14 +165,14 @@ def test_blas_refuses_what_it_cannot_index_and_writes_nothing(gemm, dtype, field
     p = test_gemm.Product(3, 3, 3, small.ctypes.data, small.ctypes.data, None, small.ctypes.data,
                           3, 3, 3, 0, 0, 0, 1)  # fmt: skip
     gemm.set_mode(test_gemm.BLAS)
-    call, scratch = gemm.call[np.dtype(dtype)], ctypes.c_void_p(gemm.scratch.ctypes.data)
+    call = gemm.call[np.dtype(dtype)]
     try:
         for size in (FAR, 2**32 + 3, 2**40):  # the low 32 bits of the second look harmless
             setattr(p, field, size)
-            assert call(ctypes.byref(p), scratch) == test_gemm.TOO_LARGE
+            assert call(ctypes.byref(p), gemm.scratch_for(p, dtype)) == test_gemm.TOO_LARGE
         assert not called
         setattr(p, field, 3)
-        assert call(ctypes.byref(p), scratch) == 0
+        assert call(ctypes.byref(p), gemm.scratch_for(p, dtype)) == 0
         assert called
     finally:
         table[0], table[1] = before

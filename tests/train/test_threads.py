@@ -279,3 +279,18 @@ class Data:
         return np.ones((4, 3))
 assert np.array_equal(net.predict(Data()), expected)
 """)
+
+
+@pytest.mark.parametrize("n_layers", [600, 4000])
+def test_any_number_of_layers_is_divided(monkeypatch, n_layers):
+    """More tiles in a segment than any array of fixed size would hold."""
+    monkeypatch.setattr(batches, "Pace", AllThreads)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((48, 16)).astype("f4")
+    found = []
+    for n_threads in (1, 2):
+        set_threads(n_threads)
+        net = cnn.Sequential([cnn.Dense(16) for _ in range(n_layers)], 16, seed=0)
+        cnn.Trainer(net, loss=cnn.MSE(), optimizer=cnn.SGD()).fit(x, x, batch_size=48, epochs=2)
+        found.append(net.store.value.tobytes())
+    assert found[0] == found[1]

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #define DEFINE(real, suffix)                                                                 \
-    cnn_status cnn_gemm_##suffix(const cnn_product *p, void *scratch)                        \
+    cnn_status cnn_gemm_##suffix(const cnn_product *p, cnn_scratch scratch)                  \
     {                                                                                        \
         const real *a = p->a, *b = p->b, *bias = p->bias;                                    \
         (void)scratch;                                                                       \
