@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.axes import need_batch_first, one_axis
-from cnn_core.graph.node import BATCH, Node, Shape, as_node
+from cnn_core.graph.node import Node, Shape, as_node
+from cnn_core.graph.shapes import row_size
 from cnn_core.options import shown
 
 
@@ -18,11 +19,14 @@ class Join(Node):
     """y = the operands one after the other along ``axis``."""
 
     grad_reads = ""
+    gradient_alone = True
     axis: int = 0
 
     def infer_shape(self) -> None:
         self._at, self.shape = self.joined(self.inputs[0].shape)
         need_batch_first(self, self.shape)
+        sizes = [row_size(x.shape[self._at :]) for x in self.inputs]
+        self._begins = (0, *accumulate(sizes[:-1]))
 
     def joined(self, first: Shape) -> tuple[int, Shape]:
         """Return the axis counted from 0, and the shape of the value."""
@@ -30,7 +34,11 @@ class Join(Node):
 
     def attrs(self) -> tuple[float | int, ...]:
         """Return into how many blocks a row of each operand is cut."""
-        return (prod(n for n in self.shape[: self._at] if n is not BATCH),)
+        return (row_size(self.shape[: self._at]),)
+
+    def grad_attrs(self, i: int) -> tuple[float | int, ...]:
+        """Return also the element of a row of y where the first block of operand ``i`` begins."""
+        return (*self.attrs(), self._begins[i])
 
     def need_alike(self, without: int | None) -> None:
         """Raise `ShapeError` unless the operands have one shape, but for axis ``without``."""

@@ -7,6 +7,7 @@ memory, and what waits until all row-wise work is done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cnn_core.errors import GraphError
@@ -53,8 +54,9 @@ class Lowering:
         self.names, self.keep_all, self.training = names, keep_all, training
         self.left_out = [n for n in order if self._leaves_out(n)]
         self.order = [n for n in order if not self._leaves_out(n)]
-        self.outputs = [self.operand(node) for node in outputs]
-        self.seeds, self.targets = [self.operand(s) for s in seeds or []], targets or set()
+        self.outputs = Counter(self.operand(node) for node in outputs)
+        self.seeds = dict.fromkeys(self.operand(s) for s in seeds or [])
+        self.targets = targets or set()
         self.users = self._count_users()
         self.wanted = self._reaching_targets()
         self.fused: dict[Node, Node] = {}  # dense -> the activation that joins it
@@ -75,19 +77,19 @@ class Lowering:
     def _leaves_out(self, node: Node) -> bool:
         return not self.training and not self.keep_all and _only_in_training(node)
 
-    def _kernel(self, node: Node) -> tuple[str, tuple[float | int, ...]]:
+    def _kernel(self, node: Node, which: int = FORWARD) -> tuple[str, tuple[float | int, ...]]:
         """Return the operation of a node's steps and its attributes."""
         if _only_in_training(node) and not self.training:
             return "reshape", (0, 1, row_size(node.shape), 1)  # a copy
-        return node.op, node.attrs()
+        return node.op, node.attrs() if which == FORWARD else node.grad_attrs(which)
 
     def _count_users(self) -> dict[Node, int]:
         users = dict.fromkeys(self.order, 0)
         for node in self.order:
             for x in node.inputs:
                 users[self.operand(x)] += 1
-        for node in self.outputs:
-            users[node] += 1
+        for node, count in self.outputs.items():
+            users[node] += count
         return users
 
     def _reaching_targets(self) -> set[Node]:
@@ -113,8 +115,8 @@ class Lowering:
     def _is_loss_head(self, mean: Node, loss: Node) -> bool:
         """Tell whether the loss can make its value and its gradient in one pass."""
         return (
-            self.seeds == [mean]
-            and self.users[mean] == self.outputs.count(mean)  # it is made late: none may wait
+            list(self.seeds) == [mean]
+            and self.users[mean] == self.outputs[mean]  # it is made late: none may wait
             and loss.batched
             and getattr(loss, "has_fused_loss", False)
             and loss in self.wanted
@@ -281,11 +283,12 @@ class Lowering:
             reuse = in_place and not isinstance(x, Parameter) and not elsewhere
             out.grad[x] = dy if reuse else self._grad_buffer(x)
         fused_here = self.fused.get(x) is node
-        inputs = [out.value[self.operand(z)] for z in node.inputs]
+        given = () if node.gradient_alone else node.inputs
+        inputs = [out.value[self.operand(z)] for z in given]
         if fused_here:
             inputs = [out.value[node]]  # the value before the activation does not exist
         split, n_unit = self._gradient_split(node, i, x)
-        op, attrs = self._kernel(node)
+        op, attrs = self._kernel(node, i)
         self._emit(node, Step(
             op, i,
             _by_rows(node, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]]),

@@ -112,6 +112,9 @@ class Node:
     joint_gradient: ClassVar[bool] = False
     """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
 
+    gradient_alone: ClassVar[bool] = False
+    """Gradient steps get y, dy and dx alone, for the operands may be many; see `grad_attrs`."""
+
     inputs: tuple[Node, ...]
     name: str
     group: tuple[str, ...]
@@ -172,6 +175,10 @@ class Node:
     def attrs(self) -> tuple[float | int, ...]:
         """Return the numbers that the C kernel finds in ``step.attr``."""
         return ()
+
+    def grad_attrs(self, i: int) -> tuple[float | int, ...]:
+        """Return what the kernel of the gradient of input ``i`` finds there: by default the same."""
+        return self.attrs()
 
     def view_start(self) -> int | None:
         """Return the element of the input's row where the value begins, if it is a run of it."""

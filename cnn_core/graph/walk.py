@@ -22,24 +22,34 @@ class Walk:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.stage = NOTHING
-        self._run: set[Step] = set()  # since the inputs were fed
+        # What has run since the inputs were fed, forward and backward.
+        self._run: tuple[set[Step], set[Step]] = (set(), set())
+        self._n_step = program.n_forward, program.n_steps - program.n_forward
         self._given = dict.fromkeys(program.lowered.given, 1.0)  # as the program starts with
         self._seeds: Mapping[Node, Any] = self._given
+        self._givers: dict[Node, list[Step]] | None = None
         self._first: dict[Step, list[Node]] = {}  # the seeds that a step is the first to add to
-        for node in self._given if len(self._given) > 1 else ():
-            for step in [s for s in program.steps if node in s.grads][:1]:
+        several = set(self._given) if len(self._given) > 1 else set()
+        for step in program.steps if several else ():
+            for node in several.intersection(step.grads):
                 self._first.setdefault(step, []).append(node)
+                several.remove(node)
 
     def feed(self) -> None:
         """Take note that all inputs are there, and nothing else is."""
         self.stage = FED
-        self._run.clear()
+        self._clear()
 
     def have_values(self) -> None:
         """Take note that a whole run has computed the values of what was just fed."""
         self.stage = VALUES
-        if self._run:
-            self._run.clear()
+        forward, backward = self._run
+        if forward or backward:
+            self._clear()
+
+    def _clear(self) -> None:
+        for run in self._run:
+            run.clear()
 
     def have_gradients(self, seeds: Mapping[Node, Any] | None = None) -> None:
         """Take note that a whole run has computed the gradients from ``seeds``; None: from 1."""
@@ -49,13 +59,13 @@ class Walk:
     def lose_gradients(self) -> None:
         """Take note that a whole run begins to overwrite the gradients."""
         self.stage = min(self.stage, VALUES)
-        self._run.difference_update(self.program.steps[self.program.n_forward :])
+        self._run[1].clear()
 
     def forward(self, node: Node, **options: Any) -> None:
         """Compute the value of one node."""
         self._need(FED, f"forward_node {self.program.names[node]!r}", "inputs fed")
         self._steps(node, 0, options)
-        if self.stage == FED and self._run.issuperset(self.program.steps[: self.program.n_forward]):
+        if self.stage == FED and len(self._run[0]) == self._n_step[0]:
             self.stage = VALUES
 
     def backward(self, node: Node, **options: Any) -> None:
@@ -65,12 +75,21 @@ class Walk:
             for seed in self._first.get(step, ()):
                 self.program.grad(seed)[...] = self._seeds[seed]
         self._steps(node, 1, options)
-        if self._run.issuperset(self.program.steps[self.program.n_forward :]):
+        if len(self._run[1]) == self._n_step[1]:
             self.stage = GRADIENTS
 
     def _steps(self, node: Node, phase: int, options: dict[str, Any]) -> None:
         self.program.run_node(node, backward=bool(phase), **options)
-        self._run.update(self.program.lowered.node_steps[node][phase])
+        self._run[phase].update(self.program.lowered.node_steps[node][phase])
+
+    def _giving(self, node: Node) -> list[Step]:
+        """Return the steps that add to the gradient at ``node``."""
+        if self._givers is None:
+            self._givers = {}
+            for step in self.program.steps:
+                for x in step.grads:
+                    self._givers.setdefault(x, []).append(step)
+        return self._givers.get(node, [])
 
     def need_values(self, who: str) -> None:
         """Raise `StateError` unless all values are there."""
@@ -81,9 +100,8 @@ class Walk:
         if self.stage == GRADIENTS:
             return
         program = self.program
-        missing = [s.label for s in program.steps if node in s.grads and s not in self._run]
-        by_hand = not self._run.isdisjoint(program.steps[program.n_forward :])
-        if self.stage < VALUES or missing or not by_hand:
+        missing = [s.label for s in self._giving(node) if s not in self._run[1]]
+        if self.stage < VALUES or missing or not self._run[1]:
             alone = f", or backward_node {missing[0]!r}" if missing else ""
             raise StateError(
                 f"grad {program.names[node]!r}: need backward first{alone}; got {self._got()}"

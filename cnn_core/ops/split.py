@@ -27,10 +27,13 @@ class Split(View):
     sections: Any = 1
     part: int = 0
     axis: int = 0
+    places: Sequence[tuple[int, int]] = ()  # `bounds`, which the parts share
 
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
         axis = one_axis(self, self.axis, len(x))
-        begin, end = self.bounds()[self.part]
+        if not self.places:
+            self.places = self.bounds()
+        begin, end = self.places[self.part]
         strides = strides_of(x)
         return (*x[:axis], end - begin, *x[axis + 1 :]), strides, begin * strides[axis]
 
@@ -77,6 +80,7 @@ def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]
         given = options.whole(label_of(name, "split"), sections, 1, option="sections")
     first = Split((node,), name=f"{name}_0" if name else "", sections=given, axis=axis)
     return [first, *(
-        Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis)
-        for i in range(1, len(first.bounds()))
+        Split((node,), name=f"{name}_{i}" if name else "", sections=given, part=i, axis=axis,
+              places=first.places)
+        for i in range(1, len(first.places))
     )]  # fmt: skip

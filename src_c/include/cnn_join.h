@@ -1,10 +1,11 @@
 /* cnn_join.h - the kernels of operations that put several operands side by side.
  *
  * CNN_JOIN_OPERANDS(op) defines K(op_forward) and K(op_grad).
- * Operands: x_0 ... x_last, y and, for the gradient, dy, dx.
+ * Operands: x_0 ... x_last, y; for the gradient y, dy, dx.
  * Attributes (cnn_core/graph/join.py): into how many blocks a row of each operand is cut; y has
- * block after block, of x_0, x_1 and so on.
- * Gradient: the blocks of dy that are those of the operand, see step.wrt.
+ * block after block, of x_0, x_1 and so on.  For the gradient also the element of a row of y
+ * where the first block of the operand begins.
+ * Gradient: the blocks of dy that are those of the operand.
  */
 #include "cnn_op.h"
 
@@ -30,16 +31,13 @@ static inline cnn_status K(cnn_join_forward)(const cnn_call *c)
 
 static inline cnn_status K(cnn_join_grad)(const cnn_call *c)
 {
-    const int     n = c->step->n_operand - 3;
-    const int64_t n_block = (OPERAND(c, n)->stride ? c->end - c->begin : 1) * ATTR_I(c, 0);
-    const int64_t all = OPERAND(c, n)->size / ATTR_I(c, 0);
-    const int64_t size = OPERAND(c, n + 2)->size / ATTR_I(c, 0);
+    const int64_t n_block = (OPERAND(c, 1)->stride ? c->end - c->begin : 1) * ATTR_I(c, 0);
+    const int64_t all = OPERAND(c, 1)->size / ATTR_I(c, 0);
+    const int64_t size = OPERAND(c, 2)->size / ATTR_I(c, 0);
     const int     add = c->step->accumulate;
-    const real   *dy = ROWS(c, n + 1);
-    real         *dx = ROWS(c, n + 2);
+    const real   *dy = (const real *)ROWS(c, 1) + ATTR_I(c, 1);
+    real         *dx = ROWS(c, 2);
 
-    for (int i = 0; i < c->step->wrt; i++)
-        dy += OPERAND(c, i)->size / ATTR_I(c, 0);
     for (int64_t k = 0; k < n_block; k++) {
         CNN_IVDEP
         for (int64_t j = 0; j < size; j++)
