@@ -37,5 +37,9 @@ class DataError(CnnCoreError, ValueError):
     """A data file is damaged, or data holds values that were excluded (NaN, infinity)."""
 
 
+class LibraryError(CnnCoreError, ImportError):
+    """A library that this package calls is missing or cannot be loaded."""
+
+
 class StateError(CnnCoreError, ValueError):
     """A call came in the wrong order, such as backward before forward."""

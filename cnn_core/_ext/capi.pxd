@@ -202,3 +202,4 @@ cdef extern from "cnn_ext.h" nogil:
     const cnn_api *cnn_get_api(const char *simd)
     const char *cnn_simd_name(int32_t i)
     void cnn_set_blas(const cnn_blas *blas, int32_t gemm_mode)
+    int32_t cnn_needs_blas(int32_t gemm_mode)

@@ -5,15 +5,20 @@ import sys
 from importlib.util import find_spec
 
 from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 
-from cnn_core.errors import CnnCoreError, DataError, LabelError, OptionError, ShapeError
+from cnn_core.errors import (
+    CnnCoreError, DataError, LabelError, LibraryError, OptionError, ShapeError,
+)
 
 cdef const capi.cnn_api *_api = NULL
 cdef bint _blas_loaded = False
 
 GEMM_MODES = ("auto", "own", "blas")
+PRODUCTS = frozenset(("dense", "matmul", "weight_grad"))
+"""The operations whose kernels call for matrix products, which BLAS may serve."""
 
 
 cdef const capi.cnn_api *api() noexcept nogil:
@@ -63,6 +68,15 @@ _choose_simd()
 _GEMM_MODE = GEMM_MODES.index(_choice("CNN_CORE_GEMM", GEMM_MODES, "auto"))
 
 
+def _choose_products():
+    cdef capi.cnn_blas none
+    memset(&none, 0, sizeof(none))
+    capi.cnn_set_blas(&none, _GEMM_MODE)
+
+
+_choose_products()
+
+
 def gemm_mode():
     """Return which implementation serves matrix products: auto, own or blas."""
     return GEMM_MODES[_GEMM_MODE]
@@ -72,37 +86,69 @@ def blas_path():
     """Return the path of the BLAS library, that of the package scipy-openblas32."""
     spec = find_spec("scipy_openblas32")
     if spec is None:
-        raise ImportError("cnn_core needs the package scipy-openblas32: "
-                          "pip install scipy-openblas32")
+        raise LibraryError("cnn_core: need the package scipy-openblas32; got none (pip install "
+                           "scipy-openblas32; CNN_CORE_GEMM=own does without)")
     # The package is not imported: that would start a pool of BLAS threads.
     folder = os.path.join(spec.submodule_search_locations[0], "lib")
     suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
     names = [n for n in os.listdir(folder) if n.startswith("libscipy_openblas") and suffix in n]
     if not names:
-        raise ImportError(f"cnn_core: need libscipy_openblas*{suffix} in {folder}; got none")
+        raise LibraryError(f"cnn_core: need libscipy_openblas*{suffix} in {folder}; got none")
     return os.path.join(folder, sorted(names)[0])
+
+
+def blas_loaded():
+    """Return whether the BLAS library has been needed so far."""
+    return _blas_loaded
 
 
 def _address(function):
     return ctypes.cast(function, ctypes.c_void_p).value
 
 
-cdef int need_blas() except -1:
-    """Load BLAS before its first use, on one thread: parallel work has its own threads."""
-    global _blas_loaded
-    cdef capi.cnn_blas table
-    if _blas_loaded:
-        return 0
+def _is_in_process(path):
+    """Tell whether somebody else has loaded the library at ``path``."""
+    if sys.platform == "win32":
+        handle = ctypes.windll.kernel32.GetModuleHandleW
+        handle.restype = ctypes.c_void_p
+        return handle(ctypes.c_wchar_p(path)) is not None
+    try:
+        ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
+    except OSError:
+        return False
+    return True
+
+
+def _load_alone(path):
+    """Load the library at ``path`` without a pool of threads: parallel work has its own."""
     before = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
-        library = ctypes.CDLL(blas_path())
+        library = ctypes.CDLL(path)
     finally:
         if before is None:
             del os.environ["OPENBLAS_NUM_THREADS"]
         else:
             os.environ["OPENBLAS_NUM_THREADS"] = before
     library.scipy_openblas_set_num_threads(1)
+    return library
+
+
+cdef int need_blas() except -1:
+    """Load BLAS before the first product, where it may be called for one.
+
+    Who has loaded the library before, and may use it too, decides on its threads.
+    """
+    global _blas_loaded
+    cdef capi.cnn_blas table
+    if _blas_loaded or not capi.cnn_needs_blas(_GEMM_MODE):
+        return 0
+    path = blas_path()
+    try:
+        library = ctypes.CDLL(path) if _is_in_process(path) else _load_alone(path)
+    except OSError as error:
+        raise LibraryError(f"cnn_core: need to load {path} for matrix products; got {error} "
+                           "(CNN_CORE_GEMM=own does without)") from error
     table.gemm_f32 = <void *> <uintptr_t> _address(library.scipy_cblas_sgemm)
     table.gemm_f64 = <void *> <uintptr_t> _address(library.scipy_cblas_dgemm)
     capi.cnn_set_blas(&table, _GEMM_MODE)

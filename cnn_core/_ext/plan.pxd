@@ -1,7 +1,7 @@
-from cpython.pythread cimport PyThread_type_lock
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 from cnn_core._ext cimport capi
+from cnn_core._ext.lock cimport Lock
 
 cdef class Plan:
     cdef capi.cnn_tensor *_tensor
@@ -16,8 +16,7 @@ cdef class Plan:
     cdef capi.cnn_tile *_tile
     cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
     cdef bint _rows_first
-    cdef PyThread_type_lock _lock
-    cdef long _owner
+    cdef Lock _lock
     cdef object _keep
     cdef list _gates
     cdef readonly list labels

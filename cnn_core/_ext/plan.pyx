@@ -1,9 +1,5 @@
 """Plan: a compiled graph as the C core runs it, flat tables of tensors and steps."""
 cimport cython
-from cpython.pythread cimport (
-    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
-    PyThread_release_lock,
-)
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
@@ -11,9 +7,12 @@ from libc.string cimport memset
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api, need_blas, raise_for
 from cnn_core._ext.gate cimport GateCall, call_gate, take_error
+from cnn_core._ext.lock cimport Lock
 from cnn_core._ext.optim cimport Learner
 
-from cnn_core.errors import CnnCoreError, DtypeError, ShapeError, StateError
+from cnn_core.errors import CnnCoreError, DtypeError, ShapeError
+
+from cnn_core._ext.core import PRODUCTS
 
 FORWARD, FUSED_LOSS, JOINT = -1, -2, -3      # values of a step's `which`; else an input's number
 
@@ -48,11 +47,10 @@ cdef class Plan:
         self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
         self._operand = <const capi.cnn_tensor **> _calloc(n_operand, sizeof(void *))
         self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
-        self._lock = PyThread_allocate_lock()
-        if self._lock == NULL:
-            raise MemoryError("no memory for a lock")
+        self._lock = Lock("a program was called from within its own run, by a gate or a callback")
         self._keep, self._gates, self.labels, self._max_row = keep, [], [], 1
-        need_blas()
+        if any([step[0] in PRODUCTS for step in steps]):
+            need_blas()
         for address, dtype, batched, shape in tensors:
             self._add_tensor(address, dtype, batched, shape)
         n_operand = n_attr = 0
@@ -72,8 +70,6 @@ cdef class Plan:
         free(self._scratch_memory)
         free(self._segment)
         free(self._tile)
-        if self._lock != NULL:
-            PyThread_free_lock(self._lock)
 
     cdef int _set_scratch(self, int32_t n_thread) except -1:
         """Allocate as much working memory for each thread as the steps ask for."""
@@ -203,18 +199,10 @@ cdef class Plan:
 
     cdef int _enter(self) except -1:
         """Become the only thread that uses the tables; wait for another one to leave."""
-        if not PyThread_acquire_lock(self._lock, 0):
-            if self._owner == <long> PyThread_get_thread_ident():
-                raise StateError("a program was called from within its own run, by a gate or a "
-                                 "callback")
-            with nogil:
-                PyThread_acquire_lock(self._lock, 1)
-        self._owner = <long> PyThread_get_thread_ident()
-        return 0
+        return self._lock.enter()
 
     cdef void _leave(self) noexcept:
-        self._owner = 0
-        PyThread_release_lock(self._lock)
+        self._lock.leave()
 
     cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
         cdef const capi.cnn_step *s = &self._step[fault.step]

@@ -77,7 +77,8 @@ cdef class Predictor:
 
         ``x`` is an array of float32, float64 or uint8 (other real dtypes are converted).
         ``out``, of the network's dtype, C-contiguous and of the result's shape, is overwritten
-        and returned.  Memory does not grow with B.  Safe to call from several threads.
+        and returned.  Memory does not grow with B.  Safe to call from several threads; while
+        another thread trains the network, outputs may come from weights that are half updated.
 
         Raises `ShapeError` and `DtypeError`, naming what was needed and what came.
         """

@@ -1,18 +1,8 @@
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, final
 
+from cnn_core._ext.lock import Lock
 from cnn_core._ext.plan import Plan
-
-@final
-class Guard:
-    def __enter__(self) -> None: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 @final
 class Runner:
@@ -20,7 +10,7 @@ class Runner:
         self,
         program: Any,
         plan: Plan,
-        guard: Guard,
+        guard: Lock,
         inputs: dict[str, int],
         outputs: list[int],
         seeds: list[int],

@@ -8,39 +8,14 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from threading import Lock, get_ident
-
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
+from cnn_core._ext.lock cimport Lock
 from cnn_core._ext.plan cimport Plan
-
-from cnn_core.errors import StateError
 
 cnp.import_array()
 
 cdef int[5] _TYPES = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_INT32, cnp.NPY_UINT8, cnp.NPY_INT64]
-
-
-@cython.final
-cdef class Guard:
-    """A lock that refuses the thread that holds it, and tells whether anybody does."""
-
-    cdef object _lock, _owner
-
-    def __cinit__(self):
-        self._lock, self._owner = Lock(), None
-
-    def __enter__(self):
-        me = get_ident()
-        if self._owner == me:
-            raise StateError("graph: need one call at a time; got one from within its own run, "
-                             "by a gate or a schedule")
-        self._lock.acquire()
-        self._owner = me
-
-    def __exit__(self, kind, value, trace):
-        self._owner = None
-        self._lock.release()
 
 
 @cython.final
@@ -57,13 +32,13 @@ cdef class Runner:
 
     cdef object _program
     cdef Plan _plan
-    cdef Guard _guard
+    cdef Lock _guard
     cdef dict _inputs, _gradients, _zeros
     cdef list _outputs, _seeds
     cdef int32_t _n_forward
     cdef uint64_t _seed
 
-    def __init__(self, program, Plan plan, Guard guard, dict inputs, list outputs, list seeds,
+    def __init__(self, program, Plan plan, Lock guard, dict inputs, list outputs, list seeds,
                  dict gradients, dict zeros, int32_t n_forward, uint64_t seed):
         self._program = program
         self._plan, self._guard, self._inputs, self._outputs = plan, guard, inputs, outputs
@@ -84,7 +59,7 @@ cdef class Runner:
     def forward(self, dict inputs, int64_t counter):
         """Return the list of the outputs, or None where the long way is needed."""
         cdef int64_t n_row
-        if self._guard._owner is not None:
+        if self._guard._owner != 0:
             return None
         n_row = self._feed(inputs)
         if n_row == 0:
@@ -98,7 +73,7 @@ cdef class Runner:
         cdef const capi.cnn_tensor *t
         cdef int at
         cdef dict found
-        if self._guard._owner is not None:
+        if self._guard._owner != 0:
             return None
         for at in self._seeds:
             t = &self._plan._tensor[at]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.runner import Guard, Runner
+from cnn_core._ext.lock import Lock
+from cnn_core._ext.runner import Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
@@ -31,6 +31,8 @@ Value = Any  # a float for a scalar node, else an array
 
 FLOP_WORTH_THE_GIL = 1e6
 """Below this much arithmetic, giving up the GIL and taking it back costs more than it gives."""
+
+BUSY = "graph: need one call at a time; got one from within its own run, by a gate or a schedule"
 
 
 class Graph(NamedNodes):
@@ -65,7 +67,7 @@ class Graph(NamedNodes):
         self._training = options.flag("Graph", training, option="training")
         self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
         self._row = False  # a single row without a batch axis was fed last
-        self._lock, self._compiling = Guard(), threading.RLock()
+        self._lock, self._compiling = Lock(BUSY), Lock()
         self._stepping: StepProgram | None = None
         reals = [n for n in self._nodes if n.dtype == "real"]
         self._targets = [n for n in reals if isinstance(n, (Input, Parameter))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from cnn_core._ext.gate import GateCall
+from cnn_core._ext.lock import Lock
 from cnn_core._ext.plan import Plan
 from cnn_core.arrays import as_real
 from cnn_core.errors import ShapeError
@@ -87,7 +87,7 @@ class Program:
         self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
                            for n in self.nodes if isinstance(n, GateNode)}  # fmt: skip
         self.calls_python = bool(self._gate_runs)
-        self.lock = threading.RLock()
+        self.lock = Lock()
         self.n_rows = self.max_batch
         self._place(guard)
         self._build_plan()
@@ -183,18 +183,19 @@ class Program:
 
         A plan with little work uses one.
         """
-        schedule = self.schedule = divide(self.steps, n_threads, self.max_batch)
+        schedule = divide(self.steps, n_threads, self.max_batch)
         wanted = n_threads if schedule is not None else 1
-        if wanted != self._threads_wanted:
-            self._threads_wanted = wanted
-            with self.lock:
+        with self.lock:
+            self.schedule = schedule
+            if wanted != self._threads_wanted:
+                self._threads_wanted = wanted
                 self.n_threads = self.plan.use_threads(wanted, schedule)
-            if self.n_threads < wanted:
-                warn_once(
-                    f"cnn_core: wanted {wanted} threads; the system gave {self.n_threads}, which "
-                    f"are used"
-                )
-        return self.n_threads
+            given = self.n_threads
+        if given < wanted:
+            warn_once(
+                f"cnn_core: wanted {wanted} threads; the system gave {given}, which are used"
+            )
+        return given
 
     def _plan_step(self, s: Step) -> tuple:
         operands = tuple([self.tensor[b] for b in s.operands])

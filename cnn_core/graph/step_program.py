@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cnn_core._ext.runner import Guard, Runner
+from cnn_core._ext.lock import Lock
+from cnn_core._ext.runner import Runner
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.feeding import as_rows, plain
 from cnn_core.graph.node import Node, Parameter
@@ -34,7 +35,7 @@ class StepProgram:
     """
 
     def __init__(
-        self, outputs: list[Node], names: Mapping[Node, str], store: ParamStore, guard: Guard, *,
+        self, outputs: list[Node], names: Mapping[Node, str], store: ParamStore, guard: Lock, *,
         max_batch: int, seed: int,
     ) -> None:  # fmt: skip
         loss, self.parameters = outputs[0], parameters_of(outputs[:1])

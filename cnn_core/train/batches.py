@@ -84,10 +84,14 @@ class LossProgram:
         return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
 
     def use_threads(self, n_threads: int) -> None:
-        """Let runs use up to ``n_threads`` where the work is worth it."""
-        if n_threads != self._allowed:
-            self._allowed = n_threads
-            self.pace = Pace(self.program.use_threads(n_threads))
+        """Let runs use up to ``n_threads`` where the work is worth it.
+
+        Another thread may be in the middle of a call: it asks and tells one `pace`.
+        """
+        with self.program.lock:
+            if n_threads != self._allowed:
+                self._allowed = n_threads
+                self.pace = Pace(self.program.use_threads(n_threads))
 
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""

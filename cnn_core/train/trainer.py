@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
+from cnn_core._ext.lock import Lock
 from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.naming import Keywords
@@ -89,7 +89,7 @@ class Trainer(Keywords):
         self.history = History()
         """That history, also where `fit` raised."""
         self._rest: Part | None = None  # of an epoch that was broken off
-        self._lock = threading.RLock()  # programs share the gradients: one trains at a time
+        self._lock = Lock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._meanings: dict[tuple, Meaning | None] = {}  # of the targets of the last fit
         self._last: LossProgram | None = None  # of the last step
@@ -146,6 +146,9 @@ class Trainer(Keywords):
         was broken off, by Ctrl-C or an error, is finished first and counts as its first epoch,
         if rows, batch size and order are the same and nothing else was trained or loaded since;
         otherwise it starts over.
+
+        Other threads may predict meanwhile, from weights that may be half updated: a step changes
+        them in place.
         """
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
@@ -214,13 +217,14 @@ class Trainer(Keywords):
         """Make one step if the arrays fit the last program as they are; else return None."""
         with self._lock:
             learner = self.optimizer.learner(self.net.store)
-            n_threads = 1 if program.pace.n_threads == 1 else program.pace.next()[1]
+            pace = program.pace
+            n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
             begin = time.perf_counter()
             lr = self.optimizer.lr_at(learner.step)
             loss = program.stepper.step(x, y, learner, lr, self.seed, n_threads)
             self.optimizer.count_steps()
-            if n_threads > 1 or program.pace.n_threads > 1:
-                program.pace.record(1, n_threads, time.perf_counter() - begin)
+            if n_threads > 1 or pace.n_threads > 1:
+                pace.record(1, n_threads, time.perf_counter() - begin)
         return loss
 
     # -- evaluation -----------------------------------------------------------------------

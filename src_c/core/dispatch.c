@@ -1,16 +1,28 @@
 /* dispatch - the state that is chosen once at import: instruction set and BLAS. */
 #include "cnn_core.h"
 #include "gemm/cnn_gemm.h"
+#include "gemm/choice.h"
 #include <stddef.h>
 #include <string.h>
 
 cnn_blas cnn_blas_table;
 int32_t  cnn_gemm_mode;
 
+CNN_PUBLIC const char cnn_core_library[] = "cnn_core";
+
 void cnn_set_blas(const cnn_blas *blas, int32_t gemm_mode)
 {
     cnn_blas_table = *blas;
     cnn_gemm_mode = gemm_mode;
+}
+
+/* The rule of choice.h leaves large products to BLAS, if any. */
+int32_t cnn_needs_blas(int32_t gemm_mode)
+{
+    const int64_t large = (int64_t)1 << 31;
+    (void)large;
+    return gemm_mode == CNN_GEMM_BLAS ||
+           (gemm_mode == CNN_GEMM_AUTO && !(CNN_OWN_IS_FASTER(large, large)));
 }
 
 #define X(isa) extern const cnn_api cnn_api_##isa;

@@ -16,6 +16,12 @@
 #define CNN_CORE_H
 #include <stdint.h>
 
+#if defined(_WIN32)
+#  define CNN_PUBLIC __declspec(dllexport)
+#else
+#  define CNN_PUBLIC __attribute__((visibility("default")))
+#endif
+
 #define CNN_MAX_DIM   6
 #define CNN_MAX_SLOT  4    /* state buffers of an optimizer, each as long as the parameters */
 #define CNN_MAX_COEF 12    /* per-step coefficients of an optimizer */
@@ -109,6 +115,7 @@ struct cnn_call {
  *   grad[i]       inputs, saved, y, dy, dx_i      gradient of input i, see step.accumulate
  *   fused_loss    inputs, saved, y, coef, dx_0    y and, in the same pass, the gradient of
  *                                                 sum_r coef_r y_r (batched coef and y)
+ *                 (those of joined operands: y, dy, dx_i alone, see cnn_join.h)
  *   map           y[i] = f(x[i]) for n elements; x may equal y
  * An operation with more inputs than gradient kernels uses its last one for the rest and
  * finds the input's number in step.wrt.
@@ -241,7 +248,11 @@ typedef struct {
 const cnn_api *cnn_get_api(const char *simd);
 /* Every name that was built, best last; NULL past the end. */
 const char *cnn_simd_name(int32_t i);
-/* Called once, before the first product.  gemm_mode: 0 whichever is faster for the shape,
- * 1 own kernels wherever they exist, 2 BLAS. */
+/* Called before the first product; own kernels serve all while the table's entries are NULL.
+ * gemm_mode: 0 whichever is faster for the shape, 1 own kernels, 2 BLAS. */
 void cnn_set_blas(const cnn_blas *blas, int32_t gemm_mode);
+/* Whether BLAS serves any product in that mode. */
+int32_t cnn_needs_blas(int32_t gemm_mode);
+/* By this symbol tools that look through the loaded libraries know this one. */
+CNN_PUBLIC extern const char cnn_core_library[];
 #endif

@@ -155,6 +155,40 @@ def test_one_trainer_used_by_several_threads_makes_every_step_once():
     assert trainer.net.store.value == pytest.approx(expected.net.store.value, rel=1e-3, abs=1e-5)
 
 
+def test_threads_may_be_set_while_others_train():
+    """A training that is under way keeps its pace, and a new number of threads its schedule."""
+    run_checked("""
+import sys, threading, warnings
+import numpy as np, cnn_core as cnn
+warnings.simplefilter("ignore")
+sys.setswitchinterval(1e-6)
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((600, 131)).astype("f"), rng.integers(0, 10, 600)
+net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy())
+data = trainer._data(x, y, None, "fit")
+program = trainer._program(data, 200, training=True)
+done = threading.Event()
+def toggle():
+    while not done.is_set():
+        for n in (1, 2, 3, 4):
+            cnn.set_num_threads(n)
+            trainer._program(data, 200, training=True)  # as another fit or step would
+            cnn.Trainer(net, loss=cnn.MSE())            # listens to changes from now on
+thread = threading.Thread(target=toggle)
+thread.start()
+try:
+    for _ in range(60):
+        trainer.fit(x, y, batch_size=50, epochs=1, progress=False)
+        trainer.step(x[:200], y[:200])
+finally:
+    done.set()
+    thread.join()
+assert trainer.optimizer.step_count == 60 * 13
+assert program.pace.n_threads == program.program.n_threads
+""")
+
+
 # -- fork ---------------------------------------------------------------------------------
 
 FORK = """
@@ -221,6 +255,88 @@ for _ in range(8):
 stop = True
 thread.join()
 assert go(make(1)) == expected
+""")
+
+
+SLOW = """
+import os, threading
+import numpy as np
+import cnn_core as cnn
+
+class Slow(cnn.Gate):
+    inside, go_on = threading.Event(), threading.Event()
+    def forward(self, x):
+        Slow.inside.set()
+        assert Slow.go_on.wait(60)
+        return x
+    def backward(self, dy):
+        return dy
+
+def in_child_meanwhile(busy, work):
+    thread = threading.Thread(target=busy)
+    thread.start()
+    assert Slow.inside.wait(60)
+    child = os.fork()
+    if child == 0:
+        Slow.go_on = threading.Event()      # the parent's has a lock of its own
+        Slow.go_on.set()
+        try:
+            work()
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    Slow.go_on.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+    work()
+
+x, y = np.ones((40, 6), "f"), np.arange(40) % 3
+net = cnn.Sequential([cnn.Dense(8), Slow(), cnn.Dense(3)], 6)
+trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy())
+graph = cnn.Graph(cnn.ops.sum(Slow()(cnn.Input("x", (cnn.BATCH, 6)) * cnn.Parameter("w", np.ones(6)))))
+def fit():
+    trainer.fit(x, y, epochs=2, progress=False)
+def step():
+    trainer.step(x, y)
+"""
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("busy", "work"),
+    [
+        ("fit", "fit"), ("fit", "step"), ("step", "fit"),
+        ("lambda: net.predict(x)", "lambda: net.predict(x)"),
+        ("lambda: trainer.evaluate(x, y)", "lambda: trainer.evaluate(x, y)"),
+        ("lambda: graph.forward(x=x)", "lambda: (graph.forward(x=x), graph.backward())"),
+        ("lambda: graph.step(cnn.SGD(0.1), x=x)", "lambda: graph.step(cnn.SGD(0.1), x=x)"),
+    ],
+)  # fmt: skip
+def test_child_of_a_fork_uses_what_another_thread_was_using(busy, work):
+    """The thread does not live on in the child; what it held is free there."""
+    run_checked(SLOW + f"in_child_meanwhile({busy}, {work})", timeout=20)
+
+
+@POSIX
+def test_child_of_a_fork_from_within_a_run_still_holds_what_it_holds():
+    run_checked("""
+import os
+import numpy as np
+import cnn_core as cnn
+class Forks(cnn.Gate):
+    def forward(self, x):
+        child = os.fork()
+        if child == 0:
+            try:
+                graph.forward(x=1.0)
+            except cnn.errors.StateError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        return x
+graph = cnn.Graph(Forks()(cnn.Input("x")))
+assert graph.forward(x=2.0) == 2.0
 """)
 
 
