@@ -25,6 +25,7 @@ from cnn_core.graph.gate import Gate
 from cnn_core.graph.graph import Graph
 from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, group
 from cnn_core.graph.params import ParamStore
+from cnn_core.graph.threadpool import announce as _announce
 from cnn_core.graph.threads import get_num_threads, set_num_threads
 from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout
@@ -42,6 +43,8 @@ from cnn_core.nn.losses import (
 from cnn_core.nn.sequential import Sequential
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSProp
 from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
+
+_announce()
 
 __version__ = "0.1.0"
 

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 
 from cnn_core._ext import core
+from cnn_core.graph.cores import available_cores
+from cnn_core.graph.threads import get_num_threads
 
 
 def show_config() -> None:
@@ -19,6 +21,7 @@ def show_config() -> None:
         "Python": f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}",
         "NumPy": np.__version__,
         "instruction set": f"{core.simd()} (of {', '.join(core.simd_names())}; CNN_CORE_SIMD)",
+        "threads": f"up to {get_num_threads()} on {available_cores()} cores (CNN_CORE_NUM_THREADS)",
         "matrix products": f"{core.gemm_mode()} (CNN_CORE_GEMM)",
         "BLAS": f"scipy-openblas32 {version('scipy-openblas32')}, {core.blas_path()}",
         "operations": ", ".join(core.operation_names()),

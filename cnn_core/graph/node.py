@@ -177,7 +177,7 @@ class Node:
         return ()
 
     def grad_attrs(self, i: int) -> tuple[float | int, ...]:
-        """Return what the kernel of the gradient of input ``i`` finds there: by default the same."""
+        """Return what the gradient's kernel of input ``i`` finds there: by default the same."""
         return self.attrs()
 
     def view_start(self) -> int | None:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 import weakref
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cnn_core import options
+from cnn_core._ext.lock import Lock
+from cnn_core.graph.cores import available_cores
 
 MAX_THREADS = 256  # CNN_MAX_THREAD of pool.h
 
+_changing = Lock()
 _chosen: int | None = None
 _warned: set[str] = set()
 _listeners: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-@cache
-def available_cores() -> int:
-    """Return the cores that this process may use: its affinity, and its cgroup's CPU quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, _cgroup_cores()))
-
-
-def _cgroup_cores() -> int:
-    """Return the quota of the control group in whole cores, rounded up; large without one."""
-    for path, parse in ((Path("/sys/fs/cgroup/cpu.max"), _parse_v2),
-                        (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), _parse_v1)):  # fmt: skip
-        try:
-            return parse(path)
-        except (OSError, ValueError):
-            continue
-    return MAX_THREADS
-
-
-def _parse_v2(path: Path) -> int:
-    quota, period = path.read_text().split()
-    return MAX_THREADS if quota == "max" else math.ceil(int(quota) / int(period))
-
-
-def _parse_v1(path: Path) -> int:
-    quota = int(path.read_text())
-    period = int(path.with_name("cpu.cfs_period_us").read_text())
-    return MAX_THREADS if quota <= 0 else math.ceil(quota / period)
 
 
 def _checked(n: object, who: str) -> int:
@@ -60,23 +31,50 @@ def _from_environment() -> int | None:
     return _checked(int(text) if whole else text, "CNN_CORE_NUM_THREADS")
 
 
+def _from_openmp() -> int | None:
+    """Return the first number of OMP_NUM_THREADS, which process pools set for their workers."""
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    n = int(text) if text.isascii() and text.isdigit() else 0
+    return n if n >= 1 else None  # what else stands there is for others to complain of
+
+
+def default_num_threads() -> int:
+    """Return the cores of this process, or fewer where OMP_NUM_THREADS was so at import."""
+    return min(available_cores(), _openmp or MAX_THREADS)
+
+
 def set_num_threads(n: int | None) -> None:
     """Use up to ``n`` threads; None goes back to the default, the cores of this process.
 
     Small networks use one thread however many are allowed.  More than the cores are allowed,
-    with a warning, given once.  The environment variable CNN_CORE_NUM_THREADS sets the start.
+    with a warning, given once.  The environment variable CNN_CORE_NUM_THREADS sets the start;
+    without it OMP_NUM_THREADS, which process pools set for their workers, limits the default.
+    `threadpoolctl.threadpool_limits` sets this number too.  What runs at the moment goes on with
+    the threads that it has.
     """
-    global _chosen
-    before = get_num_threads()
-    _chosen = None if n is None else _checked(n, "set_num_threads")
+    _choose(None if n is None else _checked(n, "set_num_threads"))
     _warn_of_too_many("set_num_threads", n)
-    for listener in list(_listeners) if get_num_threads() != before else ():
+
+
+def limit_threads(n: int) -> None:
+    """Use up to ``n`` threads, without a word where those are more than the cores."""
+    n = max(1, min(n, MAX_THREADS))
+    _choose(None if n == default_num_threads() else n)
+
+
+def _choose(n: int | None) -> None:
+    global _chosen
+    with _changing:
+        before, _chosen = get_num_threads(), n
+        listeners = list(_listeners) if get_num_threads() != before else []
+    for listener in listeners:
         listener._forget_plan()
 
 
 def recompile_on_change(compiled: Any) -> None:
     """Call ``compiled._forget_plan()`` whenever the number of threads is set."""
-    _listeners.add(compiled)
+    with _changing:
+        _listeners.add(compiled)
 
 
 def _warn_of_too_many(who: str, n: int | None) -> None:
@@ -86,7 +84,7 @@ def _warn_of_too_many(who: str, n: int | None) -> None:
 
 def get_num_threads() -> int:
     """Return how many threads may be used."""
-    return available_cores() if _chosen is None else _chosen
+    return default_num_threads() if _chosen is None else _chosen
 
 
 def warn_once(message: str) -> None:
@@ -96,5 +94,6 @@ def warn_once(message: str) -> None:
         warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
+_openmp = _from_openmp()
 _chosen = _from_environment()
 _warn_of_too_many("CNN_CORE_NUM_THREADS", _chosen)
