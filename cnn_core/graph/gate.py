@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 from collections.abc import Sequence
 from types import NoneType
 from typing import Any
@@ -39,9 +40,13 @@ class Gate:
     Scalars arrive as NumPy scalars, all else as arrays that belong to the gate, of the graph's
     dtype; batches have their rows first.  Calls happen on the thread that runs the graph.  What
     a gate raises reaches the caller, with a note that names the node.
+
+    Attributes that `forward` and `backward` add pass: a copied or pickled gate lacks them.  What
+    is to last, such as running sums, gets its first value in the class or in ``__init__``.
     """
 
     _used = False
+    _passing: frozenset[str] = frozenset()  # attributes that forward and backward have added
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         if len(args) == 1 and isinstance(args[0], (tuple, list)):
@@ -53,6 +58,22 @@ class Gate:
 
     def __init__(self) -> None:
         """Make a gate that is not applied yet; a subclass with options has its own."""
+
+    def __getstate__(self) -> Any:
+        kept = {k: v for k, v in vars(self).items() if k not in self._passing and k != "_passing"}
+        names = copyreg._slotnames(type(self))  # type: ignore[attr-defined]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return (kept, slots) if slots else kept
+
+    def _call(self, function: str, *arrays: Any) -> Any:
+        """Call ``function``, forward or backward, and note the attributes that it adds."""
+        before = vars(self).copy()
+        try:
+            return getattr(self, function)(*arrays)
+        finally:
+            if len(vars(self)) > len(before):
+                added = vars(self).keys() - before.keys()
+                self._passing |= {name for name in added if not hasattr(type(self), name)}
 
     def __call__(self, *inputs: Any, name: str = "") -> Node:
         """Return the node of this gate applied to ``inputs``: nodes, numbers or arrays."""
@@ -114,13 +135,13 @@ class GateNode(Node):
 
     def run_forward(self, gate: Gate, inputs: Arrays, shapes: Shapes) -> Arrays:
         """Return [value], of the first of ``shapes``."""
-        value = gate.forward(*map(_plain, inputs))
+        value = gate._call("forward", *map(_plain, inputs))
         hint = "define infer_shape(self, *shapes) for a shape that is not that of the inputs"
         return [self._checked("forward to return", value, shapes[0], f" ({hint})")]
 
     def run_backward(self, gate: Gate, wanted: Sequence[int], dy: Arrays, shapes: Shapes) -> Arrays:
         """Return the gradients of the inputs ``wanted``, of these ``shapes``, for [dy]."""
-        found, n = gate.backward(_plain(dy[0])), len(self.inputs)
+        found, n = gate._call("backward", _plain(dy[0])), len(self.inputs)
         if n == 1 and not isinstance(found, (list, tuple)):
             found = [found]
         if not isinstance(found, (list, tuple)) or len(found) != n:
@@ -161,7 +182,7 @@ class GateRun:
     def forward(self, inputs: Arrays, shapes: Shapes) -> Arrays:
         node = self._node
         if self._passing:
-            return node.run_forward(copy.copy(node.gate), inputs, shapes)
+            return node.run_forward(_twin(node.gate, vars(node.gate)), inputs, shapes)
         node.__dict__["last_run"] = self
         values = node.run_forward(node.gate, inputs, shapes)
         self._state = dict(vars(node.gate))
@@ -170,9 +191,15 @@ class GateRun:
     def backward(self, wanted: Sequence[int], dy: Arrays, shapes: Shapes) -> Arrays:
         gate = self._node.gate
         if self._node.last_run is not self:
-            gate = copy.copy(gate)
-            vars(gate).update(self._state)
+            gate = _twin(gate, self._state)
         return self._node.run_backward(gate, wanted, dy, shapes)
+
+
+def _twin(gate: Gate, state: dict[str, Any]) -> Gate:
+    """Return a copy of ``gate`` with all of a state, also what passes."""
+    twin = copy.copy(gate)
+    vars(twin).update(state)
+    return twin
 
 
 def _plain(array: np.ndarray) -> Any:

@@ -85,6 +85,21 @@ class Graph(NamedNodes):
         """The parameters, a mapping from names to arrays."""
         return self._params
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is compiled, and what it has computed.
+
+        The nodes come first, each after its operands: pickle then needs no deep recursion.
+        """
+        compiled = {"program", "_walk", "_no_gradient", "_runner", "_stepping", "_lock",
+                    "_compiling"}  # fmt: skip
+        rest = {k: v for k, v in vars(self).items() if k not in compiled}
+        return {"_nodes": rest.pop("_nodes"), **rest}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock, self._compiling, self._stepping = Lock(BUSY), Lock(), None
+        self._check_params(parameters_of(self.outputs))
+
     def _check_params(self, parameters: list[Parameter]) -> None:
         if not isinstance(self.params, ParamStore):
             raise OptionError(

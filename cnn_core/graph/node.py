@@ -307,15 +307,34 @@ class Input(Node):
 
 
 class Parameter(Node):
-    """A trained value.  ``value`` gives the shape and the starting numbers."""
+    """A trained value.  ``value`` gives the shape and the starting numbers.
+
+    The parameters of a network lie in its store: there ``value`` is a copy of what they are now.
+    """
+
+    _start: np.ndarray
+    _store: Mapping[str, np.ndarray] | None
 
     def __init__(self, name: str, value: Any) -> None:
         if not isinstance(name, str) or not name:
             raise GraphError(f"Parameter: need a name; got {shown(name)}")
-        super().__init__(name=name, value=as_array(value, f"Parameter {name!r}"))
+        start = as_array(value, f"Parameter {name!r}")
+        super().__init__(name=name, shape=start.shape, _start=start, _store=None)
 
     def infer_shape(self) -> None:
-        self.shape = self.value.shape
+        """It is that of the value."""
+
+    @property
+    def value(self) -> np.ndarray:
+        """The starting numbers, or those of the store that it lies in; float64."""
+        if self._store is None:
+            return self._start
+        return np.array(self._store[self.name], np.float64)
+
+    def place(self, store: Mapping[str, np.ndarray]) -> None:
+        """Let the numbers lie in ``store``, which holds them already, and nowhere else."""
+        if self._store is None:
+            self.__dict__.update(_start=None, _store=store)
 
 
 class Constant(Node):

@@ -85,7 +85,10 @@ class Sequential(Predictor):
             raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
         _check_names(self.output, self.input)
-        self.store = ParamStore(parameters_of([self.output]), self.dtype)
+        parameters = parameters_of([self.output])
+        self.store = ParamStore(parameters, self.dtype)
+        for p in parameters:
+            p.place(self.store)
         self._program: Program | None = None
 
     def _build(self, rng: np.random.Generator) -> list[Node]:
@@ -213,8 +216,12 @@ class Sequential(Predictor):
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave out what is compiled: it is made anew at the next prediction."""
-        return copyreg.__newobj__, (type(self),), {**self.__dict__, "_program": None}  # type: ignore[attr-defined]
+        """Leave out what is compiled: it is made anew at the next prediction.
+
+        The nodes come first, each after its operands: pickle then needs no deep recursion.
+        """
+        state = {"_nodes": topological_order([self.output]), **self.__dict__, "_program": None}
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Raise `StateError` or what `ParamStore.need` raises unless nodes and numbers agree."""
@@ -225,6 +232,7 @@ class Sequential(Predictor):
             raise StateError("Sequential: need the state of a network; got one without output")
         store.need(parameters_of([state["output"]]), "Sequential")
         self.__dict__.update(state)
+        self.__dict__.pop("_nodes", None)
         x: Node = self.input
         for layer, y in zip(self.layers, self._outputs, strict=True):
             layer.is_used = _has_parameters(y, x)

@@ -31,6 +31,10 @@ class _Operations(ModuleType):
             value = getattr(value, name)
         super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the name, as is done with modules of the plain type by those who pickle code."""
+        return import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return __all__
 

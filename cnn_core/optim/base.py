@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -112,8 +113,8 @@ class Optimizer(Keywords, ABC):
     def bind(self, store: ParamStore) -> None:
         """Allocate the state for ``store``; binding to the same store again keeps the state.
 
-        Raises `StateError` if bound to another store, `OptionError` if an entry of ``no_decay``
-        matches no parameter.
+        Raises `StateError` if bound to another store, or if the state that was loaded before is
+        that of other parameters; `OptionError` if an entry of ``no_decay`` matches no parameter.
         """
         if self._store is store:
             return
@@ -129,11 +130,14 @@ class Optimizer(Keywords, ABC):
         for slot, start in zip(slots, self.slot_starts(), strict=True):
             if start != 0:
                 slot.fill(start)
-        self.ranges, self.slots, self._store = ranges, slots, store
+        if self._loaded is not None:
+            self._overwrite(self._loaded, store, slots)
+        self.ranges, self.slots, self._store, self._loaded = ranges, slots, store, None
 
     def reset(self) -> None:
         """Forget the parameters, the state and the step count; keep the options."""
         self._store: ParamStore | None = None
+        self._loaded: Mapping[str, Any] | None = None  # a state that waits for the parameters
         self.slots = []
         self.scalars = np.zeros(N_SCALARS)
         self.ranges = np.zeros((0, 3))
@@ -196,8 +200,18 @@ class Optimizer(Keywords, ABC):
         """Leave out the learners, which hold addresses."""
         return {**self.__dict__, "_learners": {}, "_learner": None, "_only": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._store is not None:
+            slots = [self._store.like() for _ in self.slots]  # where the C core wants them
+            for slot, array in zip(slots, self.slots, strict=True):
+                np.copyto(slot, array)
+            self.slots = slots
+
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that a continued training needs, and the options for the record."""
+        if self._store is None and self._loaded is not None:
+            return {**copy.deepcopy(self._loaded), "options": self.options()}
         store = self._bound("state_dict")
         slots = zip(self.named_slots(), self.slots, strict=True)
         return {
@@ -212,33 +226,42 @@ class Optimizer(Keywords, ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Overwrite the state with that of `state_dict`; the options stay as they are.
 
-        Raises `StateError`, and changes nothing, unless kernel, state buffers and layout of the
+        Before the optimizer knows its parameters, as in a new `Trainer`, a copy of the state waits
+        until it does (`bind`, or the first step), and only then is compared with them.  Raises
+        `StateError`, and changes nothing, unless kernel, state buffers and layout of the
         parameters are the same.
         """
-        store = self._bound("load_state_dict")
         who = f"{type(self).__name__}.load_state_dict"
         _check_keys(who, state)
-        names = list(self.named_slots())
-        spans = {
-            name: tuple(options.whole(f"{who}: spans", at, 0)
-                        for at in options.items(f"{who}: spans", span, "begin and end"))
-            for name, span in state["spans"].items()
-        }  # fmt: skip
+        _spans(who, state)
         if state["kernel"] != self.kernel:
             raise StateError(f"{who}: need the state of {self.kernel!r}; got {state['kernel']!r}")
+        names = list(self.named_slots())
         if set(state["slots"]) != set(names):
             raise StateError(f"{who}: need the buffers {names}; got {list(state['slots'])}")
+        _check_array(f"{who}: scalars", self.scalars, state["scalars"])
+        if self._store is None:
+            self._loaded = copy.deepcopy({k: v for k, v in state.items() if k != "options"})
+        else:
+            self._overwrite(state, self._store, self.slots)
+        self.step_count = state["step_count"]
+        self._learner = None  # it may have made steps that nobody has counted
+
+    def _overwrite(
+        self, state: Mapping[str, Any], store: ParamStore, slots: Sequence[np.ndarray]
+    ) -> None:
+        """Write a state into the buffers ``slots`` for ``store``, unless it is that of another."""
+        who = f"{type(self).__name__}.load_state_dict"
+        spans = _spans(who, state)
         if spans != store.spans:
-            raise StateError(f"{who}: need parameters at {store.spans}; got {spans}")
+            raise StateError(f"{who}: need parameters at {dict(store.spans)}; got {spans}")
         pairs = {"scalars": (self.scalars, state["scalars"])}
-        for name, slot in zip(names, self.slots, strict=True):
+        for name, slot in zip(self.named_slots(), slots, strict=True):
             pairs[name] = (slot, state["slots"][name])
         for name, (target, array) in pairs.items():
             _check_array(f"{who}: {name}", target, array)
         for target, array in pairs.values():
             np.copyto(target, array)
-        self.step_count = state["step_count"]
-        self._learner = None  # it may have made steps that nobody has counted
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
@@ -247,7 +270,8 @@ class Optimizer(Keywords, ABC):
     def _bound(self, method: str) -> ParamStore:
         if self._store is None:
             raise StateError(
-                f"{type(self).__name__}.{method}: need bind(store) first; got an unbound optimizer"
+                f"{type(self).__name__}.{method}: need bind(store) first, or a first step; got an "
+                f"unbound optimizer"
             )
         return self._store
 
@@ -297,6 +321,15 @@ def _check_keys(who: str, state: Any) -> None:
     if not 0 <= state["step_count"] <= MAX_STEPS:
         got = options.shown(state["step_count"])
         raise StateError(f"{who}: need step_count from 0 to {MAX_STEPS}; got {got}")
+
+
+def _spans(who: str, state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the layout of the parameters; raise `OptionError` where it is none."""
+    return {
+        name: tuple(options.whole(f"{who}: spans", at, 0)
+                    for at in options.items(f"{who}: spans", span, "begin and end"))
+        for name, span in state["spans"].items()
+    }  # fmt: skip
 
 
 def _check_array(who: str, target: np.ndarray, array: Any) -> None:

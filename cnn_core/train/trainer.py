@@ -113,6 +113,14 @@ class Trainer(Keywords):
             value = options.whole("Trainer: epochs_done", value, 0)
         object.__setattr__(self, name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is compiled; a copy goes on where this trainer is, to the same bits."""
+        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_programs", "_last")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None)
+        recompile_on_change(self)
+
     # -- training -------------------------------------------------------------------------
 
     def fit(
