@@ -28,6 +28,8 @@ def stub_signatures(body, prefix=""):
             args, n_default = node.args.args, len(node.args.defaults)
             names = [(a.arg, i >= len(args) - n_default) for i, a in enumerate(args)]
             found[prefix + node.name] = names
+        elif prefix and isinstance(node, ast.AnnAssign):
+            found[f"{prefix}{ast.unparse(node.target)}"] = []
     return found
 
 

@@ -59,7 +59,7 @@ def test_shuffled_fit_equals_steps_in_that_order():
     assert_same_state(state(steps), state(whole))
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 50, 51, 10**6, 2**70])
+@pytest.mark.parametrize("batch_size", [1, 3, 50, 51, 10**6, 2**62])
 def test_any_batch_size(batch_size):
     x, y = blobs(50)
     trainer = make_trainer()
