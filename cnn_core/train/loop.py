@@ -80,7 +80,7 @@ class Loop:
             finally:
                 if not self._accepted:
                     t.history, t.reports, t.stop = reported
-                    if former["_store"] is None:
+                    if former["_store"] is None:  # then it is bound to nothing again
                         vars(optimizer).update(former)
 
     def _epochs(self, epochs: int) -> None:
