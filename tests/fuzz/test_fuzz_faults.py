@@ -1,0 +1,157 @@
+"""Random graphs find faults of every stage: what lowering, memory, threads and kernels do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fuzz_check import check_all
+
+from cnn_core import Graph, Input, ops
+from cnn_core.graph import lowering, memory, schedule, shared_weights
+from cnn_core.graph.aliases import Aliases
+from cnn_core.graph.program import Program
+from cnn_core.graph.steps import FORWARD, Lowered
+
+MOST = 1500
+
+
+@pytest.fixture(autouse=True)
+def _warnings(recwarn):
+    """More threads than cores warn."""
+
+
+def kernel_of(op: str, dtype: str) -> int:
+    """Return the address of the forward kernel of an operation on one operand."""
+    graph = Graph(getattr(ops, op)(Input("x")), dtype=dtype)
+    graph.forward(x=1.0)
+    return graph.program.plan.replace_kernel(0, 0)
+
+
+def replaced(where: Callable[[Program, int], bool], op: str):
+    """Plans call another kernel in the steps that ``where`` picks."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        build = Program._build_plan
+        address = {dtype: kernel_of(op, dtype) for dtype in ("float32", "float64")}
+
+        def build_wrong(self):
+            build(self)
+            for at in range(self.n_steps):
+                if where(self, at):
+                    self.plan.replace_kernel(at, address[str(self.dtype)])
+
+        patch.setattr(Program, "_build_plan", build_wrong)
+
+    return plant
+
+
+def _forward_of(op):
+    return lambda p, at: p.steps[at].op == op and p.steps[at].which == FORWARD
+
+
+def _accumulate(change: Callable[[int], int]):
+    def plant(patch):
+        in_order = Lowered.in_order
+
+        def wrong(self, *, stages):
+            steps = in_order(self, stages=stages)
+            for step in steps:
+                if step.grads:
+                    step.accumulate = change(step.accumulate)
+            return steps
+
+        patch.setattr(Lowered, "in_order", wrong)
+
+    return plant
+
+
+def _alias_start(patch):
+    right = Aliases.__init__
+
+    def wrong(self, *args):
+        right(self, *args)
+        self.start = dict.fromkeys(self.start, 0)
+
+    patch.setattr(Aliases, "__init__", wrong)
+
+
+def _alias_of_parts_that_overlap(patch):
+    patch.setattr(Aliases, "_divide", lambda self, x, users, flows: all(
+        node in self.start and node in flows for node in users))  # fmt: skip
+
+
+def _memory_freed_too_early(patch):
+    right = memory.lifetimes
+
+    def wrong(steps):
+        return {b: (first, max(first, last - 1)) for b, (first, last) in right(steps).items()}
+
+    patch.setattr(memory, "lifetimes", wrong)
+
+
+def _last_tile_left_out(patch):
+    right = schedule._tiles
+
+    def wrong(steps, wave, n_threads, max_batch):
+        return [(i, begin, end - (end > begin + 1)) for i, begin, end in
+                right(steps, wave, n_threads, max_batch)]  # fmt: skip
+
+    patch.setattr(schedule, "_tiles", wrong)
+
+
+def _columns_left_out(patch):
+    right = schedule._column_tiles
+
+    def wrong(i, step, n_threads):
+        tiles = right(i, step, n_threads)
+        return [*tiles[:-1], (i, tiles[-1][1], tiles[-1][2] - 1)] if len(tiles) > 1 else tiles
+
+    patch.setattr(schedule, "_column_tiles", wrong)
+
+
+def _late_steps_in_one_wave(patch):
+    right = schedule._waves
+    patch.setattr(schedule, "_waves", lambda steps, first: [
+        [i for wave in reversed(right(steps, first)) for i in wave]
+    ] if first < len(steps) else [])  # fmt: skip
+
+
+def _activation_forgets_its_options(patch):
+    right = lowering.Lowering._forward_step
+
+    def wrong(self, node, value, attrs):
+        attrs = (0, *attrs[1:]) if node.op == "dense" and len(attrs) else attrs
+        return right(self, node, value, attrs)
+
+    patch.setattr(lowering.Lowering, "_forward_step", wrong)
+
+
+def _shared_weight_left_out(patch):
+    right = shared_weights._joined
+    patch.setattr(shared_weights, "_joined", lambda w, grad, steps: right(w, grad, steps[1:]))
+
+
+
+
+FAULTS = {
+    "a kernel of another operation": replaced(_forward_of("tanh"), "sigmoid"),
+    "a copy where a sign was to change": replaced(_forward_of("neg"), "abs"),
+    "gradients written that were to be added": _accumulate(lambda bits: 0),
+    "gradients added to what was there": _accumulate(lambda bits: bits | 1),
+    "views that all begin at 0": _alias_start,
+    "gradients shared by views that leave gaps": _alias_of_parts_that_overlap,
+    "memory given away one step too early": _memory_freed_too_early,
+    "weight rows left out at the end of a tile": _last_tile_left_out,
+    "columns left out": _columns_left_out,
+    "late steps before what they wait for": _late_steps_in_one_wave,
+    "relu in a product forgotten": _activation_forgets_its_options,
+    "a step of time left out of a shared weight": _shared_weight_left_out,
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name, monkeypatch):
+    FAULTS[name](monkeypatch)
+    with pytest.raises(AssertionError, match="seed"):
+        check_all(0, MOST)
