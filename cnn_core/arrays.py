@@ -18,7 +18,8 @@ from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.frames import column_array, frame_array, holds_numbers, is_column, is_frame, names
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_BLOCK = 1 << 22  # elements looked at in one call: no more of a mapped file is in memory at a time
+_BLOCK = 1 << 20  # elements copied to be looked at
+_NUMBERS = frozenset({float, int, bool})
 _MAX_DEPTH = 64  # of lists in lists: NumPy takes no more axes
 
 REACH = {
@@ -52,7 +53,7 @@ def as_numbers(x: Any, *, who: str, name: str = "", need: str = "") -> np.ndarra
     if type(x) is not np.ndarray:
         if _is_masked(x):
             raise _masked(who, name or need or "numbers")
-        if not isinstance(x, (np.ndarray, np.generic)):
+        if not isinstance(x, (np.ndarray, np.generic, list, tuple, float, int)):
             if is_frame(x):
                 return frame_array(x, who, name)
             if is_column(x):
@@ -117,7 +118,7 @@ def _is_masked(x: Any, depth: int = 0) -> bool:
         return True
     if not isinstance(x, (list, tuple)) or depth > _MAX_DEPTH:
         return False
-    if {float, int, bool}.issuperset(map(type, x)):
+    if _NUMBERS.issuperset(map(type, x)):
         return False
     return any(_is_masked(element, depth + 1) for element in x)
 
@@ -132,7 +133,7 @@ def as_real(array: np.ndarray, dtype: np.dtype, *, who: str, name: str = "") -> 
     """
     if array.dtype == dtype:
         return array
-    if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize:
+    if array.dtype.itemsize > dtype.itemsize and first_beyond(array, REACH[dtype]) != -1:
         check_range(array, name, who=who, dtype=dtype)
     return array.astype(dtype)
 
@@ -197,24 +198,27 @@ def find_beyond(x: np.ndarray, reach: float) -> int:
 
     Elements are counted in row-major order.  An integer never is beyond.
     """
-    if x.dtype.kind != "f" or x.size == 0:
-        return -1
-    rows = x.reshape(1) if x.ndim == 0 else x
-    width = rows.size // len(rows)
-    n = max(1, _BLOCK // width)
-    as_it_is = x.dtype in REACH and x.flags.c_contiguous and x.flags.aligned
+    found = first_beyond(x, reach)
+    if found != -2:
+        return found
+    rows, n, width = _in_blocks(x)
     for begin in range(0, len(rows), n):
-        block = rows[begin : begin + n]
-        found = first_beyond(block if as_it_is else np.array(block, np.float64, order="C"), reach)
+        block = np.array(rows[begin : begin + n], np.float64, order="C")
+        found = first_beyond(block, reach)
         if found >= 0:
             return begin * width + found
     return -1
 
 
-def _find_finite_beyond(x: np.ndarray, reach: float) -> int:
+def _in_blocks(x: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Return ``x`` as rows, how many of them to look at together, and the elements of one."""
     rows = x.reshape(1) if x.ndim == 0 else x
-    width = rows.size // len(rows)
-    n = max(1, _BLOCK // width)
+    width = rows.size // max(len(rows), 1)
+    return rows, max(1, _BLOCK // max(width, 1)), width
+
+
+def _find_finite_beyond(x: np.ndarray, reach: float) -> int:
+    rows, n, width = _in_blocks(x)
     for begin in range(0, len(rows), n):
         block = np.abs(rows[begin : begin + n]).reshape(-1)
         beyond = (block > np.float64(reach)) & (block < np.inf)

@@ -1,7 +1,9 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-def first_beyond(array: NDArray[np.float32] | NDArray[np.float64], limit: float) -> int: ...
+def first_beyond(array: NDArray[Any], limit: float) -> int: ...
 
 
 def convert_rows(

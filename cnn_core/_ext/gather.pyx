@@ -2,6 +2,7 @@
 cimport numpy as cnp
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t, uintptr_t
 
 from cnn_core._ext cimport capi
@@ -9,23 +10,37 @@ from cnn_core._ext.core cimport api
 
 cnp.import_array()
 
-cdef int64_t SMALL = 100_000     # elements: to look through fewer takes less than the GIL costs
+# Elements: to look through fewer takes less than giving up the GIL costs; and those of a few ms.
+cdef int64_t SMALL = 100_000, BLOCK = 1 << 24
 cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "uint8": capi.CNN_U8}
 
 
 def first_beyond(cnp.ndarray array, double limit):
     """Return the number of the first element for which ``|x| <= limit`` does not hold, or -1.
 
-    ``array`` is C-contiguous, aligned, float32 or float64.  NaN is beyond every limit.
+    NaN is beyond every limit, and no integer is beyond any.  -2 where the array cannot be read as
+    it is: floating-point numbers of another type or byte order, not C-contiguous or not aligned.
     """
-    cdef int dtype = capi.CNN_F32 if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT else capi.CNN_F64
-    cdef int64_t n = cnp.PyArray_SIZE(array), found
-    cdef const void *data = cnp.PyArray_DATA(array)
-    if n < SMALL:
+    cdef int type = cnp.PyArray_TYPE(array)
+    cdef int64_t n = cnp.PyArray_SIZE(array), size = cnp.PyArray_ITEMSIZE(array)
+    cdef int64_t at = 0, found = -1, count
+    cdef const char *data = <const char *> cnp.PyArray_DATA(array)
+    cdef int dtype = capi.CNN_F32 if type == cnp.NPY_FLOAT else capi.CNN_F64
+    if not cnp.PyArray_ISFLOAT(array):
+        return -1
+    if (type != cnp.NPY_FLOAT and type != cnp.NPY_DOUBLE) or not cnp.PyArray_ISCARRAY_RO(array):
+        return -2
+    if n <= SMALL:
         return api().first_beyond(dtype, n, data, limit)
-    with nogil:
-        found = api().first_beyond(dtype, n, data, limit)
-    return found
+    while at < n and found < 0:
+        count = min(n - at, BLOCK)
+        with nogil:
+            found = api().first_beyond(dtype, count, data + at * size, limit)
+        if found >= 0:
+            return at + found
+        at += count
+        PyErr_CheckSignals()        # Ctrl-C
+    return -1
 
 
 def convert_rows(rows, target, double scale, double shift):

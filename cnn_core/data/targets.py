@@ -188,21 +188,23 @@ def as_weights(
     if array.shape != (n,):
         raise ShapeError(f"{who}: need {name} of shape ({n},), one per row; got {array.shape}")
     array = _as_real(array, dtype)
-    wrong = ~((array >= 0) & np.isfinite(array))
-    if wrong.any():
-        row = int(wrong.argmax())
+    low, high = (float(array.min()), float(array.max())) if n else (0.0, 0.0)
+    if not (low >= 0 and high < np.inf):  # NaN is neither
+        row = int((~((array >= 0) & np.isfinite(array))).argmax())
         raise DataError(f"{who}: need finite {name} >= 0; got {array[row]} in row {row}")
-    if not array.any():
+    if high == 0:
         raise DataError(f"{who}: need one {name} above 0 or more; got {n} zeros")
-    return _scaled(array, np.dtype(dtype))
+    reach = _FLOAT64_REACH if array.dtype == dtype == np.float64 else _FLOAT32_REACH
+    if low >= 2.0**-reach and high <= 2.0**reach:
+        return array
+    return _scaled(array, reach)
 
 
-def _scaled(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _scaled(weights: np.ndarray, reach: int) -> np.ndarray:
     """Return weights in the middle of the range that sums and quotients of them need.
 
     A power of two changes no bit of a weighted mean.
     """
-    reach = _FLOAT64_REACH if weights.dtype == dtype == np.float64 else _FLOAT32_REACH
     low = int(np.frexp(weights.min(where=weights > 0, initial=np.inf))[1])
     high = int(np.frexp(weights.max())[1])
     if -reach <= low and high <= reach:

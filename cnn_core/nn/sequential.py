@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.gather import convert_rows
+from cnn_core._ext.gather import convert_rows, first_beyond
 from cnn_core._ext.predictor import Predictor
-from cnn_core.arrays import REACH, as_numbers, as_real, check_range, reach_of, refuse_mask
+from cnn_core.arrays import as_numbers, as_real, check_range, reach_of, refuse_mask
 from cnn_core.data.arrays import as_features
 from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
@@ -40,8 +40,8 @@ BLOCK_FLOP, LEAST_ROWS = 4e9, 64
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
 
-FIXED = frozenset({"layers", "dtype", "input_scale", "input_shift", "input", "layer_names",
-                   "output", "store"})  # fmt: skip
+FIXED = frozenset({"layers", "dtype", "input_scale", "input_shift", "input_reach", "input",
+                   "layer_names", "output", "store"})  # fmt: skip
 """What programs are compiled from."""
 
 
@@ -77,6 +77,8 @@ class Sequential(Predictor):
         self.input_shift = options.number("Sequential", input_shift, option="input_shift")
         scaling = np.array([self.input_scale, self.input_shift])
         as_real(scaling, self.dtype, who="Sequential", name="input_scale and input_shift")
+        self.input_reach = reach_of(self.dtype, self.input_scale, self.input_shift)
+        """The largest magnitude of an input that stays within the dtype, also when scaled."""
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
         self.seed = options.seed("Sequential", seed, "a seed")
@@ -177,9 +179,9 @@ class Sequential(Predictor):
         result = self._check_out(out, shape[1:] if single else shape)
         if not len(rows):
             return result
-        reach = reach_of(self.dtype, self.input_scale, self.input_shift)
-        if reach < REACH.get(rows.dtype, 0):  # bytes stay bytes
-            check_range(rows, "x", who="predict", dtype=self.dtype, reach=reach, source=given)
+        if first_beyond(rows, self.input_reach) >= 0:
+            check_range(rows, "x", who="predict", dtype=self.dtype, reach=self.input_reach,
+                        source=given)  # fmt: skip
         target = result if not np.may_share_memory(rows, result) else np.empty_like(result)
         self._predict_rows(rows, target)
         if target is not result:

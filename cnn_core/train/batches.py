@@ -10,7 +10,6 @@ import numpy as np
 
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.stepper import Stepper
-from cnn_core.arrays import reach_of
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import flop
@@ -79,7 +78,7 @@ class LossProgram:
             program.plan, program.input_tensor("x"), program.input_tensor("y"), self._loss_tensor,
             self._total_tensor, program.dtype, row_size(net.input.shape), row_size(target.shape),
             max_batch, labels, net.input_scale, net.input_shift,
-            reach_of(program.dtype, net.input_scale, net.input_shift),
+            net.input_reach,
         )  # fmt: skip
         return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
 

@@ -6,15 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.arrays import (
-    REACH,
-    as_numbers,
-    check_finite,
-    check_range,
-    find_beyond,
-    is_mapped,
-    reach_of,
-)
+from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_beyond, is_mapped
 from cnn_core.data.arrays import as_features, check_lengths
 from cnn_core.data.targets import NOT_FINITE, as_weights
 from cnn_core.errors import DataError, LabelError, OptionError
@@ -122,7 +114,7 @@ def _finite_rows(
     One pass over all rows where finite ones are asked for or a conversion may overflow; else over
     those that count nothing.
     """
-    reach = reach_of(net.dtype, net.input_scale, net.input_shift)
+    reach = net.input_reach
     whole = finite or reach < REACH[x.dtype]
     wrong = whole and find_beyond(x, reach) >= 0
     if wrong or not whole:

@@ -139,11 +139,12 @@ class Trainer(Keywords):
     ) -> History:
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
-        ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others are
-        converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,) weighs
-        the rows.  ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
-        ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress``
-        shows a bar on a terminal and in a notebook ("always": lines of text elsewhere).
+        ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
+        tables, are converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,)
+        weighs the rows: only the ratios matter.  ``validation_data`` is (x, y) or
+        (x, y, weights), evaluated after each epoch.  ``callbacks`` are `Callback` objects
+        or functions ``f(epoch, values)``.  ``progress`` shows a bar on a terminal and in a
+        notebook ("always": lines of text elsewhere).
 
         Everything is checked before the first step.  Ctrl-C ends the training after the current
         chunk of steps: the parameters are those of the last whole step, callbacks have ended,
