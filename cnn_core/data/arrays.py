@@ -70,7 +70,7 @@ def as_features(
     if array.shape[1:] != row_shape or array.ndim == 0:
         row_shape = options.lengths(who, row_shape, option="the shape of a row")
         raise ShapeError(_wrong_rows(array.shape, row_shape, who, name))
-    if array.size == 0 and not empty:
+    if array.size == 0 and not options.flag(who, empty, option="empty"):
         raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
     array = to_kept_dtype(array, dtype)
     return Features(array, array.dtype != dtype)

@@ -72,6 +72,7 @@ def join_axis(node: Node, axis: Any, n_dim: int) -> int:
     if n_dim == 0:
         raise ShapeError(f"{node.label}: need at least one axis; got {x.label} {x.shape}")
     at = one_axis(node, axis, n_dim)
+    x = next((x for x in node.inputs if x.batched), x)
     if at == 0 and x.batched:
         raise ShapeError(
             f"{node.label}: need another axis than the batch axis; got axis={axis} for {x.label} "

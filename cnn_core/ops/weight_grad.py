@@ -24,7 +24,7 @@ class WeightGrad(Node):
         xs, dys = self.inputs[::2], self.inputs[1::2]
         for x, dy in zip(xs, dys, strict=True):
             shapes = x.shape, dy.shape
-            if x.batched or not all(shapes) or x.shape[:-1] != dy.shape[:-1]:
+            if x.batched or dy.batched or not all(shapes) or x.shape[:-1] != dy.shape[:-1]:
                 raise ShapeError(
                     f"{self.label}: need unbatched x (..., I) and dy (..., O); got {x.label} "
                     f"{x.shape} and {dy.label} {dy.shape}"

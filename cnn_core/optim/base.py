@@ -201,6 +201,8 @@ class Optimizer(Keywords, ABC):
         return {**self.__dict__, "_learners": {}, "_learner": None, "_only": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raise `StateError` unless buffers, options and parameters fit together."""
+        _check_pickled(type(self), state)
         self.__dict__.update(state)
         if self._store is not None:
             slots = [self._store.like() for _ in self.slots]  # where the C core wants them
@@ -330,6 +332,24 @@ def _spans(who: str, state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
                     for at in options.items(f"{who}: spans", span, "begin and end"))
         for name, span in state["spans"].items()
     }  # fmt: skip
+
+
+def _check_pickled(cls: type[Optimizer], state: Any) -> None:
+    """Raise `StateError` unless an optimizer may have been pickled as ``state``."""
+    who, made = cls.__name__, cls.__new__(cls)
+    made.__dict__.update(state)
+    try:
+        starts, store = made.slot_starts(), made._store
+        _check_array(f"{who}: scalars", np.zeros(N_SCALARS), made.scalars)
+        options.whole(f"{who}: step_count", made.step_count, 0, MAX_STEPS)
+        if len(made.slots) != (0 if store is None else len(starts)):
+            raise StateError(f"{who}: need {len(starts)} buffers; got {len(made.slots)}")
+        for slot in made.slots:
+            _check_array(f"{who}: a buffer", store.value, slot)  # type: ignore[union-attr]
+        if store is not None and not np.array_equal(made.ranges, made._ranges_of(store.spans)):
+            raise StateError(f"{who}: need the ranges of {list(store)}; got {made.ranges.tolist()}")
+    except (AttributeError, TypeError, OptionError) as error:
+        raise StateError(f"{who}: need the state of an optimizer; got another: {error}") from error
 
 
 def _check_array(who: str, target: np.ndarray, array: Any) -> None:

@@ -207,3 +207,29 @@ def test_state_passes_through_json_like_spans():
     state["step_count"] = np.int64(state["step_count"])
     optimizer.load_state_dict(state)
     assert type(optimizer.step_count) is int
+
+
+PICKLED = {
+    "short buffer": lambda s: s.update(slots=[slot[:5] for slot in s["slots"]]),
+    "other type": lambda s: s.update(slots=[slot.astype("float64") for slot in s["slots"]]),
+    "a buffer less": lambda s: s.update(slots=s["slots"][:1]),
+    "no buffer": lambda s: s.update(slots=None),
+    "short scalars": lambda s: s.update(scalars=np.zeros(1)),
+    "other ranges": lambda s: s.update(ranges=np.array([[0, 10**6, 0.0]])),
+    "other store": lambda s: s.update(_store=ParamStore([Parameter("w", 1.0)], "float32")),
+    "no store": lambda s: s.update(_store=None),
+    "count": lambda s: s.update(step_count=2**63),
+    "nothing": lambda s: s.clear(),
+}
+
+
+@pytest.mark.parametrize("change", PICKLED.values(), ids=PICKLED)
+def test_a_pickled_optimizer_that_does_not_agree_with_itself_is_refused(change):
+    optimizer = Adam()
+    train(optimizer, make_store("float32"), 2)
+    state = optimizer.__getstate__()
+    Adam.__new__(Adam).__setstate__(state)
+    state = dict(state)
+    change(state)
+    with pytest.raises(StateError, match="Adam: "):
+        Adam.__new__(Adam).__setstate__(state)
