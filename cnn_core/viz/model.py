@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Constant, Input, Node, Parameter
@@ -144,7 +146,7 @@ class _Fields:
 def closed_groups(nodes: Iterable[Node], collapse: Collapse) -> set[Path]:
     """Return the groups that ``collapse`` means; raise `OptionError` for a name that is none."""
     paths = dict.fromkeys(n.group[: i + 1] for n in nodes for i in range(len(n.group)))
-    if isinstance(collapse, bool):
+    if isinstance(collapse, (bool, np.bool_)):
         return {path for path in paths if len(path) == 1} if collapse else set()
     given = [collapse] if isinstance(collapse, str) else collapse
     try:
