@@ -24,6 +24,8 @@ cdef extern from "cnn_ext.h" nogil:
         CNN_ERR_INDEX_RANGE
         CNN_ERR_NOT_FINITE
         CNN_ERR_CALLBACK
+        CNN_ERR_LOSS
+        CNN_ERR_GRADIENT
         CNN_ASKED
 
     ctypedef struct cnn_fault:
@@ -58,6 +60,7 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t n_row
         uint64_t seed
         int64_t counter
+        uint64_t float_mode
         cnn_scratch scratch
         cnn_fault *fault
 
@@ -193,11 +196,15 @@ cdef extern from "cnn_ext.h" nogil:
         void (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index) noexcept nogil
         int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x,
                                 double limit) noexcept nogil
-        void (*learn)(const cnn_learner *learner, double lr, int64_t step) noexcept nogil
+        cnn_status (*learn)(const cnn_learner *learner, double lr, int64_t step,
+                            cnn_fault *fault) noexcept nogil
         int64_t (*n_block)(const cnn_learner *learner) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil
         cnn_gemm_fn gemm[2]
         int64_t (*scratch_bytes)(const cnn_step *step, int64_t n_row) noexcept nogil
+
+    uint64_t cnn_flush_denormals()
+    void cnn_restore_denormals(uint64_t old)
 
     const cnn_api *cnn_get_api(const char *simd)
     const char *cnn_simd_name(int32_t i)

@@ -47,16 +47,26 @@ cdef class GateCall:
         return 0
 
 
+cdef capi.cnn_status _call_gate(const capi.cnn_call *c) noexcept with gil:
+    gate = <GateCall> c.step.user
+    try:
+        gate._call(c)
+    except BaseException as error:      # Ctrl-C as well: it must reach the caller
+        gate._error = error
+        return capi.CNN_ERR_CALLBACK
+    return capi.CNN_OK
+
+
 cdef capi.cnn_status call_gate(const capi.cnn_call *c) noexcept nogil:
-    """The kernel of a gate: an exception is kept for `take_error`, and C told to stop."""
-    with gil:
-        gate = <GateCall> c.step.user
-        try:
-            gate._call(c)
-        except BaseException as error:      # Ctrl-C as well: it must reach the caller
-            gate._error = error
-            return capi.CNN_ERR_CALLBACK
-        return capi.CNN_OK
+    """The kernel of a gate: an exception is kept for `take_error`, and C told to stop.
+
+    C flushes denormals; while Python runs, this thread has the mode that it came with.
+    """
+    cdef capi.cnn_status status
+    capi.cnn_restore_denormals(c.float_mode)
+    status = _call_gate(c)
+    capi.cnn_flush_denormals()
+    return status
 
 
 cdef object take_error(const capi.cnn_step *step, str label):

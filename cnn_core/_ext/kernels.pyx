@@ -6,6 +6,7 @@ graph, on the same executor, so the numbers are equal to the last bit.
 import numpy as np
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t
+from libc.math cimport NAN
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
@@ -328,4 +329,4 @@ cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
              add_tensor(&t, NULL, total, capi.CNN_F64, False, 1, 2),
              add_tensor(&t, NULL, &mean, dtype, False, 1, 1))
     run_table(&t, "softmax_cross_entropy", n_row, n_class)
-    return total[0] / total[1] if total[1] != 0 else 0.0
+    return total[0] / total[1] if total[1] != 0 else NAN

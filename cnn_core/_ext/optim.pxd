@@ -8,4 +8,6 @@ cdef class Learner:
     cdef double hyper[16]
     cdef capi.cnn_range *ranges
     cdef list keep
+    cdef object spans
     cdef _set_ranges(self, str kernel, ranges, int64_t n)
+    cdef object not_finite(self, capi.cnn_status status, const capi.cnn_fault *fault)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,8 @@ class Learner:
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
         step: int = 0,
+        *,
+        spans: Mapping[str, tuple[int, int]] = ...,
     ) -> Learner: ...
     step: int
     def learn(self, lr: float) -> None: ...

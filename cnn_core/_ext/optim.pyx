@@ -7,7 +7,7 @@ from libc.stdlib cimport free, malloc
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 
-from cnn_core.errors import CnnCoreError, DtypeError, ShapeError
+from cnn_core.errors import CnnCoreError, DataError, DtypeError, ShapeError
 
 
 cdef uintptr_t _address(array, dtype, int64_t n, str who) except 0:
@@ -26,12 +26,12 @@ cdef class Learner:
 
     ``hyper`` are its options in the order of its C file, ``scalars`` 4 float64 that live from
     step to step, ``ranges`` an (n, 3) array of begin, end, weight decay.  ``clip_norm`` and
-    ``clip_value`` are 0 when off, ``step`` counts the updates made before.  The arrays stay in
-    use as long as the learner.
+    ``clip_value`` are 0 when off, ``step`` counts the updates made before.  ``spans`` gives each
+    parameter's begin and end by name.  The arrays stay in use as long as the learner.
     """
 
     def __cinit__(self, str kernel, value, grad, slots, scalars, hyper, ranges,
-                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0):
+                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0, *, spans={}):
         cdef int64_t n = value.shape[0]
         cdef int i
         self.c.optim = api().find_optim(kernel.encode())
@@ -40,6 +40,7 @@ cdef class Learner:
         self.c.dtype = capi.CNN_F32 if value.dtype == np.float32 else capi.CNN_F64
         dtype = np.float32 if self.c.dtype == capi.CNN_F32 else np.float64
         self.keep = [value, grad, list(slots), scalars]
+        self.spans = spans
         self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
         self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
         if len(slots) > self.c.optim.n_slot:
@@ -81,7 +82,25 @@ cdef class Learner:
         free(self.c.partial)
 
     def learn(self, double lr):
-        """Clip the gradients, update the parameters and count the step."""
+        """Clip the gradients, update the parameters and count the step.
+
+        Raises `DataError`, and changes no parameter, where a norm to clip is not finite.
+        """
+        cdef capi.cnn_fault fault
+        cdef capi.cnn_status status
         with nogil:
-            api().learn(&self.c, lr, self.step + 1)
-            self.step += 1
+            status = api().learn(&self.c, lr, self.step + 1, &fault)
+        if status != capi.CNN_OK:
+            raise self.not_finite(status, &fault)
+        self.step += 1
+
+    cdef object not_finite(self, capi.cnn_status status, const capi.cnn_fault *fault):
+        """Return the exception for CNN_ERR_LOSS or CNN_ERR_GRADIENT in the step after the last."""
+        what, where = "loss", ""
+        if status == capi.CNN_ERR_GRADIENT:
+            what, where = "gradient", f" at element {fault.index}"
+            for name, (begin, end) in self.spans.items():
+                if begin <= fault.index < end:
+                    what, where = f"gradient of {name!r}", f" at element {fault.index - begin}"
+        return DataError(f"step {self.step + 1}: need a finite {what}; got {fault.value}{where}, "
+                         f"and no parameter was changed")

@@ -336,7 +336,9 @@ cdef class Plan:
             sums[0], sums[1] = chunk.loss_sum, chunk.weight_sum
         self._leave()
         free(table)
-        if status != capi.CNN_OK:
+        if status == capi.CNN_ERR_LOSS or status == capi.CNN_ERR_GRADIENT:
+            error = learner.not_finite(status, &fault)
+        elif status != capi.CNN_OK:
             try:
                 self._raise(status, &fault)
             except BaseException as raised:

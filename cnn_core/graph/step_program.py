@@ -59,6 +59,8 @@ class StepProgram:
         # The update changes these; a step returns them as they were before.
         self._updated = [i for i, n in enumerate(outputs) if isinstance(n, Parameter)]
         self._loss = number[low.value[loss]]
+        # A mean of which no row counts is NaN and no mistake: its sums tell.
+        self._total = number[low.saved[loss][0]] if loss.op == "row_mean" else -1
         self._batched = [n.batched for n in outputs]
         self._row = False  # a single row without a batch axis was fed last
         self._seed = seed
@@ -93,8 +95,9 @@ class StepProgram:
         before = self.runner.read(n) if self._updated else []
         try:
             *_, error = self.program.plan.train(
-                self.program.n_steps, [], None, 0, n, n, self._loss, -1, learner, lr, self._seed
-            )
+                self.program.n_steps, [], None, 0, n, n, self._loss, self._total, learner, lr,
+                self._seed,
+            )  # fmt: skip
         finally:
             optimizer.count_steps()
         if error is not None:

@@ -26,8 +26,8 @@ def softmax_cross_entropy(
     l_r = sum_c t'_rc (log(sum_k exp(z_rk)) - z_rc) with t' = (1 - s) t + s / C, where s is
     ``label_smoothing`` and t a target row, or 1 at the label and 0 elsewhere: ``t`` holds rows
     (B, C) of the dtype of z, or labels (B,) of any integer dtype and layout.  ``weight`` (B,)
-    gives w, else every row counts 1.  A row whose label is ``ignore_index`` counts 0; where
-    nothing counts, L and the gradient are 0.
+    gives w, else every row counts 1.  A row whose label is ``ignore_index`` counts 0, as
+    does one of weight 0, whatever it holds; where nothing counts, L is NaN and the gradient 0.
 
     float32 or float64; L is summed in float64.  Overwrites ``dz`` (B, C).  Logits with NaN,
     +inf or only -inf in a row make L NaN.  Errors: see the module; a label outside [0, C)

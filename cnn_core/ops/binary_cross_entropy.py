@@ -29,9 +29,10 @@ def binary_cross_entropy(
     Row r costs mean_j (log(1 + exp(z_rj)) - t_rj z_rj); each column is a question of its own.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
+    rows, shape (B,).
 
-    NaN propagates; an infinite logit may give NaN.
+    NaN propagates; an infinite logit costs 0 where t is the class that it is sure of, else inf.
     Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """

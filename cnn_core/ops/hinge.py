@@ -40,7 +40,8 @@ def hinge(
     z_r,t_r); source: Crammer, Singer 2001.  The subgradient at the kink is 0.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
+    rows, shape (B,).
 
     NaN propagates.  A label outside [0, C) raises `LabelError` when the graph runs.  Raises
     `ShapeError` where z and t do not fit, with (B,) and (B, 1) taken as the same shape.

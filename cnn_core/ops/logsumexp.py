@@ -20,7 +20,8 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = 
 
     The reduced axes vanish, or keep length 1 with ``keepdims``.  Axis 0 of a batched ``x`` is the
     batch: reduced, the result is unbatched.  The maximum is subtracted first, so nothing
-    overflows.  The gradient is exp(x - y) dy.  NaN propagates; nothing but -inf gives -inf.
+    overflows.  The gradient is exp(x - y) dy.  NaN propagates; nothing but -inf gives -inf, with
+    the gradient 0.
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.

@@ -29,7 +29,8 @@ def metric_mean(x: Node, weight: Node | None = None, *, name: str = "") -> Node:
 
     ``x`` (B,) and ``weight`` (B,), or 1; y (2,) float64 grows by (sum w x, sum w) with every run,
     and `finish` makes the mean of it.  Over the rows of a loss it gives log loss, mean absolute
-    and mean squared error: ``metric_mean(mae(p, t, reduction="none"), weight)``.
+    and mean squared error: ``metric_mean(mae(p, t, reduction="none"), weight)``.  A row of weight
+    0 adds nothing, whatever it holds.
 
     Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
     """

@@ -40,7 +40,8 @@ def metric_r2(p: Node, t: Node, *, weight: Node | None = None, name: str = "") -
 
     ``p`` and ``t`` (B, ...) with N elements to a row, ``weight`` (B,) or 1; y (4, N) float64 is
     brought up to date by every run, merging the batch's mean and squares (Chan, Golub, LeVeque
-    1983), and `finish` makes R^2 of it, the mean of all columns.  NaN propagates.
+    1983), and `finish` makes R^2 of it, the mean of all columns.  NaN propagates, but
+    not from a row of weight 0.
 
     Raises `ShapeError` unless p and t have one shape, where (B,) goes with (B, 1).
     """

@@ -29,7 +29,8 @@ def mse(
     Row r costs mean_j (p_rj - t_rj)^2.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
+    rows, shape (B,).
 
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.

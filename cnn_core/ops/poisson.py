@@ -30,7 +30,8 @@ def poisson(
     exp(z), without the term log(t!), which does not depend on z.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; 0 where the weights add up to 0.  ``reduction="none"`` gives the rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
+    rows, shape (B,).
 
     NaN propagates; exp(z) may overflow to inf.
     Raises `ShapeError` unless both have one shape (B, ...), where

@@ -39,7 +39,8 @@ def power(x: Any, p: Any, *, name: str = "") -> Node:
     A number p needs no operand of its own and is fastest.  Otherwise shapes are broadcast
     together by NumPy's rule, at most 6 axes; the batch axis fits itself and length 1.  The
     gradient of x is p x^(p-1) dy (0 for p = 0) and that of p is y log(x) dy (0 at x = 0 for
-    p > 0), added up (in float64) over the axes along which the operand was repeated.
+    p >= 0, at p = 0 as in PyTorch), added up (in float64) over the axes along which the operand
+    was repeated.
 
     A negative x gives NaN unless p is a whole number; 0 to a negative power gives inf.
 

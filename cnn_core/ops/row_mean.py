@@ -35,8 +35,9 @@ def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
     """Return the mean over the batch, sum_r w_r l_r / sum_r w_r: ``rows`` (B,), result ().
 
     ``weight`` (B,) gives w; without it every row counts 1.  Where the weights add up to 0 the
-    mean is 0, and so are its gradients.  The sums are added up in float64, in an order that
-    depends on the number of rows alone.  NaN propagates, also from a row of weight 0.
+    mean is NaN and its gradients are 0.  The sums are added up in float64, in an order that
+    depends on the number of rows alone.  A row of weight 0 adds nothing to value or gradient,
+    whatever it holds; any other NaN propagates.
 
     Where there is no batch axis, a number of rows stands in the place of B.
 

@@ -68,8 +68,8 @@ def softmax_cross_entropy(
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1.  As in all losses, z without a batch axis counts its first axis as the rows.  A row whose
-    label is ``ignore_index`` counts 0; where nothing counts, the mean and its
-    gradient are 0.  ``reduction="none"`` gives the rows, shape (B,), 0 where ignored.
+    label is ``ignore_index`` counts 0; where nothing counts, the mean is NaN and its gradient 0.
+    ``reduction="none"`` gives the rows, shape (B,), 0 where ignored.
 
     A label outside [0, C) raises `LabelError` when the graph runs.  NaN, +inf or only -inf in a
     row of z make that row NaN.  Raises `ShapeError`, `DtypeError` and `OptionError` at once.

@@ -157,6 +157,9 @@ class Optimizer(Keywords, ABC):
         are the names of the parameters to update; all others, their state and their part of the
         norm are left out.  There is one count of steps for all: a parameter that is first updated
         at step t has the bias correction and the rate of step t.
+
+        Raises `DataError`, and changes no parameter, where ``clip_norm`` is to clip a NaN or an
+        infinite gradient.
         """
         names = None if only is None else options.names("apply: only", only)
         self.learner(store, None if names is None else frozenset(names)).learn(
@@ -184,7 +187,7 @@ class Optimizer(Keywords, ABC):
             found = self._learners[only] = Learner(
                 self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
                 self.ranges if only is None else self._ranges_of(store.spans, only),
-                self.clip_norm or 0.0, self.clip_value or 0.0,
+                self.clip_norm or 0.0, self.clip_value or 0.0, spans=store.spans,
             )  # fmt: skip
         found.step = self.step_count
         self.__dict__.update(_learner=found, _only=only, _counted=found.step)

@@ -7,7 +7,6 @@
 #define cnn_plan_run      CNN_FOR_ISA(cnn_plan_run)
 #define cnn_plan_parallel CNN_FOR_ISA(cnn_plan_parallel)
 #define cnn_plan_execute  CNN_FOR_ISA(cnn_plan_execute)
-#define cnn_step_range    CNN_FOR_ISA(cnn_step_range)
 #define cnn_train_chunk   CNN_FOR_ISA(cnn_train_chunk)
 #define cnn_gather        CNN_FOR_ISA(cnn_gather)
 #define cnn_gather_rows   CNN_FOR_ISA(cnn_gather_rows)
@@ -26,13 +25,13 @@ typedef struct {
     int64_t           first_row;
 } cnn_feed;
 
-cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault);
+/* On this thread.  Denormals are flushed already; `mode` is what cnn_flush_denormals returned. */
+cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, cnn_fault *fault);
 /* The same on the threads of the pool, which the caller has taken. */
-cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault);
+cnn_status cnn_plan_parallel(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
+                             cnn_fault *fault);
 /* One or the other: run->n_thread threads if the pool is free, else one. */
 cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault);
-cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
-                          int32_t worker, cnn_fault *fault);
 /* Bytes of working memory that a step asks for, for up to n_row rows. */
 int64_t    cnn_step_scratch(const cnn_step *step, int64_t n_row);
 cnn_status cnn_train_chunk(cnn_chunk *chunk, cnn_fault *fault);
@@ -40,9 +39,10 @@ void       cnn_gather(const cnn_source *source, const int64_t *index, int64_t fi
 /* Rows [begin, end) of the target only. */
 void       cnn_gather_rows(const cnn_source *source, const int64_t *index, int64_t first,
                            int64_t begin, int64_t end);
-void       cnn_learn(const cnn_learner *learner, double lr, int64_t step);
+cnn_status cnn_learn(const cnn_learner *learner, double lr, int64_t step, cnn_fault *fault);
 /* The same on n_thread threads of the pool; 1: without it. */
-void       cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread);
+cnn_status cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread,
+                        cnn_fault *fault);
 int64_t    cnn_n_block(const cnn_learner *learner);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 /* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */

@@ -44,12 +44,11 @@ static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *
     return CNN_ERR_NOT_FINITE;
 }
 
-cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault)
+cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, cnn_fault *fault)
 {
     cnn_call call = {.n_row = run->n_row, .seed = run->seed, .counter = run->counter,
-                     .scratch = scratch_of(run, 0), .fault = fault};
+                     .float_mode = mode, .scratch = scratch_of(run, 0), .fault = fault};
     cnn_status status = CNN_OK;
-    const uint64_t mode = cnn_flush_denormals();
 
     for (int32_t s = run->first; s < run->last && status == CNN_OK; s++) {
         call.step = &run->step[s];
@@ -60,7 +59,6 @@ cnn_status cnn_plan_run(const cnn_run *run, cnn_fault *fault)
         if (status != CNN_OK)
             fault->step = s;
     }
-    cnn_restore_denormals(mode);
     return status;
 }
 
@@ -80,10 +78,10 @@ static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int3
     return status;
 }
 
-cnn_status cnn_step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
-                          int32_t worker, cnn_fault *fault)
+static cnn_status step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
+                             uint64_t mode, int32_t worker, cnn_fault *fault)
 {
-    const cnn_call range = {.begin = begin,
+    const cnn_call range = {.begin = begin, .float_mode = mode,
                             .end = end >= 0 ? end : extent(&run->step[step], run->n_row)};
     return run_call(run, step, range, worker, fault);
 }
@@ -101,6 +99,7 @@ typedef struct {
     const cnn_run     *run;
     cnn_segment        segment;
     const cnn_feed    *feed;
+    uint64_t           mode;              /* of the calling thread; see cnn_call.float_mode */
     int64_t            rows_per_tile;
     int32_t            tiles_per_call;    /* of columns */
     failure            worker[CNN_MAX_THREAD];
@@ -127,7 +126,7 @@ static void run_rows(void *context, int32_t tile, int32_t worker)
         if (f->source[i].target->size > 1)
             cnn_gather_rows(&f->source[i], f->index, f->first_row, begin, end);
     for (int32_t s = w->segment.first; s < w->segment.last && status == CNN_OK; s++)
-        status = cnn_step_range(w->run, s, begin, end, worker, &fault);
+        status = step_range(w->run, s, begin, end, w->mode, worker, &fault);
     note(w, worker, tile, status, &fault);
 }
 
@@ -135,8 +134,10 @@ static void run_units(void *context, int32_t tile, int32_t worker)
 {
     segment_work   *w = context;
     const cnn_tile *t = &w->run->tile[w->segment.first_tile + tile];
-    cnn_fault fault;
-    note(w, worker, tile, cnn_step_range(w->run, t->step, t->begin, t->end, worker, &fault), &fault);
+    cnn_fault        fault;
+    const cnn_status status =
+        step_range(w->run, t->step, t->begin, t->end, w->mode, worker, &fault);
+    note(w, worker, tile, status, &fault);
 }
 
 static void run_columns(void *context, int32_t tile, int32_t worker)
@@ -146,7 +147,7 @@ static void run_columns(void *context, int32_t tile, int32_t worker)
     const int32_t   first = tile * w->tiles_per_call, after = first + w->tiles_per_call;
     const int32_t   last = (after < w->segment.n_tile ? after : w->segment.n_tile) - 1;
     const cnn_call  columns = {.end = w->run->n_row, .column = t[first].begin,
-                               .n_column = t[last].end - t[first].begin};
+                               .n_column = t[last].end - t[first].begin, .float_mode = w->mode};
     cnn_fault fault;
     note(w, worker, tile, run_call(w->run, t->step, columns, worker, &fault), &fault);
 }
@@ -195,7 +196,7 @@ static void run_segment(segment_work *w, cnn_segment s)
     switch (s.split) {
     case CNN_WHOLE:
         for (int32_t step = s.first; step < s.last && w->worker[0].status == CNN_OK; step++)
-            note(w, 0, 0, cnn_step_range(w->run, step, 0, -1, 0, &fault), &fault);
+            note(w, 0, 0, step_range(w->run, step, 0, -1, w->mode, 0, &fault), &fault);
         break;
     case CNN_ROWS:
         s.n_tile = (int32_t)((w->run->n_row + w->rows_per_tile - 1) / w->rows_per_tile);
@@ -213,10 +214,12 @@ static void run_segment(segment_work *w, cnn_segment s)
     }
 }
 
-cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault)
+cnn_status cnn_plan_parallel(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
+                             cnn_fault *fault)
 {
     segment_work work;      /* of all threads that may be, those there are get values */
-    work.run = run, work.feed = feed, work.rows_per_tile = rows_per_tile(run);
+    work.run = run, work.feed = feed, work.mode = mode;
+    work.rows_per_tile = rows_per_tile(run);
     CNN_NEED(run->n_thread <= CNN_MAX_THREAD);
     for (int32_t i = 0; i < run->n_thread; i++)
         work.worker[i].status = CNN_OK;
@@ -236,14 +239,17 @@ cnn_status cnn_plan_parallel(const cnn_run *run, const cnn_feed *feed, cnn_fault
 
 cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault)
 {
-    const int32_t n_thread = cnn_pool_take(run->n_thread);
-    if (n_thread < 2)
-        return cnn_plan_run(run, fault);
-    cnn_run on_pool = *run;
-    on_pool.n_thread = n_thread;
+    const int32_t  n_thread = cnn_pool_take(run->n_thread);
     const uint64_t mode = cnn_flush_denormals();
-    const cnn_status status = cnn_plan_parallel(&on_pool, NULL, fault);
+    cnn_status     status;
+    if (n_thread < 2) {
+        status = cnn_plan_run(run, mode, fault);
+    } else {
+        cnn_run on_pool = *run;
+        on_pool.n_thread = n_thread;
+        status = cnn_plan_parallel(&on_pool, mode, NULL, fault);
+        cnn_pool_give();
+    }
     cnn_restore_denormals(mode);
-    cnn_pool_give();
     return status;
 }

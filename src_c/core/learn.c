@@ -1,11 +1,12 @@
 /* learn - clips gradients and lets an optimizer update the parameters.
  *
  * The work is cut into blocks of fixed size, so that sums have the same bits however many
- * threads there are.
+ * threads there are.  A norm that is not finite ends in CNN_ERR_GRADIENT, and nothing is updated.
  */
 #include "core.h"
 #include "denormals.h"
 #include "pool.h"
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -60,6 +61,7 @@ static void K(update)(const cnn_learner *l, const double *coef, double scale, do
 #include "cnn_instantiate.h"
 
 #define BLOCK 8192
+#define SMALL 0x1p-600      /* squares of any double times this do not overflow */
 
 typedef struct {
     const cnn_learner *learner;
@@ -119,27 +121,78 @@ static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_t
             run(work, (int32_t)b, 0);
 }
 
-void cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n_thread)
+/* CNN_ERR_GRADIENT and the first gradient that is not finite, if there is one. */
+static cnn_status check_gradients(const cnn_learner *l, cnn_fault *fault)
 {
-    learn_work work = {.learner = l, .scale = 1};
-    const uint64_t mode = cnn_flush_denormals();
-    const int64_t n_block = cnn_n_block(l);
-    l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
-    if (l->clip_norm > 0) {
-        double sum = 0;
-        loop(n_block, measure_block, &work, n_thread);
-        for (int64_t b = 0; b < n_block; b++)
-            sum += l->partial[b];
-        const double ratio = l->clip_norm / (sqrt(sum) + 1e-6);
-        if (!(ratio >= 1))
-            work.scale = ratio;
-    }
-    loop(n_block, update_block, &work, n_thread);
-    cnn_restore_denormals(mode);
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
+        for (int64_t i = r->begin; i < r->end; i++) {
+            const double g = l->dtype == CNN_F32 ? (double)((const float *)l->grad)[i]
+                                                 : ((const double *)l->grad)[i];
+            if (!isfinite(g)) {
+                fault->index = i;
+                fault->value = g;
+                return CNN_ERR_GRADIENT;
+            }
+        }
+    return CNN_OK;
 }
 
-void cnn_learn(const cnn_learner *l, double lr, int64_t step)
+/* The factor that clips finite gradients whose squares add up to more than a double holds; those
+ * of float never do.  Where it would be denormal itself, the gradients are made smaller first. */
+static double scale_of_huge(const cnn_learner *l)
 {
-    cnn_learn_on(l, lr, step, 1);
+    double sum = 0, *g = l->grad;
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
+        for (int64_t i = r->begin; i < r->end; i++)
+            sum += g[i] * SMALL * (g[i] * SMALL);
+    const double ratio = l->clip_norm / sqrt(sum);     /* 1e-6 is nothing beside such a norm */
+    if (ratio * SMALL >= DBL_MIN)
+        return ratio * SMALL < 1 ? ratio * SMALL : 1;
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
+        for (int64_t i = r->begin; i < r->end; i++)
+            g[i] *= SMALL;
+    return ratio;
+}
+
+/* The norm of all gradients, and at work->scale what brings it down to clip_norm.  Squares that
+ * vanish do no harm: such a norm is nothing beside 1e-6. */
+static cnn_status clip(learn_work *work, int64_t n_block, int32_t n_thread, cnn_fault *fault)
+{
+    const cnn_learner *l = work->learner;
+    double sum = 0;
+    loop(n_block, measure_block, work, n_thread);
+    for (int64_t b = 0; b < n_block; b++)
+        sum += l->partial[b];
+    if (!isfinite(sum)) {
+        const cnn_status status = check_gradients(l, fault);
+        if (status == CNN_OK)
+            work->scale = scale_of_huge(l);
+        return status;
+    }
+    const double ratio = l->clip_norm / (sqrt(sum) + 1e-6);
+    work->scale = ratio < 1 ? ratio : 1;
+    return CNN_OK;
+}
+
+cnn_status cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n_thread,
+                        cnn_fault *fault)
+{
+    learn_work work = {.learner = l, .scale = 1};
+    cnn_status status = CNN_OK;
+    const uint64_t mode = cnn_flush_denormals();
+    const int64_t n_block = cnn_n_block(l);
+    if (l->clip_norm > 0)
+        status = clip(&work, n_block, n_thread, fault);
+    if (status == CNN_OK) {
+        l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
+        loop(n_block, update_block, &work, n_thread);
+    }
+    cnn_restore_denormals(mode);
+    return status;
+}
+
+cnn_status cnn_learn(const cnn_learner *l, double lr, int64_t step, cnn_fault *fault)
+{
+    return cnn_learn_on(l, lr, step, 1, fault);
 }
 #endif

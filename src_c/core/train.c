@@ -2,6 +2,7 @@
 #include "core.h"
 #include "denormals.h"
 #include "pool.h"
+#include <math.h>
 #include <stddef.h>
 
 static double read_scalar(const cnn_tensor *t)
@@ -25,13 +26,26 @@ static void add_loss(cnn_chunk *c, int64_t n_row)
     c->weight_sum += c->total ? c->total[1] : (double)n_row;
 }
 
-static cnn_status one_step(const cnn_run *run, const cnn_feed *feed, cnn_fault *fault)
+static cnn_status one_step(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
+                           cnn_fault *fault)
 {
     const int in_tiles = run->n_thread > 1 && run->rows_first;
     gather_inputs(feed, run->n_row, in_tiles);
     if (run->n_thread > 1)
-        return cnn_plan_parallel(run, in_tiles ? feed : NULL, fault);
-    return cnn_plan_run(run, fault);
+        return cnn_plan_parallel(run, mode, in_tiles ? feed : NULL, fault);
+    return cnn_plan_run(run, mode, fault);
+}
+
+/* The update of a step whose loss is a number.  A batch in which no row counts has the loss NaN
+ * and the gradient 0, which is nothing wrong. */
+static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *fault)
+{
+    const double loss = read_scalar(c->loss);
+    if (!isfinite(loss) && !(c->total && c->total[1] == 0)) {
+        fault->value = loss;
+        return CNN_ERR_LOSS;
+    }
+    return cnn_learn_on(c->learner, c->lr[c->done], run->counter + 1, run->n_thread, fault);
 }
 
 /* A step that fails ends the chunk before its update: the parameters are those of the last
@@ -47,12 +61,12 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         const cnn_feed feed = {c->source, c->n_source, c->index ? c->index + at : NULL,
                                c->first_row + at};
         run.n_row = c->n_total - at < c->batch ? c->n_total - at : c->batch;
-        status = one_step(&run, &feed, fault);
+        status = one_step(&run, mode, &feed, fault);
+        if (status == CNN_OK && c->learner)
+            status = update(c, &run, fault);
         if (status != CNN_OK)
             break;
         run.counter++;
-        if (c->learner)
-            cnn_learn_on(c->learner, c->lr[c->done], run.counter, run.n_thread);
         add_loss(c, run.n_row);
         c->done++;
     }

@@ -3,7 +3,8 @@
  * CNN_BINARY(op, VALUE, SLOPE_A, SLOPE_B) defines K(op_forward), K(op_grad_a) and K(op_grad_b)
  * from
  *   VALUE(a, b)           f
- *   SLOPE_A(a, b, dy)     dy times df/da; what it does not use need not be valid
+ *   SLOPE_A(a, b, dy)     dy times df/da, in CNN_FLOW where df/da is not always finite; what it
+ *                         does not use need not be valid
  *   SLOPE_B(a, b, dy)     dy times df/db
  * CNN_BINARY_FORWARD(op, VALUE) and CNN_BINARY_GRAD(op_grad_a, 0, SLOPE_A) define one kernel.
  * Operands: a, b, y and, for the gradients, dy and da or db.

@@ -37,6 +37,8 @@ typedef enum {
     CNN_ERR_INDEX_RANGE,   /* fault: position, index                                 */
     CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
     CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
+    CNN_ERR_LOSS,          /* of a step is not finite.  fault: the loss              */
+    CNN_ERR_GRADIENT,      /* is not finite.  fault: element of the flat buffer, the gradient */
     CNN_ASKED              /* no error: a kernel has said what working memory it needs */
 } cnn_status;
 
@@ -106,6 +108,8 @@ struct cnn_call {
     int64_t         n_row;        /* rows of the whole batch                          */
     uint64_t        seed;         /* random numbers depend on seed, counter, element  */
     int64_t         counter;      /* the training step                                */
+    uint64_t        float_mode;   /* the caller's, which a kernel that calls Python gives back
+                                   * for that time: see core/denormals.h              */
     cnn_scratch     scratch;      /* as much as the step has asked for                */
     cnn_fault      *fault;
 };
@@ -235,7 +239,7 @@ typedef struct {
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
     void    (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
     int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x, double limit);
-    void    (*learn)(const cnn_learner *learner, double lr, int64_t step);
+    cnn_status (*learn)(const cnn_learner *learner, double lr, int64_t step, cnn_fault *fault);
     int64_t (*n_block)(const cnn_learner *learner);         /* of its ranges together */
     int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */
     cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, cnn_scratch scratch);

@@ -2,7 +2,8 @@
  *
  * CNN_UNARY(op, FORWARD, GRAD) defines K(op_map), K(op_forward) and K(op_grad) from
  *   FORWARD(x, a)        the value
- *   GRAD(x, y, dy, a)    dy times df/dx; of x and y only what it uses need be valid
+ *   GRAD(x, y, dy, a)    dy times df/dx, in CNN_FLOW where df/dx is not always finite; of x and
+ *                        y only what it uses need be valid
  * CNN_UNARY_OF(op, PARAM, FORWARD, GRAD) is the same for a function with an option:
  *   PARAM(attr)          the option `a`, read once per call
  * CNN_UNARY_AS(op, type, PARAM, FORWARD, GRAD) lets `a` have a type of its own.

@@ -2,5 +2,6 @@
 #ifndef CNN_EXT_H
 #define CNN_EXT_H
 #include "cnn_core.h"
+#include "core/denormals.h"
 #include "gemm/cnn_gemm.h"
 #endif

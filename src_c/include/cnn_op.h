@@ -14,6 +14,11 @@
 #define ATTR_F(c, k)  ((c)->step->attr[k].f)
 #define ATTR_I(c, k)  ((c)->step->attr[k].i)
 
+/* `product`, which is dy times a slope, but 0 where dy is 0: for operations whose slope can be
+ * infinite or NaN.  dy is 0 in a branch that is not taken and in a row that counts nothing, and
+ * such places must not matter.  A select, so loops stay vector code. */
+#define CNN_FLOW(dy, product) ((dy) != 0 ? (product) : 0)
+
 /* The first element of operand i that belongs to this call's rows. */
 #define ROWS(c, i) \
     ((real *)OPERAND(c, i)->data + (c)->begin * OPERAND(c, i)->stride)

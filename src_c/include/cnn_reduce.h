@@ -22,3 +22,21 @@ static inline double K(cnn_dot)(int64_t n, const real *x, const real *y)
         sum = W_FMA(W_LOAD_PART(x + i, n - i), W_LOAD_PART(y + i, n - i), sum);
     return W_SUM(sum);
 }
+
+/* sum w x over the places where w is not 0, whatever x holds elsewhere: cnn_dot is tried first,
+ * which any NaN or infinity makes not finite.  To the bit what x = 0 gives at those places. */
+static inline double K(cnn_weighted_sum)(int64_t n, const real *x, const real *w)
+{
+    const double all = K(cnn_dot)(n, x, w);
+    WIDE         sum = W_ZERO();
+    if (isfinite(all))
+        return all;
+    for (int64_t i = 0; i < n; i += CNN_WIDE_LANES) {
+        const int64_t m = n - i < CNN_WIDE_LANES ? n - i : CNN_WIDE_LANES;
+        real          some[CNN_WIDE_LANES] = {0};
+        for (int64_t l = 0; l < m; l++)
+            some[l] = w[i + l] != 0 ? x[i + l] : 0;
+        sum = W_FMA(W_LOAD(some), W_LOAD_PART(w + i, m), sum);
+    }
+    return W_SUM(sum);
+}

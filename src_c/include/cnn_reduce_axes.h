@@ -5,7 +5,7 @@
  * K(op_grad), from
  *   REDUCER                what to gather, a K(cnn_reducer)
  *   FINISH(sum, n)         the value, from what was gathered of n numbers
- *   SLOPE(x, y, dy, n)     dy times dy/dx
+ *   SLOPE(x, y, dy, n)     dy times dy/dx, in CNN_FLOW where dy/dx is not always finite
  * Operands: x, y and, for the gradient, dy, dx.
  * Attributes (cnn_core/graph/reduction.py): the axes of a row of x.  Their number, then of each,
  * outermost first, its length and the stride of y, 0 where the axis belongs to the groups.  The

@@ -6,6 +6,7 @@
  *   PARAM(attr)          an option `a` (CNN_NO_PARAM: none)
  *   TERM(p, t, a, dp)    f(p, t), and at dp the slope df/dp
  *   SLOPE_T(p, t, a)     the slope df/dt
+ * A row whose dy or coef is 0 has the gradient 0, whatever it holds (CNN_FLOW).
  * Operands: p, t, y for forward; p, t, y, dy, dx for the gradients and, with coef for dy, for
  * the fused loss.  The row sums are added up in double.
  *
@@ -118,12 +119,12 @@ static inline cnn_status K(cnn_row_loss)(const cnn_call *c, K(cnn_chunk_fn) chun
         else if (add)                                                                        \
             for (int64_t i = 0; i < n; i++) {                                                \
                 value[i] = TERM(p[i], t[i], a, &slope);                                      \
-                dx[i] += scale[i] * slope;                                                   \
+                dx[i] += CNN_FLOW(scale[i], scale[i] * slope);                               \
             }                                                                                \
         else                                                                                 \
             for (int64_t i = 0; i < n; i++) {                                                \
                 value[i] = TERM(p[i], t[i], a, &slope);                                      \
-                dx[i] = scale[i] * slope;                                                    \
+                dx[i] = CNN_FLOW(scale[i], scale[i] * slope);                                \
             }                                                                                \
     }                                                                                        \
     static void K(op##_chunk_t)(int64_t n, const real *restrict p, const real *restrict t,   \
@@ -133,7 +134,8 @@ static inline cnn_status K(cnn_row_loss)(const cnn_call *c, K(cnn_chunk_fn) chun
         const real a = (real)PARAM(attr);                                                    \
         (void)attr, (void)a, (void)p, (void)t, (void)value;                                  \
         for (int64_t i = 0; i < n; i++)                                                      \
-            dt[i] = (add ? dt[i] : 0) + scale[i] * SLOPE_T(p[i], t[i], a);                   \
+            dt[i] = (add ? dt[i] : 0) +                                                      \
+                    CNN_FLOW(scale[i], scale[i] * SLOPE_T(p[i], t[i], a));                   \
     }                                                                                        \
     static cnn_status K(op##_forward)(const cnn_call *c)                                     \
     {                                                                                        \

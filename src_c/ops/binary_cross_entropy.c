@@ -7,7 +7,8 @@
  *   gradient:  dz_rj = (sigmoid(z_rj) - t_rj) dy_r / n,  dt_rj = -z_rj dy_r / n
  *   Computed as max(z, 0) - t z + log(1 + exp(-|z|)), which neither overflows nor takes the
  *   logarithm of a rounded zero.
- *   NaN:       propagates to its row; an infinite logit may give NaN (inf - inf).
+ *   NaN:       propagates to its row.  An infinite logit costs 0 where t is the class that it is
+ *              sure of, else inf.
  */
 #include "cnn_op.h"
 
@@ -20,8 +21,9 @@ static inline real K(bce_term)(real z, real t, real a, real *dz)
 {
     const real power = K(cnn_exp)(z > 0 ? -z : z);
     (void)a;
+    const real off = (z > 0 ? 1 : 0) - t;
     *dz = (z > 0 ? 1 : power) / (1 + power) - t;
-    return z * ((z > 0 ? 1 : 0) - t) + K(cnn_log1p)(power);
+    return CNN_FLOW(off, z * off) + K(cnn_log1p)(power);
 }
 
 #define BCE_SLOPE_T(z, t, a) (-(z))

@@ -6,7 +6,7 @@
  *   forward  operands: a, b, saved, y (...)
  *   gradient operands: a, b, saved, y, dy, da or db
  *   gradient:  da = (b / |b| - y a / |a|) dy / |a|, where a norm below eps counts as the constant
- *              eps: the second term is then absent.  db likewise
+ *              eps: the second term is then absent.  db likewise; 0 where dy is 0
  *   NaN:       propagates.  A vector of zeros gives 0.
  */
 #include "cnn_op.h"
@@ -151,6 +151,40 @@ static void K(combine_all)(int64_t count, int64_t n, const real *p, const real *
     }
 }
 
+/* How many pairs from the first on are like it: their dy is 0, or is not. */
+static int64_t K(alike)(int64_t count, const real *dy)
+{
+    int64_t n = 1;
+    while (n < count && (dy[n] != 0) == (dy[0] != 0))
+        n++;
+    return n;
+}
+
+/* A block's part of the gradient: du (+)= p v - q u, in runs of pairs whose dy is not 0; the
+ * others add nothing, whatever they hold.  Where step_u is 0 all pairs share one du. */
+static void K(combine_runs)(int64_t count, int64_t n, const real *dy, const real *p,
+                            const real *v, int64_t step_v, const real *q, const real *u,
+                            int64_t step_u, real *du, int add)
+{
+    int64_t n_zero = 0;
+    for (int64_t r = 0; r < count; r++)
+        n_zero += dy[r] == 0;
+    for (int64_t r = 0, m; r < count; r += m) {
+        real *to = du + r * step_u;
+        m = n_zero ? K(alike)(count - r, dy + r) : count;
+        if (dy[r] == 0) {
+            if (!add)
+                memset(to, 0, (size_t)((step_u ? m : 1) * n) * sizeof(real));
+        } else if (step_u) {
+            K(combine)(m, n, p + r, v + r * step_v, step_v, q + r, u + r * step_u, step_u, to,
+                       add);
+        } else {
+            K(combine_all)(m, n, p + r, v + r * step_v, step_v, q + r, u, to, add);
+        }
+        add |= !step_u;
+    }
+}
+
 /* The gradient of one operand; u is the operand's vector and v the other. */
 static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
 {
@@ -184,10 +218,8 @@ static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
                 k_v[r] = (real)((double)dy[r] / (p * q));
                 k_u[r] = of_u.norm[r] < eps ? 0 : (real)((double)(y[r] * dy[r]) / (p * p));
             }
-            if (step_u)
-                K(combine)(count, n, k_v, v, step_v, k_u, u, step_u, du, repeated);
-            else
-                K(combine_all)(count, n, k_v, v, step_v, k_u, u, du, repeated || j > 0);
+            K(combine_runs)(count, n, dy, k_v, v, step_v, k_u, u, step_u, du,
+                            repeated || (!step_u && j > 0));
         }
     } while (cnn_next(s.n - 1, s.axis, index, &at));
     return CNN_OK;

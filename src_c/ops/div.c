@@ -3,7 +3,7 @@
  *   attributes: the axes of a row, see cnn_broadcast.h
  *   forward  operands: a, b, y
  *   gradient operands: a, b, y, dy, da or db
- *   gradient:  da = dy / b and db = -(a / b) dy / b;
+ *   gradient:  da = dy / b and db = -(a / b) dy / b, 0 where dy is 0;
  *              added up over the axes where the operand is repeated
  *   NaN:       propagates; x / 0 is inf with the sign of both, 0 / 0 is NaN.
  */
@@ -13,8 +13,8 @@
 #include "cnn_broadcast.h"
 
 #define DIV(a, b)             ((a) / (b))
-#define DIV_SLOPE_A(a, b, dy) ((dy) / (b))
-#define DIV_SLOPE_B(a, b, dy) (-((a) / (b)) * (dy) / (b))
+#define DIV_SLOPE_A(a, b, dy) CNN_FLOW(dy, (dy) / (b))
+#define DIV_SLOPE_B(a, b, dy) CNN_FLOW(dy, -((a) / (b)) * (dy) / (b))
 
 CNN_BINARY(div, DIV, DIV_SLOPE_A, DIV_SLOPE_B)
 

@@ -63,11 +63,11 @@ static cnn_status K(erase_add_grad_x)(const cnn_call *c)
             if (c->step->accumulate) {
                 CNN_IVDEP
                 for (int64_t j = 0; j < t.m; j++)
-                    dx[j] += dy[j] * (1 - w * e[j]);
+                    dx[j] += CNN_FLOW(dy[j], dy[j] * (1 - w * e[j]));
             } else {
                 CNN_IVDEP
                 for (int64_t j = 0; j < t.m; j++)
-                    dx[j] = dy[j] * (1 - w * e[j]);
+                    dx[j] = CNN_FLOW(dy[j], dy[j] * (1 - w * e[j]));
             }
         }
     while (K(next)(&t));
@@ -94,7 +94,7 @@ static cnn_status K(erase_add_grad_w)(const cnn_call *c)
                     const real    *dy = t.dy + at, *x = t.x + at, *a = t.a + j, *e = t.e + j;
                     real *restrict to = slope + r * width;
                     for (int64_t k = 0; k < n; k++)
-                        to[k] = dy[k] * (a[k] - x[k] * e[k]);
+                        to[k] = CNN_FLOW(dy[k], dy[k] * (a[k] - x[k] * e[k]));
                 }
                 K(cnn_lane_dots)(rows, n, slope, width, NULL, 0, part);
                 for (int64_t r = 0; r < rows; r++)
@@ -122,10 +122,10 @@ static void K(add_columns)(const K(memory) *t, const real *x, double sign, real 
                 const real *from = x ? x + r * t->m + j : NULL;
                 if (x)
                     for (int64_t k = 0; k < n; k++)
-                        block[k] += w * (dy[k] * from[k]);
+                        block[k] += CNN_FLOW(dy[k], w * (dy[k] * from[k]));
                 else
                     for (int64_t k = 0; k < n; k++)
-                        block[k] += w * dy[k];
+                        block[k] += CNN_FLOW(dy[k], w * dy[k]);
             }
             for (int64_t k = 0; k < n; k++)
                 sum[k] += (double)block[k];

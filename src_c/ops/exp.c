@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = y dy
+ *   gradient:  dx = y dy, 0 where dy is 0
  *   NaN:       propagates.  Infinities: f(inf) = inf, f(-inf) = 0.
  */
 #include "cnn_op.h"
@@ -12,7 +12,7 @@
 #include "math/cnn_math.h"
 
 #define EXP(x, a)             K(cnn_exp)(x)
-#define EXP_GRAD(x, y, dy, a) ((y) * (dy))
+#define EXP_GRAD(x, y, dy, a) CNN_FLOW(dy, (y) * (dy))
 
 CNN_UNARY(exp, EXP, EXP_GRAD)
 

@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = dy / x
+ *   gradient:  dx = dy / x, 0 where dy is 0
  *   NaN:       propagates; below 0 the value is NaN.  f(0) = -inf, f(inf) = inf.
  */
 #include "cnn_op.h"
@@ -12,7 +12,7 @@
 #include "math/cnn_math.h"
 
 #define LOG(x, a)             K(cnn_log)(x)
-#define LOG_GRAD(x, y, dy, a) ((dy) / (x))
+#define LOG_GRAD(x, y, dy, a) CNN_FLOW(dy, (dy) / (x))
 
 CNN_UNARY(log, LOG, LOG_GRAD)
 

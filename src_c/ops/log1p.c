@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = dy / (1 + x)
+ *   gradient:  dx = dy / (1 + x), 0 where dy is 0
  *   NaN:       propagates; below -1 the value is NaN.  f(-1) = -inf, f(inf) = inf.
  */
 #include "cnn_op.h"
@@ -12,7 +12,7 @@
 #include "math/cnn_math.h"
 
 #define LOG1P(x, a)             K(cnn_log1p)(x)
-#define LOG1P_GRAD(x, y, dy, a) ((dy) / (1 + (x)))
+#define LOG1P_GRAD(x, y, dy, a) CNN_FLOW(dy, (dy) / (1 + (x)))
 
 CNN_UNARY(log1p, LOG1P, LOG1P_GRAD)
 

@@ -4,7 +4,7 @@
  *               entries to the next
  *   forward  operands: x, y (..., C, ...)
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = dy - exp(y) sum dy
+ *   gradient:  dx = dy - exp(y) sum dy, dy where the sum is 0
  *   NaN:       a group with NaN, +inf or only -inf becomes NaN; a single -inf stays -inf.
  */
 #include "cnn_op.h"
@@ -64,7 +64,7 @@ static void K(log_softmax_grad_columns)(const cnn_along *s, const real *y, const
             CNN_IVDEP
             for (int64_t l = 0; l < n; l++)
                 dx[i + l] = (add ? dx[i + l] : 0) +
-                            (dy[i + l] - K(cnn_exp)(y[i + l]) * (real)sum[l]);
+                            (dy[i + l] - CNN_FLOW(sum[l], K(cnn_exp)(y[i + l]) * (real)sum[l]));
         }
     }
 }
@@ -104,7 +104,7 @@ static cnn_status K(log_softmax_grad)(const cnn_call *c)
         const real sum = (real)K(cnn_sum)(n_class, dy);
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
-            dx[i] = (add ? dx[i] : 0) + (dy[i] - K(cnn_exp)(y[i]) * sum);
+            dx[i] = (add ? dx[i] : 0) + (dy[i] - CNN_FLOW(sum, K(cnn_exp)(y[i]) * sum));
     }
     return CNN_OK;
 }

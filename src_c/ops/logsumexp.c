@@ -3,10 +3,11 @@
  *   attributes: the axes of a row, see cnn_reduce_axes.h
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = exp(x - y) dy
+ *   gradient:  dx = exp(x - y) dy, 0 where dy is 0 and for a group of nothing but -inf, which has
+ *              no mass to move
  *   The maximum is subtracted first, so nothing overflows.
- *   NaN:       propagates; +inf gives inf, nothing but -inf gives -inf, and the gradient of such
- *              a group is NaN.  A single -inf counts as exp = 0.
+ *   NaN:       propagates; +inf gives inf, and a gradient of NaN; nothing but -inf gives -inf.  A
+ *              single -inf counts as exp = 0.
  */
 #include "cnn_op.h"
 
@@ -52,7 +53,8 @@ static cnn_status K(logsumexp_forward)(const cnn_call *c)
     return CNN_OK;
 }
 
-#define LOGSUMEXP_SLOPE(x, y, dy, n) (K(cnn_exp)((x) - (y)) * (dy))
+#define LOGSUMEXP_SLOPE(x, y, dy, n) \
+    ((y) == -(real)INFINITY ? 0 : CNN_FLOW(dy, K(cnn_exp)((x) - (y)) * (dy)))
 
 CNN_REDUCE_GRAD(logsumexp, LOGSUMEXP_SLOPE)
 

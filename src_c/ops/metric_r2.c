@@ -5,7 +5,7 @@
  *   y:         sum w, mean of t, sum w (t - mean)^2, sum w (t - p)^2.  The mean and the squares
  *              about it are taken of the batch and merged with those of the batches before:
  *              a difference of large sums is never formed
- *   gradient:  none.  NaN: propagates within its column.
+ *   gradient:  none.  NaN: propagates within its column, but not from a row of weight 0.
  *   source:    Chan, Golub, LeVeque 1983
  */
 #include "cnn_op.h"
@@ -24,16 +24,18 @@ static cnn_status K(metric_r2_forward)(const cnn_call *c)
         const real *t = (const real *)OPERAND(c, 1)->data + j;
         double      weight = 0, sum = 0, squares = 0, residual = 0;
         for (int64_t r = 0; r < c->n_row; r++) {
-            weight += w ? (double)w[r] : 1;
-            sum += (w ? (double)w[r] : 1) * (double)t[r * size];
+            const double k = w ? (double)w[r] : 1;
+            weight += k;
+            sum += CNN_FLOW(k, k * (double)t[r * size]);
         }
         if (weight == 0)
             continue;
         const double mean = sum / weight;
         for (int64_t r = 0; r < c->n_row; r++) {
             const double k = w ? (double)w[r] : 1, at = (double)t[r * size];
-            squares += k * (at - mean) * (at - mean);
-            residual += k * (at - (double)p[r * size]) * (at - (double)p[r * size]);
+            const double off = at - (double)p[r * size];
+            squares += CNN_FLOW(k, k * (at - mean) * (at - mean));
+            residual += CNN_FLOW(k, k * off * off);
         }
         const double all = y[0] + weight, shift = mean - y[size];
         y[2 * size] += squares + shift * shift * (y[0] * weight / all);

@@ -3,7 +3,8 @@
  *   attributes: the axes of a row, see cnn_broadcast.h
  *   forward  operands: a, b, y
  *   gradient operands: a, b, y, dy, da or db
- *   gradient:  da = b dy and db = a dy, added up over the axes where the operand is repeated
+ *   gradient:  da = b dy and db = a dy, 0 where dy is 0; added up over the axes where the operand is
+ *              repeated
  *   NaN:       propagates; 0 inf is NaN.
  */
 #include "cnn_op.h"
@@ -12,8 +13,8 @@
 #include "cnn_broadcast.h"
 
 #define MUL(a, b)             ((a) * (b))
-#define MUL_SLOPE_A(a, b, dy) ((b) * (dy))
-#define MUL_SLOPE_B(a, b, dy) ((a) * (dy))
+#define MUL_SLOPE_A(a, b, dy) CNN_FLOW(dy, (b) * (dy))
+#define MUL_SLOPE_B(a, b, dy) CNN_FLOW(dy, (a) * (dy))
 
 CNN_BINARY(mul, MUL, MUL_SLOPE_A, MUL_SLOPE_B)
 

@@ -4,8 +4,8 @@
  *   attributes: the axes of a row of y for a (..., N, 1) and b (..., 1, M), see cnn_broadcast.h
  *   forward  operands: a, b, y
  *   gradient operands: a, b, y, dy, da or db
- *   gradient:  da_i = sum_j b_j dy_ij and db_j = sum_i a_i dy_ij, added up further over the axes
- *              where the operand is repeated
+ *   gradient:  da_i = sum_j b_j dy_ij and db_j = sum_i a_i dy_ij, of terms that are 0 where dy is
+ *              0; added up further over the axes where the operand is repeated
  *   NaN:       propagates; 0 inf is NaN.
  */
 #include "cnn_op.h"
@@ -14,8 +14,8 @@
 #include "cnn_broadcast.h"
 
 #define OUTER(a, b)             ((a) * (b))
-#define OUTER_SLOPE_A(a, b, dy) ((b) * (dy))
-#define OUTER_SLOPE_B(a, b, dy) ((a) * (dy))
+#define OUTER_SLOPE_A(a, b, dy) CNN_FLOW(dy, (b) * (dy))
+#define OUTER_SLOPE_B(a, b, dy) CNN_FLOW(dy, (a) * (dy))
 
 CNN_BINARY(outer, OUTER, OUTER_SLOPE_A, OUTER_SLOPE_B)
 

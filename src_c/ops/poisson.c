@@ -6,7 +6,8 @@
  *   fused_loss operands: z, t, y, coef (B,), dz
  *   gradient:  dz_rj = (exp(z_rj) - t_rj) dy_r / n,  dt_rj = -z_rj dy_r / n, for n elements to a
  *              row
- *   NaN:       propagates to its row; so does 0 inf, and inf - inf where exp(z) overflows.
+ *   NaN:       propagates to its row; so does inf - inf where exp(z) overflows.  A rate of 0, z
+ *              = -inf, costs 0 where t = 0, else inf.
  */
 #include "cnn_op.h"
 
@@ -19,7 +20,7 @@ static inline real K(poisson_term)(real z, real t, real a, real *dz)
     const real rate = K(cnn_exp)(z);
     (void)a;
     *dz = rate - t;
-    return rate - t * z;
+    return rate - CNN_FLOW(t, t * z);
 }
 
 #define POISSON_SLOPE_T(z, t, a) (-(z))

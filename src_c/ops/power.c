@@ -3,7 +3,8 @@
  *   attributes: p (one operand), or the axes of a row, see cnn_broadcast.h (two operands)
  *   forward  operands: x, y              or x, p, y
  *   gradient operands: x, y, dy, dx      or x, p, y, dy, dx or dp
- *   gradient:  dx = p x^(p-1) dy, 0 for p = 0;  dp = y log(x) dy, 0 at x = 0 for p > 0
+ *   gradient:  dx = p x^(p-1) dy, 0 for p = 0;  dp = y log(x) dy, 0 at x = 0 for p >= 0 (at
+ *              p = 0 as in PyTorch: y is 1 there and 0 beside it); both 0 where dy is 0
  *   value:     that of C's pow: x^0 = 1 and 1^p = 1 also for NaN; NaN for x < 0 unless p is a
  *              whole number; 0^p is 0, 1 or inf.  A number p that is whole and at most MAX_WHOLE
  *              in size is multiplied out, and 1/2 is the square root, as in NumPy.
@@ -16,9 +17,10 @@
 #include "math/cnn_math.h"
 
 #define POWER(x, p)             K(cnn_pow)((x), (p))
-#define POWER_SLOPE_X(x, p, dy) ((p) == 0 ? 0 : (p) * K(cnn_pow)((x), (p) - 1) * (dy))
+#define POWER_SLOPE_X(x, p, dy) \
+    ((p) == 0 ? 0 : CNN_FLOW(dy, (p) * K(cnn_pow)((x), (p) - 1) * (dy)))
 #define POWER_SLOPE_P(x, p, dy) \
-    ((x) == 0 && (p) > 0 ? 0 : K(cnn_pow)((x), (p)) * K(cnn_log)(x) * (dy))
+    ((x) == 0 && (p) >= 0 ? 0 : CNN_FLOW(dy, K(cnn_pow)((x), (p)) * K(cnn_log)(x) * (dy)))
 
 CNN_BINARY(power_of, POWER, POWER_SLOPE_X, POWER_SLOPE_P)
 
@@ -89,7 +91,7 @@ static cnn_status K(power_grad_x)(const cnn_call *c)
         K(power_part)(n, x, p - 1, slope);
         CNN_IVDEP
         for (int64_t i = 0; i < n; i++)
-            dx[i] = (add ? dx[i] : 0) + (p == 0 ? 0 : (real)p * slope[i] * dy[i]);
+            dx[i] = (add ? dx[i] : 0) + (p == 0 ? 0 : CNN_FLOW(dy[i], (real)p * slope[i] * dy[i]));
     }
     return CNN_OK;
 }

@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = -y^2 dy
+ *   gradient:  dx = -y^2 dy, 0 where dy is 0
  *   NaN:       propagates.  f(0) = inf, f(-0) = -inf, f(inf) = 0.
  */
 #include "cnn_op.h"
@@ -11,7 +11,7 @@
 #include "cnn_elementwise.h"
 
 #define RECIPROCAL(x, a)             (1 / (x))
-#define RECIPROCAL_GRAD(x, y, dy, a) (-(y) * (y) * (dy))
+#define RECIPROCAL_GRAD(x, y, dy, a) CNN_FLOW(dy, -(y) * (y) * (dy))
 
 CNN_UNARY(reciprocal, RECIPROCAL, RECIPROCAL_GRAD)
 

@@ -1,4 +1,4 @@
-/* row_mean - y = sum_r w_r l_r / sum_r w_r over the rows of the batch; y is 0 where sum w is 0.
+/* row_mean - y = sum_r w_r l_r / sum_r w_r over the rows of the batch; NaN where sum w is 0.
  *
  *   B is the batch, or a fixed number of rows where l has no batch axis.
  *
@@ -6,7 +6,7 @@
  *   gradient operands: l, [w], total, y, dy (), dl or dw (B,)
  *   total:     sum w l, sum w, added up in double; without w every weight is 1
  *   gradient:  dl_r = w_r dy / sum w,  dw_r = (l_r - mean) dy / sum w;  0 where sum w is 0
- *   NaN:       propagates, also from a row of weight 0.
+ *   NaN:       propagates, but not from a row of weight 0: it adds nothing, whatever l holds.
  */
 #include "cnn_op.h"
 
@@ -26,9 +26,9 @@ static cnn_status K(row_mean_forward)(const cnn_call *c)
     double       *total = OPERAND(c, 1 + weighted)->data;
     real         *y = OPERAND(c, 2 + weighted)->data;
 
-    total[0] = w ? K(cnn_dot)(n_row, l, w) : K(cnn_sum)(n_row, l);
+    total[0] = w ? K(cnn_weighted_sum)(n_row, l, w) : K(cnn_sum)(n_row, l);
     total[1] = w ? K(cnn_sum)(n_row, w) : (double)n_row;
-    y[0] = total[1] != 0 ? (real)(total[0] / total[1]) : 0;
+    y[0] = total[1] != 0 ? (real)(total[0] / total[1]) : (real)NAN;
     return CNN_OK;
 }
 
@@ -39,13 +39,13 @@ static cnn_status K(row_mean_grad_l)(const cnn_call *c)
     const double *total = OPERAND(c, 1 + weighted)->data;
     const double  dy = *(const real *)OPERAND(c, 3 + weighted)->data;
     real         *dl = OPERAND(c, 4 + weighted)->data;
-    const real    k = total[1] != 0 ? (real)(dy / total[1]) : 0;
+    const real    k = total[1] != 0 ? (real)CNN_FLOW(dy, dy / total[1]) : 0;
     const int     add = c->step->accumulate;
     const int64_t n_row = K(row_mean_rows)(c);
 
     CNN_IVDEP
     for (int64_t r = 0; r < n_row; r++)
-        dl[r] = (add ? dl[r] : 0) + (w ? k * w[r] : k);
+        dl[r] = (add ? dl[r] : 0) + (w ? CNN_FLOW(k, CNN_FLOW(w[r], k * w[r])) : k);
     return CNN_OK;
 }
 
@@ -55,14 +55,14 @@ static cnn_status K(row_mean_grad_w)(const cnn_call *c)
     const double *total = OPERAND(c, 2)->data;
     const double  dy = *(const real *)OPERAND(c, 4)->data;
     real         *dw = OPERAND(c, 5)->data;
-    const double  k = total[1] != 0 ? dy / total[1] : 0;
+    const double  k = total[1] != 0 ? CNN_FLOW(dy, dy / total[1]) : 0;
     const double  mean = total[1] != 0 ? total[0] / total[1] : 0;
     const int     add = c->step->accumulate;
     const int64_t n_row = K(row_mean_rows)(c);
 
     CNN_IVDEP
     for (int64_t r = 0; r < n_row; r++)
-        dw[r] = (add ? dw[r] : 0) + (real)(k * ((double)l[r] - mean));
+        dw[r] = (add ? dw[r] : 0) + (real)CNN_FLOW(k, k * ((double)l[r] - mean));
     return CNN_OK;
 }
 

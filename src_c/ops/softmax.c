@@ -4,7 +4,7 @@
  *               entries to the next
  *   forward  operands: x, y (..., C, ...)
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = y (dy - sum y dy)
+ *   gradient:  dx = y (dy - sum y dy), 0 in a group whose dy are all 0
  *   NaN:       a group with NaN, +inf or only -inf becomes NaN; a single -inf gives 0.
  */
 #include "cnn_op.h"
@@ -59,11 +59,13 @@ static void K(softmax_grad_columns)(const cnn_along *s, const real *y, const rea
             dot[l] = 0;
         for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner)
             for (int64_t l = 0; l < n; l++)
-                dot[l] += (double)y[i + l] * (double)dy[i + l];
+                dot[l] += CNN_FLOW(dy[i + l], (double)y[i + l] * (double)dy[i + l]);
         for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
             CNN_IVDEP
-            for (int64_t l = 0; l < n; l++)
-                dx[i + l] = (add ? dx[i + l] : 0) + y[i + l] * (dy[i + l] - (real)dot[l]);
+            for (int64_t l = 0; l < n; l++) {
+                const real d = dy[i + l] - (real)dot[l];
+                dx[i + l] = (add ? dx[i + l] : 0) + CNN_FLOW(d, y[i + l] * d);
+            }
         }
     }
 }
@@ -100,10 +102,10 @@ static cnn_status K(softmax_grad)(const cnn_call *c)
         return CNN_OK;
     }
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
-        const real dot = (real)K(cnn_dot)(n_class, y, dy);
+        const real dot = (real)K(cnn_weighted_sum)(n_class, y, dy);
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
-            dx[i] = (add ? dx[i] : 0) + y[i] * (dy[i] - dot);
+            dx[i] = (add ? dx[i] : 0) + CNN_FLOW(dy[i] - dot, y[i] * (dy[i] - dot));
     }
     return CNN_OK;
 }

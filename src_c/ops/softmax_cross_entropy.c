@@ -8,7 +8,8 @@
  *   fused_loss operands: z, t, y, coef (B,), dz
  *   gradient:  dz_rc = dy_r (T_r softmax(z)_rc - t'_rc) with T_r = sum_c t'_rc, 1 for labels
  *              dt_rc = dy_r (1 - s) (log(sum_k exp(z_rk)) - z_rc)
- *   An ignored row has y = 0 and dz = 0.  Any other label outside [0, C) is an error, found
+ *   An ignored row has y = 0 and dz = 0, and one whose dy or coef is 0 dz = 0, whatever they hold.
+ *   Any other label outside [0, C) is an error, found
  *   before anything is written.
  *   NaN:       as in softmax; -inf at a class whose t' is 0 adds nothing to the loss.
  */
@@ -78,26 +79,28 @@ static inline int K(sce_ignores)(const K(sce_task) *k, int64_t r)
     return k->label && k->label[r] == k->ignored;
 }
 
-/* Zeros in the place of values that belong to ignored rows. */
+/* Zeros in the place of values that belong to ignored rows, and of gradients whose coef is 0. */
 static inline void K(sce_blank)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n,
-                                real *restrict loss, K(cnn_lane) *restrict dz)
+                                const real *restrict coef, real *restrict loss,
+                                K(cnn_lane) *restrict dz)
 {
-    if (!k->label || k->ignored < INT32_MIN)
-        return;
-    for (int64_t l = 0; l < n; l++)
-        if (k->label[r + l] == k->ignored) {
-            loss[l] = 0;
-            for (int64_t i = 0; i < n_class; i++)
-                dz[i][l] = 0;
-        }
+    int some = k->label && k->ignored >= INT32_MIN;
+    for (int l = 0; k->dz && l < CNN_LANES; l++)
+        some |= coef[l] == 0;
+    for (int64_t l = 0; some && l < n; l++) {
+        const int ignored = K(sce_ignores)(k, r + l);
+        loss[l] = ignored ? 0 : loss[l];
+        for (int64_t i = 0; (ignored || coef[l] == 0) && i < n_class; i++)
+            dz[i][l] = 0;
+    }
 }
 
 /* Rows [r, r + n), at most CNN_LANES, of few classes. */
 static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
 {
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
-    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES], coef[CNN_LANES];
-    real loss[CNN_LANES] = {0};
+    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES];
+    real loss[CNN_LANES] = {0}, coef[CNN_LANES] = {0};
 
     K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
@@ -114,7 +117,7 @@ static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r
             for (int l = 0; l < CNN_LANES; l++)
                 e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
     }
-    K(sce_blank)(k, k->dz ? n_class : 0, r, n, loss, e);
+    K(sce_blank)(k, k->dz ? n_class : 0, r, n, coef, loss, e);
     if (k->y)
         memcpy(k->y + r, loss, (size_t)n * sizeof(real));
     if (k->dz)
@@ -193,12 +196,12 @@ static void K(sce_row)(const K(sce_task) *k, int64_t r)
     for (int64_t i = 0; k->dz && i < n_class; i += CNN_PART) {
         const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
         real *restrict dz = k->dz + r * n_class + i;
-        const real coef = k->coef[r], scale = ignored ? 0 : total / sum;
+        const real coef = k->coef[r], scale = total / sum;
         K(sce_part)(k, r, i, n, target);
         for (int64_t j = 0; j < n; j++)
             p[j] = coef * (K(cnn_exp)(z[i + j] - max) * scale - target[j]);
         for (int64_t j = 0; j < n; j++)
-            dz[j] = (k->add ? dz[j] : 0) + (ignored ? 0 : p[j]);
+            dz[j] = (k->add ? dz[j] : 0) + (ignored || coef == 0 ? 0 : p[j]);
     }
 }
 
@@ -248,7 +251,7 @@ static cnn_status K(sce_grad_t)(const cnn_call *c)
         K(cnn_group_exp)(n_class, z, NULL, &max, &sum, &log_sum);
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
-            dt[i] = (add ? dt[i] : 0) + dy[r] * keep * (log_sum - (z[i] - max));
+            dt[i] = (add ? dt[i] : 0) + CNN_FLOW(dy[r], dy[r] * keep * (log_sum - (z[i] - max)));
     }
     return CNN_OK;
 }

@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = dy / (2 y); infinite at 0
+ *   gradient:  dx = dy / (2 y), infinite at 0; 0 where dy is 0
  *   NaN:       propagates; below 0 the value is NaN.  f(-0) = -0, f(inf) = inf.
  */
 #include "cnn_op.h"
@@ -12,7 +12,7 @@
 #include "math/cnn_math.h"
 
 #define SQRT(x, a)             K(cnn_sqrt)(x)
-#define SQRT_GRAD(x, y, dy, a) ((dy) / (2 * (y)))
+#define SQRT_GRAD(x, y, dy, a) CNN_FLOW(dy, (dy) / (2 * (y)))
 
 CNN_UNARY(sqrt, SQRT, SQRT_GRAD)
 

@@ -2,7 +2,7 @@
  *
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
- *   gradient:  dx = 2 x dy
+ *   gradient:  dx = 2 x dy, 0 where dy is 0
  *   NaN:       propagates.
  */
 #include "cnn_op.h"
@@ -11,7 +11,7 @@
 #include "cnn_elementwise.h"
 
 #define SQUARE(x, a)             ((x) * (x))
-#define SQUARE_GRAD(x, y, dy, a) (2 * (x) * (dy))
+#define SQUARE_GRAD(x, y, dy, a) CNN_FLOW(dy, 2 * (x) * (dy))
 
 CNN_UNARY(square, SQUARE, SQUARE_GRAD)
 

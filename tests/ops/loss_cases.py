@@ -13,7 +13,7 @@ from cnn_core import ops
 
 def _mean(rows, w=None):
     w = np.ones(len(rows)) if w is None else w
-    return (w * rows).sum() / w.sum() if w.sum() else 0.0
+    return (w * rows).sum() / w.sum()
 
 
 def _over_row(values):

@@ -29,7 +29,8 @@ def draw(spec: Spec, rows: int, scale: float, rng: np.random.Generator) -> np.nd
     if kind == "distribution":
         return rng.dirichlet(np.ones(rest[0]), rows) if rest[0] > 1 else np.ones((rows, 1))
     if kind == "weight":
-        return np.where(rng.random(rows) < 0.25, 0, rng.uniform(0.1, 2, rows))
+        w = np.where(rng.random(rows) < 0.25, 0, rng.uniform(0.1, 2, rows))
+        return w if w.any() else np.ones(rows)  # the mean of nothing is NaN
     shape = (rows, *rest[0])
     if kind == "unit":
         return rng.random(shape)

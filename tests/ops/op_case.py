@@ -26,7 +26,8 @@ class OpCase:
     - ``("unit", (3,))``: rows of numbers in [0, 1]; ``("sign", (3,))``: -1 or 1;
       ``("counts", (3,))``: whole numbers from 0 to 9; none of them scaled
     - ``("distribution", C)``: rows that are positive and add up to 1, not scaled
-    - ``("weight",)``: one weight per row, shape (B,), in [0, 2], not scaled, one in four 0
+    - ``("weight",)``: one weight per row, shape (B,), in [0, 2], not scaled, one in four 0,
+      but not all
 
     ``reference`` gets arrays by name (float64, labels int64) and gives the value.  ``kinks`` are
     positions of an input where there is no derivative; ``kink`` gives numbers that are 0 at

@@ -157,6 +157,81 @@ def test_what_where_does_not_take_leaves_no_trace(dtype):
     assert value(lambda x: ops.where(x > 0, ops.log(x), -1.0), dtype, x=0.0) == -1
 
 
+NOT_TAKEN = {
+    "sqrt below 0": (lambda x: ops.where(x > 0, ops.sqrt(x), x), -1.0, 1.0),
+    "sqrt at 0": (lambda x: ops.where(x > 0, ops.sqrt(x), x), 0.0, 1.0),
+    "log at 0": (lambda x: ops.where(x > 0, ops.log(x), 3.0 * x), 0.0, 3.0),
+    "log1p at -1": (lambda x: ops.where(x > -1, ops.log1p(x), x), -1.0, 1.0),
+    "1 / x at 0": (lambda x: ops.where(x > 0, 1 / x, x), 0.0, 1.0),
+    "1 / x^2 at 0": (lambda x: ops.where(x > 0, x**-2, x), 0.0, 1.0),
+    "x^1.5 below 0": (lambda x: ops.where(x > 0, x**1.5, 0.0), -1.0, 0.0),
+    "x^p below 0": (lambda x: ops.where(x > 0, x ** (0.5 * ops.exp(x * 0)), 0.0), -1.0, 0.0),
+    "0 / 0": (lambda x: ops.where(x > 0, ops.sqrt(x) / x, x), 0.0, 1.0),
+    "exp that overflows": (lambda x: ops.where(x < 10, ops.exp(x), x), 1e4, 1.0),
+    "square that overflows": (lambda x: ops.where(x < 10, ops.square(ops.exp(x)), x), 1e4, 1.0),
+    "norm under a floor": (lambda x: ops.maximum(ops.sqrt(ops.square(x)), 1e-10), 0.0, 0.0),
+    "1 / x under a roof": (lambda x: ops.minimum(1 / ops.abs(x), 5.0), 0.0, 0.0),
+    "1 / x clipped": (lambda x: ops.clip(1 / x, -5.0, 5.0), 0.0, 0.0),
+    "log clipped": (lambda x: ops.clip(ops.log(x), -5.0, 5.0), 0.0, 0.0),
+    "masked by a product": (lambda x: ops.sqrt(x) * 0.0 + x, 0.0, 1.0),
+}  # fmt: skip
+
+
+@DTYPES
+@pytest.mark.parametrize("name", NOT_TAKEN)
+def test_what_is_not_taken_has_the_gradient_0_however_steep_it_is(name, dtype):
+    build, x, slope = NOT_TAKEN[name]
+    for shape in ((), (1,), (37,)):  # alone, and in vectors
+        found = gradients(build, dtype, x=np.full(shape, x))["x"]
+        np.testing.assert_array_equal(found, np.full(shape, slope))
+
+
+@DTYPES
+def test_a_masked_row_adds_nothing_whatever_its_softmax_or_norm(dtype):
+    x = np.array([[1.0, 2.0, 3.0], [INF, 1.0, NAN], [-INF, -INF, -INF]])
+    keep = np.array([[1.0], [0.0], [0.0]])
+    for op in (ops.softmax, ops.log_softmax, lambda x: ops.reshape(ops.logsumexp(x, 1), (3, 1)),
+               lambda x: ops.reshape(ops.norm(x, 1), (3, 1))):  # fmt: skip
+        found = gradients(lambda x, op=op: ops.where(keep, op(x), 0.0), dtype, x=x)["x"]
+        assert np.isfinite(found).all()
+        assert not found[1:].any()
+
+
+@DTYPES
+def test_logsumexp_of_only_minus_infinity_has_the_gradient_0(dtype):
+    x = np.array([[-INF, -INF], [-INF, 2.0], [1.0, 1.0]])
+    for axis in (0, 1):
+        rows = x if axis else x.T
+        dx = gradients(lambda x, axis=axis: ops.logsumexp(x, axis), dtype, x=rows)["x"]
+        np.testing.assert_allclose(dx if axis else dx.T, [[0, 0], [0, 1], [0.5, 0.5]], rtol=1e-6)
+
+
+@DTYPES
+def test_a_logit_that_is_sure_and_right_costs_nothing(dtype):
+    z, t = [INF, -INF, INF, -INF, 1000.0], [1.0, 0.0, 0.0, 1.0, 1.0]
+    feed = {"z": np.array(z)[:, None], "t": np.array(t)[:, None]}
+    nodes = {k: Input(k, (BATCH, 1)) for k in feed}
+    graph = Graph(ops.binary_cross_entropy(**nodes, reduction="none"), dtype=dtype)
+    assert np.array_equal(graph.forward(**feed), [0, 0, INF, INF, 0])
+    assert np.array_equal(graph.backward(np.ones(5))["z"].ravel(), [0, 0, 1, -1, 0])
+
+
+@DTYPES
+def test_a_rate_of_0_costs_nothing_where_nothing_is_counted(dtype):
+    nodes = {k: Input(k, (BATCH, 1)) for k in ("z", "t")}
+    graph = Graph(ops.poisson(**nodes, reduction="none"), dtype=dtype)
+    feed = {"z": np.array([[-INF], [-INF]]), "t": np.array([[0.0], [2.0]])}
+    assert np.array_equal(graph.forward(**feed), [0, INF])
+    assert np.array_equal(graph.backward(np.ones(2))["z"].ravel(), [0, -2])
+
+
+@DTYPES
+def test_the_slope_in_the_power_is_0_at_0_to_the_0(dtype):
+    found = gradients(lambda x, p: x**p, dtype, x=np.zeros(3), p=np.array([0.0, 0.5, 2.0]))
+    assert np.array_equal(found["p"], [0, 0, 0])
+    assert gradients(lambda x, p: x**p, dtype, x=0.0, p=0.0)["p"] == 0
+
+
 @DTYPES
 def test_a_vector_of_zeros_is_similar_to_nothing(dtype):
     a, b = np.zeros(3), np.array([1.0, 2.0, 2.0])

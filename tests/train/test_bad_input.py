@@ -196,6 +196,13 @@ def test_check_finite_names_row_and_column(who, value, dtype):
     refused(trainer, lambda: CALLS[who](trainer, x, Y, None), DataError, text)
 
 
+def test_without_check_finite_nan_stops_before_the_update():
+    trainer = make_trainer(check_finite=False)
+    trainer.step(X, Y)
+    text = "step 2: need a finite loss; got nan"
+    refused(trainer, lambda: trainer.step(put(X, (3, 3), np.nan), Y), DataError, text)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_label_that_goes_bad_during_training_stops_before_its_step(n_threads):
     """A callback spoils the labels: the C core sees it, and the steps before stay whole."""
