@@ -16,8 +16,25 @@
 
 /* `product`, which is dy times a slope, but 0 where dy is 0: for operations whose slope can be
  * infinite or NaN.  dy is 0 in a branch that is not taken and in a row that counts nothing, and
- * such places must not matter.  A select, so loops stay vector code. */
-#define CNN_FLOW(dy, product) ((dy) != 0 ? (product) : 0)
+ * such places must not matter.  A mask over the bits: of a choice the compiler may make branches,
+ * or take it after a conversion to double, where it costs twice as much. */
+static inline float cnn_flow_f32(float dy, float product)
+{
+    uint32_t bits;
+    memcpy(&bits, &product, sizeof bits);
+    bits &= dy != 0 ? UINT32_MAX : 0;
+    memcpy(&product, &bits, sizeof bits);
+    return product;
+}
+static inline double cnn_flow_f64(double dy, double product)
+{
+    uint64_t bits;
+    memcpy(&bits, &product, sizeof bits);
+    bits &= dy != 0 ? UINT64_MAX : 0;
+    memcpy(&product, &bits, sizeof bits);
+    return product;
+}
+#define CNN_FLOW(dy, product) K(cnn_flow)(dy, product)
 
 /* The first element of operand i that belongs to this call's rows. */
 #define ROWS(c, i) \

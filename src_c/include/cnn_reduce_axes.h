@@ -170,9 +170,11 @@ static inline double K(cnn_fold_sum)(int64_t n, const double *state)
                 for (int64_t i = 0; i < s.in.n; i++)                                         \
                     dx[i] = (add ? dx[i] : 0) + SLOPE(x[i], y[i], dy[i], count);             \
             } else {                                                                         \
+                const real y0 = y[0], dy0 = dy[0];                                           \
+                (void)y0;                                                                    \
                 CNN_IVDEP                                                                    \
                 for (int64_t i = 0; i < s.in.n; i++)                                         \
-                    dx[i] = (add ? dx[i] : 0) + SLOPE(x[i], y[0], dy[0], count);             \
+                    dx[i] = (add ? dx[i] : 0) + SLOPE(x[i], y0, dy0, count);                 \
             }                                                                                \
         } while (cnn_next_group(s.n_all, s.all, index, &at));                                \
         return CNN_OK;                                                                       \

@@ -62,9 +62,11 @@ static void K(log_softmax_grad_columns)(const cnn_along *s, const real *y, const
                 sum[l] += (double)dy[i + l];
         for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
             CNN_IVDEP
-            for (int64_t l = 0; l < n; l++)
+            for (int64_t l = 0; l < n; l++) {
+                const real all = (real)sum[l];
                 dx[i + l] = (add ? dx[i + l] : 0) +
-                            (dy[i + l] - CNN_FLOW(sum[l], K(cnn_exp)(y[i + l]) * (real)sum[l]));
+                            (dy[i + l] - CNN_FLOW(all, K(cnn_exp)(y[i + l]) * all));
+            }
         }
     }
 }
@@ -102,9 +104,14 @@ static cnn_status K(log_softmax_grad)(const cnn_call *c)
     }
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
         const real sum = (real)K(cnn_sum)(n_class, dy);
+        if (sum == 0) {
+            for (int64_t i = 0; i < n_class; i++)
+                dx[i] = (add ? dx[i] : 0) + dy[i];
+            continue;
+        }
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
-            dx[i] = (add ? dx[i] : 0) + (dy[i] - CNN_FLOW(sum, K(cnn_exp)(y[i]) * sum));
+            dx[i] = (add ? dx[i] : 0) + (dy[i] - K(cnn_exp)(y[i]) * sum);
     }
     return CNN_OK;
 }

@@ -53,8 +53,8 @@ static cnn_status K(logsumexp_forward)(const cnn_call *c)
     return CNN_OK;
 }
 
-#define LOGSUMEXP_SLOPE(x, y, dy, n) \
-    ((y) == -(real)INFINITY ? 0 : CNN_FLOW(dy, K(cnn_exp)((x) - (y)) * (dy)))
+#define FINITE_OR_0(y) ((y) == -(real)INFINITY ? 0 : (y))       /* exp(-inf - 0) = 0 */
+#define LOGSUMEXP_SLOPE(x, y, dy, n) CNN_FLOW(dy, K(cnn_exp)((x) - FINITE_OR_0(y)) * (dy))
 
 CNN_REDUCE_GRAD(logsumexp, LOGSUMEXP_SLOPE)
 

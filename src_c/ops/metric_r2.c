@@ -26,7 +26,7 @@ static cnn_status K(metric_r2_forward)(const cnn_call *c)
         for (int64_t r = 0; r < c->n_row; r++) {
             const double k = w ? (double)w[r] : 1;
             weight += k;
-            sum += CNN_FLOW(k, k * (double)t[r * size]);
+            sum += cnn_flow_f64(k, k * (double)t[r * size]);
         }
         if (weight == 0)
             continue;
@@ -34,8 +34,8 @@ static cnn_status K(metric_r2_forward)(const cnn_call *c)
         for (int64_t r = 0; r < c->n_row; r++) {
             const double k = w ? (double)w[r] : 1, at = (double)t[r * size];
             const double off = at - (double)p[r * size];
-            squares += CNN_FLOW(k, k * (at - mean) * (at - mean));
-            residual += CNN_FLOW(k, k * off * off);
+            squares += cnn_flow_f64(k, k * (at - mean) * (at - mean));
+            residual += cnn_flow_f64(k, k * off * off);
         }
         const double all = y[0] + weight, shift = mean - y[size];
         y[2 * size] += squares + shift * shift * (y[0] * weight / all);

@@ -21,7 +21,7 @@ static void K(norm_take)(int64_t n, const real *x, const double *aux, double *su
 static const K(cnn_reducer) K(norm_reducer) = {0, K(norm_take), K(cnn_fold_sum)};
 
 #define NORM_FINISH(sum, n)       (sqrt(sum))
-#define NORM_SLOPE(x, y, dy, n)   ((y) == 0 ? 0 : CNN_FLOW(dy, (x) / (y) * (dy)))
+#define NORM_SLOPE(x, y, dy, n)   CNN_FLOW((y) == 0 ? 0 : (dy), (x) / (y) * (dy))
 
 CNN_REDUCE(norm, K(norm_reducer), NORM_FINISH)
 CNN_REDUCE_GRAD(norm, NORM_SLOPE)

@@ -18,9 +18,9 @@
 
 #define POWER(x, p)             K(cnn_pow)((x), (p))
 #define POWER_SLOPE_X(x, p, dy) \
-    ((p) == 0 ? 0 : CNN_FLOW(dy, (p) * K(cnn_pow)((x), (p) - 1) * (dy)))
+    CNN_FLOW((p) == 0 ? 0 : (dy), (p) * K(cnn_pow)((x), (p) - 1) * (dy))
 #define POWER_SLOPE_P(x, p, dy) \
-    ((x) == 0 && (p) >= 0 ? 0 : CNN_FLOW(dy, K(cnn_pow)((x), (p)) * K(cnn_log)(x) * (dy)))
+    CNN_FLOW((x) == 0 && (p) >= 0 ? 0 : (dy), K(cnn_pow)((x), (p)) * K(cnn_log)(x) * (dy))
 
 CNN_BINARY(power_of, POWER, POWER_SLOPE_X, POWER_SLOPE_P)
 
@@ -91,7 +91,7 @@ static cnn_status K(power_grad_x)(const cnn_call *c)
         K(power_part)(n, x, p - 1, slope);
         CNN_IVDEP
         for (int64_t i = 0; i < n; i++)
-            dx[i] = (add ? dx[i] : 0) + (p == 0 ? 0 : CNN_FLOW(dy[i], (real)p * slope[i] * dy[i]));
+            dx[i] = (add ? dx[i] : 0) + CNN_FLOW(p == 0 ? 0 : dy[i], (real)p * slope[i] * dy[i]);
     }
     return CNN_OK;
 }

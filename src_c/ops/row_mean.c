@@ -39,7 +39,7 @@ static cnn_status K(row_mean_grad_l)(const cnn_call *c)
     const double *total = OPERAND(c, 1 + weighted)->data;
     const double  dy = *(const real *)OPERAND(c, 3 + weighted)->data;
     real         *dl = OPERAND(c, 4 + weighted)->data;
-    const real    k = total[1] != 0 ? (real)CNN_FLOW(dy, dy / total[1]) : 0;
+    const real    k = total[1] != 0 ? (real)cnn_flow_f64(dy, dy / total[1]) : 0;
     const int     add = c->step->accumulate;
     const int64_t n_row = K(row_mean_rows)(c);
 
@@ -55,14 +55,14 @@ static cnn_status K(row_mean_grad_w)(const cnn_call *c)
     const double *total = OPERAND(c, 2)->data;
     const double  dy = *(const real *)OPERAND(c, 4)->data;
     real         *dw = OPERAND(c, 5)->data;
-    const double  k = total[1] != 0 ? CNN_FLOW(dy, dy / total[1]) : 0;
+    const double  k = total[1] != 0 ? cnn_flow_f64(dy, dy / total[1]) : 0;
     const double  mean = total[1] != 0 ? total[0] / total[1] : 0;
     const int     add = c->step->accumulate;
     const int64_t n_row = K(row_mean_rows)(c);
 
     CNN_IVDEP
     for (int64_t r = 0; r < n_row; r++)
-        dw[r] = (add ? dw[r] : 0) + (real)CNN_FLOW(k, k * ((double)l[r] - mean));
+        dw[r] = (add ? dw[r] : 0) + (real)cnn_flow_f64(k, k * ((double)l[r] - mean));
     return CNN_OK;
 }
 

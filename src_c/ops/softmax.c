@@ -59,7 +59,7 @@ static void K(softmax_grad_columns)(const cnn_along *s, const real *y, const rea
             dot[l] = 0;
         for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner)
             for (int64_t l = 0; l < n; l++)
-                dot[l] += CNN_FLOW(dy[i + l], (double)y[i + l] * (double)dy[i + l]);
+                dot[l] += cnn_flow_f64((double)dy[i + l], (double)y[i + l] * (double)dy[i + l]);
         for (int64_t i = at; i < at + s->n_class * s->inner; i += s->inner) {
             CNN_IVDEP
             for (int64_t l = 0; l < n; l++) {
@@ -68,6 +68,14 @@ static void K(softmax_grad_columns)(const cnn_along *s, const real *y, const rea
             }
         }
     }
+}
+
+static int K(all_zero)(int64_t n, const real *x)
+{
+    int some = 0;
+    for (int64_t i = 0; i < n; i++)
+        some |= x[i] != 0;
+    return !some;
 }
 
 static cnn_status K(softmax_forward)(const cnn_call *c)
@@ -102,10 +110,15 @@ static cnn_status K(softmax_grad)(const cnn_call *c)
         return CNN_OK;
     }
     for (int64_t r = 0; r < n; r++, y += n_class, dy += n_class, dx += n_class) {
-        const real dot = (real)K(cnn_weighted_sum)(n_class, y, dy);
+        const real dot = (real)K(cnn_dot)(n_class, y, dy);
+        if (dot != dot && K(all_zero)(n_class, dy)) {     /* a group of NaN */
+            for (int64_t i = 0; !add && i < n_class; i++)
+                dx[i] = 0;
+            continue;
+        }
         CNN_IVDEP
         for (int64_t i = 0; i < n_class; i++)
-            dx[i] = (add ? dx[i] : 0) + CNN_FLOW(dy[i] - dot, y[i] * (dy[i] - dot));
+            dx[i] = (add ? dx[i] : 0) + y[i] * (dy[i] - dot);
     }
     return CNN_OK;
 }

@@ -79,28 +79,26 @@ static inline int K(sce_ignores)(const K(sce_task) *k, int64_t r)
     return k->label && k->label[r] == k->ignored;
 }
 
-/* Zeros in the place of values that belong to ignored rows, and of gradients whose coef is 0. */
+/* Zeros in the place of values that belong to ignored rows. */
 static inline void K(sce_blank)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n,
-                                const real *restrict coef, real *restrict loss,
-                                K(cnn_lane) *restrict dz)
+                                real *restrict loss, K(cnn_lane) *restrict dz)
 {
-    int some = k->label && k->ignored >= INT32_MIN;
-    for (int l = 0; k->dz && l < CNN_LANES; l++)
-        some |= coef[l] == 0;
-    for (int64_t l = 0; some && l < n; l++) {
-        const int ignored = K(sce_ignores)(k, r + l);
-        loss[l] = ignored ? 0 : loss[l];
-        for (int64_t i = 0; (ignored || coef[l] == 0) && i < n_class; i++)
-            dz[i][l] = 0;
-    }
+    if (!k->label || k->ignored < INT32_MIN)
+        return;
+    for (int64_t l = 0; l < n; l++)
+        if (k->label[r + l] == k->ignored) {
+            loss[l] = 0;
+            for (int64_t i = 0; i < n_class; i++)
+                dz[i][l] = 0;
+        }
 }
 
 /* Rows [r, r + n), at most CNN_LANES, of few classes. */
-static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
+static CNN_INLINE void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
 {
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
-    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES];
-    real loss[CNN_LANES] = {0}, coef[CNN_LANES] = {0};
+    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES], coef[CNN_LANES];
+    real loss[CNN_LANES] = {0};
 
     K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
@@ -117,7 +115,7 @@ static inline void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r
             for (int l = 0; l < CNN_LANES; l++)
                 e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
     }
-    K(sce_blank)(k, k->dz ? n_class : 0, r, n, coef, loss, e);
+    K(sce_blank)(k, k->dz ? n_class : 0, r, n, loss, e);
     if (k->y)
         memcpy(k->y + r, loss, (size_t)n * sizeof(real));
     if (k->dz)
@@ -136,6 +134,44 @@ static void K(sce_block)(const K(sce_task) *k, int64_t r, int64_t n)
         case 10: K(sce_lanes)(k, 10, r, CNN_LANES); break;
         default: K(sce_lanes)(k, k->n_class, r, CNN_LANES);
         }
+}
+
+static int K(sce_any_0)(int64_t n, const real *coef)
+{
+    int some = 0;
+    for (int64_t r = 0; r < n; r++)
+        some |= coef[r] == 0;
+    return some;
+}
+
+/* The same where the coef of some row is 0: its dz is 0 whatever the row holds.  The gradient is
+ * made apart, so that the usual block need not look. */
+static void K(sce_spare_block)(const K(sce_task) *k, int64_t r, int64_t n)
+{
+    const int64_t n_class = k->n_class;
+    real          made[CNN_LANES * CNN_LANE_CLASSES], *dz = k->dz + r * n_class;
+    K(sce_task)   own = *k;
+
+    own.z += r * n_class, own.coef += r, own.dz = made, own.add = 0;
+    own.row = k->row ? k->row + r * n_class : NULL;
+    own.label = k->label ? k->label + r : NULL;
+    own.y = k->y ? k->y + r : NULL;
+    K(sce_block)(&own, 0, n);
+    for (int64_t l = 0; l < n; l++)
+        for (int64_t i = l * n_class; i < (l + 1) * n_class; i++)
+            dz[i] = (k->add ? dz[i] : 0) + CNN_FLOW(own.coef[l], made[i]);
+}
+
+static void K(sce_blocks)(const K(sce_task) *k, int64_t n)
+{
+    const int spare = k->dz && K(sce_any_0)(n, k->coef);
+    for (int64_t r = 0; r < n; r += CNN_LANES) {
+        const int64_t m = n - r < CNN_LANES ? n - r : CNN_LANES;
+        if (spare && K(sce_any_0)(m, k->coef + r))
+            K(sce_spare_block)(k, r, m);
+        else
+            K(sce_block)(k, r, m);
+    }
 }
 
 /* The targets t' of classes [i, i + n) of row r. */
@@ -227,8 +263,7 @@ static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
         labels ? cnn_check_labels(c, n, k.label, n_class, k.ignored) : CNN_OK;
 
     if (status == CNN_OK && n_class <= CNN_LANE_CLASSES)
-        for (int64_t r = 0; r < n; r += CNN_LANES)
-            K(sce_block)(&k, r, n - r < CNN_LANES ? n - r : CNN_LANES);
+        K(sce_blocks)(&k, n);
     else if (status == CNN_OK)
         for (int64_t r = 0; r < n; r++)
             K(sce_row)(&k, r);
