@@ -14,7 +14,7 @@ from cnn_core.optim import SGD, Adam, NAdam
 
 def gradients(store, scale):
     set_gradients(store, np.random.default_rng(3))
-    store.grad *= scale / np.abs(store.grad).max()
+    store.grad[:] *= scale / np.abs(store.grad).max()
     return {name: g.copy() for name, g in store.grads.items()}
 
 
