@@ -52,6 +52,8 @@ class Bench:
         store = self.program.store
         store.assign({k: a for k, a in x.items() if k in store})
         self.program.feed({k: a for k, a in x.items() if k not in store})
+        if not any(b.batched for b in self.program.buffers):
+            self.program.n_rows = 1  # that a program without a batch axis has
 
     def poison(self, dy: np.ndarray | None) -> None:
         """NaN wherever a kernel must write, sentinels wherever none may; then dy."""
