@@ -41,8 +41,9 @@ class Layer(Described):
 class Dense(Layer):
     """y = activation(x w + b).  x (B, I), w (I, units), b (units,), y (B, units).
 
-    ``init`` draws w (default: what suits the activation: He for the relu family, LeCun for
-    selu, Glorot otherwise), ``bias_init`` draws b (default: zeros).  Both are names or functions
+    ``init`` draws w: by default from U(-a, a), a = 1 / sqrt(I) in the first and in linear layers,
+    a = sqrt(3 / I) in other hidden ones, but for selu; see `cnn_core.init.default_for`.
+    ``bias_init`` draws b: by default from U(-a, a), a = 1 / sqrt(I).  Both are names or functions
     ``f(shape, rng)``, see `cnn_core.nn.init`.  The parameters are ``<name>.w`` and ``<name>.b``.
     """
 
@@ -53,22 +54,30 @@ class Dense(Layer):
         *,
         use_bias: bool = True,
         init: str | Callable[..., np.ndarray] | None = None,
-        bias_init: str | Callable[..., np.ndarray] = "zeros",
+        bias_init: str | Callable[..., np.ndarray] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
         self.units = options.whole("Dense", units, 1, MAX_ELEMENTS, option="units")
         self.use_bias = options.flag("Dense", use_bias, option="use_bias")
         self.activation, self._function = activation, activations.get(activation, "Dense")
-        self.init, self._init = init, _initialiser(init, activation)
-        self.bias_init, self._bias_init = bias_init, _initialiser(bias_init, activation)
+        self.init, self._init = init, _initialiser(init)
+        self.bias_init, self._bias_init = bias_init, _initialiser(bias_init)
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         if len(x.shape) < 2:
             raise ShapeError(f"{name}: need an input (B, I); got {x.label} with shape {x.shape}")
-        w = _drawn(f"{name}.w", self._init, (x.shape[-1], self.units), rng)
-        b = _drawn(f"{name}.b", self._bias_init, (self.units,), rng) if self.use_bias else None
+        n_in = x.shape[-1]
+        w = _drawn(f"{name}.w", self._init or self._default(x), (n_in, self.units), rng)
+        b = None
+        if self.use_bias:
+            b_init = self._bias_init or init.default_bias(n_in)
+            b = _drawn(f"{name}.b", b_init, (self.units,), rng)
         return activations.apply(self._function, ops.dense(x, w, b, name=name), name)
+
+    def _default(self, x: Node) -> init.Initialiser:
+        activation = self.activation if isinstance(self.activation, str) else "linear"
+        return init.default_for(activation, first=not _is_trained(x))
 
 
 class Activation(Layer):
@@ -106,10 +115,21 @@ def _drawn(
     return Parameter(name, init.draw(function, shape, rng, who=name))
 
 
-def _initialiser(which: Any, activation: Any) -> Callable[..., np.ndarray]:
-    if which is None:
-        which = init.default_for(activation if isinstance(activation, str) else "linear")
-    return init.get(which)
+def _initialiser(which: Any) -> init.Initialiser | None:
+    return None if which is None else init.get(which)
+
+
+def _is_trained(node: Node) -> bool:
+    """Tell whether a node's value depends on parameters."""
+    seen, stack = {node}, [node]
+    while stack:
+        for x in (at := stack.pop()).inputs or (at,):
+            if isinstance(x, Parameter):
+                return True
+            if x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return False
 
 
 def output_width(shape: tuple) -> int:

@@ -28,7 +28,11 @@ def load_digits():
 
 
 def network():
-    return cnn.Sequential([cnn.Dense(32, activation="relu"), cnn.Dense(10)], inputs=64, seed=0)
+    layers = [
+        cnn.Dense(32, activation="relu", init="he_uniform", bias_init="zeros"),
+        cnn.Dense(10, init="glorot_uniform", bias_init="zeros"),
+    ]
+    return cnn.Sequential(layers, inputs=64, seed=0)
 
 
 def vanilla(x, y, passes):

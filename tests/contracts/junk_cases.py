@@ -154,11 +154,12 @@ def optimizer_of(cls: type) -> Call:
 
 
 def initialiser(name: str) -> Call:
-    if name in ("get", "default_for"):
-        return plain(getattr(cnn.init, name), **{"init" if name == "get" else "activation": "zeros"
-                                                 if name == "get" else "relu"})  # fmt: skip
-    if name == "constant":
-        return plain(cnn.init.constant, value=1.0)
+    given: dict[str, dict[str, Any]] = {
+        "get": {"init": "zeros"}, "default_for": {"activation": "relu", "first": True},
+        "default_bias": {"n_in": 3}, "constant": {"value": 1.0}, "uniform": {"limit": 1.0},
+    }  # fmt: skip
+    if name in given:
+        return plain(getattr(cnn.init, name), **given[name])
     rng = np.random.default_rng(0)
     return plain(getattr(cnn.init, name), shape=(3, 2), rng=rng)
 

@@ -18,6 +18,7 @@ VARIANCE = {
     "he_normal": 2 / I,
     "lecun_uniform": 1 / I,
     "lecun_normal": 1 / I,
+    "fan_in_uniform": 1 / (3 * I),
 }
 RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus"]
 LINEAR_LIKE = ["linear", "sigmoid", "tanh", "softmax"]
@@ -90,10 +91,34 @@ def test_zeros_and_constant_take_any_shape():
     assert init.constant(2)((2,), rng()).dtype == np.float64
 
 
-def test_constant_prints_compares_and_pickles():
-    c = init.constant(0.1)
-    assert repr(c) == "constant(value=0.1)"
+@pytest.mark.parametrize("shape", [(3000,), (30, 100)])
+def test_uniform_fills_its_limits_for_any_shape(shape):
+    values = init.uniform(0.25)(shape, rng())
+    assert values.shape == shape
+    assert 0.249 < np.abs(values).max() <= 0.25
+    assert abs(values.mean()) < 0.02
+    assert not init.uniform(0)((3,), rng()).any()
+
+
+@pytest.mark.parametrize(("kind", "option"), [(init.constant, "value"), (init.uniform, "limit")])
+def test_initialisers_with_an_option_print_compare_and_pickle(kind, option):
+    c = kind(0.1)
+    assert repr(c) == f"{kind.__name__}({option}=0.1)"
     assert pickle.loads(pickle.dumps(c)) == c
+    assert c != kind(0.2)
+    assert len({c, kind(0.1), kind(0.2)}) == 2
+
+
+@pytest.mark.parametrize("limit", [-0.1, np.nan, np.inf, "1", None])
+def test_uniform_needs_a_limit(limit):
+    with pytest.raises(OptionError, match="uniform: need a finite number of at least 0; got"):
+        init.uniform(limit)
+
+
+def test_default_biases_lie_within_1_by_the_root_of_the_inputs():
+    assert init.default_bias(16) == init.uniform(0.25)
+    with pytest.raises(OptionError, match="default_bias: need n_in, a whole number"):
+        init.default_bias(0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, 1j])
@@ -120,8 +145,11 @@ def test_unknown_name_lists_the_known(name):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_has_a_default(activation):
-    expected = dict.fromkeys(RELU_LIKE, init.he_uniform) | {"selu": init.lecun_normal}
-    assert init.default_for(activation) is expected.get(activation, init.glorot_uniform)
+    special = {"linear": init.fan_in_uniform, "softmax": init.fan_in_uniform,
+               "selu": init.lecun_normal}  # fmt: skip
+    assert init.default_for(activation) is special.get(activation, init.lecun_uniform)
+    first = init.lecun_normal if activation == "selu" else init.fan_in_uniform
+    assert init.default_for(activation, first=True) is first
 
 
 def test_default_for_unknown_activation_lists_the_known():
@@ -134,7 +162,8 @@ def test_variance_survives_ten_layers():
     for activation, f in (("relu", lambda v: np.maximum(v, 0)), ("linear", lambda v: v)):
         x, generator = rng(1).normal(size=(400, 200)), rng(2)
         for _ in range(10):
-            x = f(x @ init.default_for(activation)((200, 200), generator))
+            draw = init.he_uniform if activation == "relu" else init.lecun_uniform
+            x = f(x @ draw((200, 200), generator))
         assert 0.4 < np.mean(x**2) / (0.5 if activation == "relu" else 1) < 2.5
 
 
