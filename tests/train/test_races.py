@@ -7,11 +7,13 @@ network while the same network is trained, which may see weights of which some a
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
 import pytest
-from test_thread_company import FORK, POSIX, at_once, digest
+from test_forks import FORK
+from test_thread_company import at_once, digest
 from training_cases import AllThreads, run_checked, set_threads
 
 import cnn_core as cnn
@@ -116,7 +118,7 @@ def test_one_graph_and_one_trainer_used_by_several_threads():
     assert trainer.optimizer.step_count == 10
 
 
-@POSIX
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system")
 def test_forks_while_others_train_and_predict():
     run_checked(FORK + """
 net = make(2).net
