@@ -25,9 +25,10 @@ def programs(loss, dtype, targets=None):
 
 def run(program, feed):
     program.feed(feed)
+    batched = any(node.batched for node in program.nodes)
     program.store.grad[:] = np.nan  # nothing is to be added to what was there
     for _ in range(2):
-        program.plan.run(0, program.n_steps, program.n_rows)
+        program.plan.run(0, program.n_steps, program.n_rows if batched else 1)
     return {name: grad.copy() for name, grad in program.store.grads.items()}
 
 
