@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import copyreg
 from collections.abc import Sequence
+from itertools import islice
 from types import NoneType
 from typing import Any
 
@@ -67,13 +68,14 @@ class Gate:
 
     def _call(self, function: str, *arrays: Any) -> Any:
         """Call ``function``, forward or backward, and note the attributes that it adds."""
-        before = vars(self).copy()
+        state, before = vars(self), len(vars(self))
         try:
             return getattr(self, function)(*arrays)
         finally:
-            if len(vars(self)) > len(before):
-                added = vars(self).keys() - before.keys()
-                self._passing |= {name for name in added if not hasattr(type(self), name)}
+            if len(state) > before:
+                added = islice(reversed(state), len(state) - before)  # the last ones
+                passing = {name for name in added if not hasattr(type(self), name)}
+                self._passing = self._passing | passing
 
     def __call__(self, *inputs: Any, name: str = "") -> Node:
         """Return the node of this gate applied to ``inputs``: nodes, numbers or arrays."""

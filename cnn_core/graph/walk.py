@@ -43,8 +43,7 @@ class Walk:
     def have_values(self) -> None:
         """Take note that a whole run has computed the values of what was just fed."""
         self.stage = VALUES
-        forward, backward = self._run
-        if forward or backward:
+        if self._run[0] or self._run[1]:
             self._clear()
 
     def _clear(self) -> None:
