@@ -116,6 +116,8 @@ static cnn_status K(dense_grad_b)(const cnn_call *c)
     const real *dy = OPERAND(c, 4)->data;
     real       *db = OPERAND(c, 5)->data, sum[COLUMNS];
 
+    if (c->scratch.need)    /* asked only, when the plan is made: it takes no memory */
+        return CNN_ASKED;
     for (int64_t j = 0, n; j < n_out; j += n) {
         n = n_out - j >= COLUMNS ? COLUMNS : n_out - j >= LANES ? LANES : n_out - j;
         if (n == COLUMNS)

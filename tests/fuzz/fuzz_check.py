@@ -168,8 +168,11 @@ class Check:
         if self.seen["dropout"] and not case.training:
             targets = []  # inference has no dropout, and nobody asks for gradients there
         batched = any(v.batched for v in case.values)
+        store = self.store()
+        store.grad[:] = np.nan
+        before = store.value.tobytes(), store.grad.tobytes()
         program = Program(
-            case.nodes, self.store(), guard=guard,
+            case.nodes, store, guard=guard,
             max_batch=case.rows + int(rng.integers(4)) if batched else 1,
             seeds=[v.node for v in self.seeds] if targets else [],
             targets=[v.node for v in targets], training=case.training,
@@ -178,6 +181,9 @@ class Check:
         first: dict[str, np.ndarray] = {}
         for n_threads in (1, int(rng.integers(2, 5))):
             program.use_threads(n_threads)
+            if n_threads == 1:
+                now = store.value.tobytes(), store.grad.tobytes()
+                assert now == before, "a program that is made writes to its store"
             self._run(program, guard, n_threads)
             for who, array, runs in self._results(program, targets):
                 self.near(f"{who}, compiled, {n_threads} threads", array, runs)

@@ -347,3 +347,14 @@ def test_a_failed_allocation_leaves_the_graph_as_it_was():
         print("done")
     """)
     assert done.stdout.split() == ["MemoryError", "done"], done.stderr
+
+
+def test_making_a_program_leaves_the_gradients_of_a_shared_store():
+    """Another graph over the store may have made them, in another thread too."""
+    x, w, b = Input("x", (BATCH, 3)), Parameter("w", np.ones((3, 5))), Parameter("b", np.ones(5))
+    store = ParamStore([w, b], "float32")
+    store.grad[:] = 7
+    y = ops.dense(x, w, b)
+    program = Program([y], store, max_batch=8, seeds=[y], targets=[w, b])
+    program.use_threads(2)
+    assert (store.grad == 7).all()
