@@ -181,7 +181,8 @@ def _weighted(d: Draw, *, fixed: bool):
 
 
 rule("row_mean", lambda d: _weighted(d, fixed=True),
-     lambda x, w=None: np.sum(_share(x, w) * x), _row_mean_grads)  # fmt: skip
+     lambda x, w=None: np.sum(_share(x, w) * x) if w is None or w.sum() else np.nan,
+     _row_mean_grads)  # fmt: skip
 
 
 # Without weights nothing would say how many rows there are; a fused loss has it so.
