@@ -28,6 +28,6 @@ FIRST_BEYOND(double, fabs)
 int64_t cnn_first_beyond(int32_t dtype, int64_t n, const void *x, double limit)
 {
     if (dtype == CNN_F32)
-        return first_float(n, x, limit < FLT_MAX ? (float)limit : FLT_MAX);
+        return first_float(n, x, limit > FLT_MAX && limit < INFINITY ? FLT_MAX : (float)limit);
     return first_double(n, x, limit);
 }

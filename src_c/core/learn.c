@@ -1,7 +1,7 @@
 /* learn - clips gradients and lets an optimizer update the parameters.
  *
  * The work is cut into blocks of fixed size, so that sums have the same bits however many
- * threads there are.  A norm that is not finite ends in CNN_ERR_GRADIENT, and nothing is updated.
+ * threads there are.  A gradient that is not finite ends in CNN_ERR_GRADIENT, and nothing is updated.
  */
 #include "core.h"
 #include "denormals.h"
@@ -25,6 +25,18 @@ static double K(sum_of_squares)(int64_t n, const real *g)
     for (int l = 0; l < 8; l++)
         sum += lane[l];
     return sum;
+}
+
+/* Whether none is NaN or infinite: the largest magnitude, as an integer, tells, which takes two
+ * instructions a vector. */
+static int K(all_finite)(int64_t n, const real *g)
+{
+    K(cnn_int) most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const K(cnn_int) magnitude = K(cnn_to_bits)(g[i]) & ~(K(cnn_int))0 >> 1;
+        most = magnitude > most ? magnitude : most;
+    }
+    return most < K(cnn_to_bits)((real)INFINITY);
 }
 
 static void K(clip_values)(int64_t n, real limit, real *g)
@@ -121,18 +133,32 @@ static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_t
             run(work, (int32_t)b, 0);
 }
 
-/* CNN_ERR_GRADIENT and the first gradient that is not finite, if there is one. */
-static cnn_status check_gradients(const cnn_learner *l, cnn_fault *fault)
+/* Note the first gradient of a block that is NaN or, unless values are clipped, infinite. */
+static void check_block(void *context, int32_t block, int32_t worker)
 {
-    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
-        for (int64_t i = r->begin; i < r->end; i++) {
-            const double g = l->dtype == CNN_F32 ? (double)((const float *)l->grad)[i]
-                                                 : ((const double *)l->grad)[i];
-            if (!isfinite(g)) {
-                fault->index = i;
-                fault->value = g;
-                return CNN_ERR_GRADIENT;
-            }
+    const cnn_learner *l = ((const learn_work *)context)->learner;
+    const int64_t item = l->dtype == CNN_F32 ? sizeof(float) : sizeof(double);
+    int64_t at, n;
+    (void)worker;
+    find_block(l, block, &at, &n);
+    l->partial[block] = (double)cnn_first_beyond(l->dtype, n, (const char *)l->grad + at * item,
+                                                 l->clip_value > 0 ? INFINITY : DBL_MAX);
+}
+
+/* CNN_ERR_GRADIENT and the first such gradient, if there is one. */
+static cnn_status check_gradients(learn_work *work, int64_t n_block, int32_t n_thread,
+                                  cnn_fault *fault)
+{
+    const cnn_learner *l = work->learner;
+    int64_t at, n;
+    loop(n_block, check_block, work, n_thread);
+    for (int64_t b = 0; b < n_block; b++)
+        if (l->partial[b] >= 0) {
+            find_block(l, b, &at, &n);
+            fault->index = at + (int64_t)l->partial[b];
+            fault->value = l->dtype == CNN_F32 ? ((const float *)l->grad)[fault->index]
+                                               : ((const double *)l->grad)[fault->index];
+            return CNN_ERR_GRADIENT;
         }
     return CNN_OK;
 }
@@ -164,7 +190,7 @@ static cnn_status clip(learn_work *work, int64_t n_block, int32_t n_thread, cnn_
     for (int64_t b = 0; b < n_block; b++)
         sum += l->partial[b];
     if (!isfinite(sum)) {
-        const cnn_status status = check_gradients(l, fault);
+        const cnn_status status = check_gradients(work, n_block, n_thread, fault);
         if (status == CNN_OK)
             work->scale = scale_of_huge(l);
         return status;
@@ -178,11 +204,10 @@ cnn_status cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n
                         cnn_fault *fault)
 {
     learn_work work = {.learner = l, .scale = 1};
-    cnn_status status = CNN_OK;
     const uint64_t mode = cnn_flush_denormals();
     const int64_t n_block = cnn_n_block(l);
-    if (l->clip_norm > 0)
-        status = clip(&work, n_block, n_thread, fault);
+    const cnn_status status = l->clip_norm > 0 ? clip(&work, n_block, n_thread, fault)
+                                               : check_gradients(&work, n_block, n_thread, fault);
     if (status == CNN_OK) {
         l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
         loop(n_block, update_block, &work, n_thread);

@@ -30,7 +30,7 @@ FLAGS = {
 DRIVER = """
 #include "gemm/cnn_gemm.h"
 cnn_blas cnn_blas_table;
-int32_t  cnn_gemm_mode;
+int32_t  cnn_gemm_mode, asked = CNN_ASKED;
 int cpu_has(int level)
 {
 #if defined(__x86_64__)
@@ -47,7 +47,7 @@ int cpu_has(int level)
 }
 """
 OWN, BLAS = 1, 2
-TOO_LARGE, ASKED = 1, 6
+TOO_LARGE = 1
 LINE = 64
 DTYPES = ("float32", "float64")
 
@@ -89,7 +89,8 @@ class Gemm:
         """The bytes of working memory that a product asks for."""
         need = ctypes.c_int64(0)
         asked = Scratch(None, 0, ctypes.pointer(need))
-        assert self.call[np.dtype(dtype)](ctypes.byref(p), asked) == ASKED
+        expected = ctypes.c_int32.in_dll(self.library, "asked").value
+        assert self.call[np.dtype(dtype)](ctypes.byref(p), asked) == expected
         return need.value
 
     def scratch_for(self, p: Product, dtype: str) -> Scratch:

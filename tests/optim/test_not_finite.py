@@ -52,9 +52,12 @@ def test_gradients_whose_squares_vanish_are_left_alone(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("case", CASES[::4], ids=str)
-def test_a_norm_that_is_not_finite_is_an_error_that_names_the_parameter(case, bad, dtype):
-    store, optimizer = make_store(dtype), case.make(clip_norm=1.0)
+def test_a_gradient_that_is_not_finite_is_an_error_that_names_the_parameter(
+    case, clip_norm, bad, dtype
+):
+    store, optimizer = make_store(dtype), case.make(clip_norm=clip_norm)
     train(optimizer, store, 2)
     state = optimizer.state_dict()
     store.grads["b.w"][2, 3] = bad
@@ -68,6 +71,28 @@ def test_a_norm_that_is_not_finite_is_an_error_that_names_the_parameter(case, ba
     assert optimizer.scalars.tobytes() == state["scalars"].tobytes()
     for slot, kept in zip(optimizer.slots, state["slots"].values(), strict=True):
         assert slot.tobytes() == kept.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clipped_values_may_be_infinite_but_no_nan(dtype):
+    store = make_store(dtype)
+    gradients(store, 1.0)
+    store.grads["b.w"][2, 3] = -np.inf
+    before = store["b.w"][2, 3]
+    SGD(lr=0.5, clip_value=0.25).apply(store)
+    assert store["b.w"][2, 3] == pytest.approx(before + 0.125, rel=1e-6)
+    store.grads["b.w"][2, 3] = np.nan
+    with pytest.raises(DataError, match=r"need a finite gradient of 'b\.w'; got nan at element 35"):
+        SGD(clip_value=0.25).apply(store)
+
+
+def test_an_infinite_slope_below_a_finite_loss_updates_nothing():
+    w = cnn.Parameter("w", [0.0, 1.0])
+    graph = cnn.Graph(cnn.ops.sum(cnn.ops.sqrt(w)))
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"step 1: need a finite gradient of 'w'; got inf"):
+            graph.step(SGD(lr=0.1))
+    assert graph.params["w"].tolist() == [0.0, 1.0]
 
 
 def trainer_with(optimizer, dtype="float32"):
