@@ -27,16 +27,16 @@ static double K(sum_of_squares)(int64_t n, const real *g)
     return sum;
 }
 
-/* Whether none is NaN or infinite: the largest magnitude, as an integer, tells, which takes two
- * instructions a vector. */
+/* Whether none is NaN or infinite: the largest magnitude, read as an integer, tells, which takes
+ * two instructions a vector. */
 static int K(all_finite)(int64_t n, const real *g)
 {
-    K(cnn_int) most = 0;
+    K(integer) most = 0;
     for (int64_t i = 0; i < n; i++) {
-        const K(cnn_int) magnitude = K(cnn_to_bits)(g[i]) & ~(K(cnn_int))0 >> 1;
+        const K(integer) magnitude = (K(integer))K(cnn_to_bits)(K(cnn_abs)(g[i]));
         most = magnitude > most ? magnitude : most;
     }
-    return most < K(cnn_to_bits)((real)INFINITY);
+    return most < (K(integer))K(cnn_to_bits)((real)INFINITY);
 }
 
 static void K(clip_values)(int64_t n, real limit, real *g)
@@ -69,6 +69,11 @@ static void K(update)(const cnn_learner *l, const double *coef, double scale, do
 }
 
 #else
+#include "math/cnn_bits.h"
+
+typedef int32_t integer_f32;
+typedef int64_t integer_f64;
+
 #define CNN_SELF "core/learn.c"
 #include "cnn_instantiate.h"
 
@@ -137,12 +142,14 @@ static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_t
 static void check_block(void *context, int32_t block, int32_t worker)
 {
     const cnn_learner *l = ((const learn_work *)context)->learner;
-    const int64_t item = l->dtype == CNN_F32 ? sizeof(float) : sizeof(double);
-    int64_t at, n;
+    int64_t at, n, found = -1;
     (void)worker;
     find_block(l, block, &at, &n);
-    l->partial[block] = (double)cnn_first_beyond(l->dtype, n, (const char *)l->grad + at * item,
-                                                 l->clip_value > 0 ? INFINITY : DBL_MAX);
+    const void *g = l->dtype == CNN_F32 ? (const void *)((const float *)l->grad + at)
+                                        : (const void *)((const double *)l->grad + at);
+    if (!(l->dtype == CNN_F32 ? all_finite_f32(n, g) : all_finite_f64(n, g)))
+        found = cnn_first_beyond(l->dtype, n, g, l->clip_value > 0 ? INFINITY : DBL_MAX);
+    l->partial[block] = (double)found;
 }
 
 /* CNN_ERR_GRADIENT and the first such gradient, if there is one. */
