@@ -41,12 +41,14 @@ def shown(value: Any) -> str:
 
 def is_number(value: Any) -> bool:
     """Tell whether ``value`` is a real number of Python or NumPy; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    kind = type(value)  # asked first: abstract classes take their time
+    return kind is float or kind is int or (isinstance(value, Real) and kind is not bool)
 
 
 def is_whole(value: Any) -> bool:
     """Tell whether ``value`` is an integer of Python or NumPy; True and False are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    kind = type(value)
+    return kind is int or (isinstance(value, Integral) and kind is not bool)
 
 
 def refuse(who: str, need: str, value: Any, option: str = "") -> OptionError:

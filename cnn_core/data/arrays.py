@@ -81,6 +81,8 @@ def to_kept_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
     The result is C-contiguous and aligned; an array that is all of this comes back as it is.
     """
+    if array.dtype in _KEPT:
+        return in_c_order(array, array.dtype)
     native = array.dtype.newbyteorder("=")
     return in_c_order(array, native if native in _KEPT else dtype)
 

@@ -14,6 +14,10 @@ from cnn_core.errors import DataError, DtypeError, LabelError, ShapeError
 NOT_FINITE = "fill them in, drop such rows or give them sample_weight 0"
 """What to do about data that are not finite."""
 
+_REAL = (np.dtype(np.float32), np.dtype(np.float64))
+
+_UNSIGNED = {np.dtype(np.int32): np.dtype(np.uint32), np.dtype(np.int64): np.dtype(np.uint64)}
+
 _FLOAT32_REACH, _FLOAT64_REACH = 60, 500
 """Exponents of two between which weights, their sums and quotients stay normal numbers."""
 
@@ -75,7 +79,10 @@ def as_labels(
             raise LabelError(
                 f"{who}: need integral labels in {name}; got {column[row]} in row {row}"
             )
-    if column.min() < 0 or column.max() >= n_classes:
+    unsigned = _UNSIGNED.get(column.dtype)  # where a negative label is a huge one
+    if (column if unsigned is None else column.view(unsigned)).max() >= n_classes or (
+        unsigned is None and column.min() < 0
+    ):
         _check_range(column, n_classes, who, name, ignore_index)
     return in_c_order(column, np.dtype(np.int32))
 
@@ -214,6 +221,7 @@ def _scaled(weights: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _as_real(array: np.ndarray, dtype: Any) -> np.ndarray:
+    if array.dtype in _REAL:
+        return in_c_order(array, array.dtype)
     native = array.dtype.newbyteorder("=")
-    kept = native in (np.dtype(np.float32), np.dtype(np.float64))
-    return in_c_order(array, native if kept else np.dtype(dtype))
+    return in_c_order(array, native if native in _REAL else np.dtype(dtype))

@@ -42,8 +42,6 @@ Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is 
 MAX_ELEMENTS = 2**40
 """Elements of a row of any node: what no memory holds is refused before it overflows a size."""
 
-_put = object.__setattr__  # past that of Node, as graphs have many nodes
-
 _NEEDS = {
     "real": "real numbers",
     "int32": "int32 labels or indices, such as Input(name, shape, 'int32')",
@@ -138,11 +136,9 @@ class Node:
             Node.registry[cls.op] = cls
 
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
-        _put(self, "inputs", tuple(inputs))
-        _put(self, "name", name)
-        _put(self, "group", _groups.get())
-        for key, value in fields.items():
-            _put(self, key, value)
+        own = self.__dict__  # past __setattr__, as graphs have many nodes
+        own["inputs"], own["name"], own["group"] = tuple(inputs), name, _groups.get()
+        own.update(fields)
         if not isinstance(name, str):
             who = self.op or type(self).__name__
             raise GraphError(f"{who}: need name, a string; got {options.shown(name)}")
@@ -150,13 +146,13 @@ class Node:
         self.infer_shape()
         if self.shape:
             need_possible(self, self.shape)
-        _put(self, "_made", True)
+        own["_made"] = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Nodes do not change: the steps of all programs are compiled from their shapes."""
         if self._made:
             raise options.refuse(f"{self.label}: {name}", "a new node for another value", value)
-        _put(self, name, value)
+        self.__dict__[name] = value
 
     def _check_operands(self) -> None:
         """Raise `DtypeError` unless the inputs are of the `operand_dtypes`."""

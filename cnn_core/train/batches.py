@@ -25,6 +25,9 @@ from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
 EVALUATE_ROWS = 512
 """Rows that one run of an evaluation takes; memory does not grow with the data, ..."""
 
+DTYPE_NAMES = {np.dtype(name): name for name in ("float32", "float64", "uint8", "int32", "int64")}
+"""What rows are gathered from.  NumPy puts such a name together anew each time it is asked."""
+
 EVALUATE_FLOP, LEAST_ROWS = 2e9, 16
 """... fewer where Ctrl-C would have to wait: this takes a twentieth of a second or so."""
 
@@ -56,6 +59,9 @@ class LossProgram:
         means = self.loss.op == "row_mean"
         self._total_tensor = self.program.tensor[low.saved[self.loss][0]] if means else -1
         self._loss_sums = np.zeros(2)  # of w l, of w
+        scaling = {"x": (net.input_scale, net.input_shift)}
+        self._fed = [(name, self.program.input_tensor(name), *scaling.get(name, (1.0, 0.0)))
+                     for name in ("x", "y", "w") if name in self.program.inputs]  # fmt: skip
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
         self._allowed = 1
@@ -94,13 +100,9 @@ class LossProgram:
 
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
-        net, number = self.net, self.program.input_tensor
-        given = {"x": (data.x, net.input_scale, net.input_shift), "y": (data.y, 1.0, 0.0)}
-        if data.w is not None:
-            given["w"] = (data.w, 1.0, 0.0)
-        return [(number(name), array.ctypes.data, str(array.dtype), scale, shift)
-                for name, (array, scale, shift) in given.items()
-                if name in self.program.inputs]  # fmt: skip
+        arrays = {"x": data.x, "y": data.y, "w": data.w}
+        return [(number, arrays[name].ctypes.data, DTYPE_NAMES[arrays[name].dtype], scale, shift)
+                for name, number, scale, shift in self._fed]  # fmt: skip
 
     def reset(self, sums: Sequence[np.ndarray] | None = None) -> None:
         """Start the sums of loss and metrics afresh, or from `sums`."""

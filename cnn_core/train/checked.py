@@ -63,7 +63,8 @@ def check_data(
         weights = as_weights(w, len(features), who=who, dtype=net.dtype)
     targets = _targets(net, loss, target, y, weights)
     check_targets(loss, target, targets)
-    check_lengths(who, x=len(features), y=len(targets))
+    if len(features) != len(targets):
+        check_lengths(who, x=len(features), y=len(targets))
     if finite is None:
         finite = not is_mapped(features)
     if features.dtype.kind == "f":

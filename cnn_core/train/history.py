@@ -62,9 +62,10 @@ class History(Mapping[str, list[float]]):
         seconds = _figure("seconds", seconds)
         try:
             for name, value in figures.items():
-                self._values.setdefault(name, [nan] * n).append(value)
+                self._series(name, n).append(value)
             for series in self._values.values():
-                series.extend([nan] * (n + 1 - len(series)))
+                if len(series) == n:
+                    series.append(nan)
             self.seconds.append(seconds)
         except BaseException:  # Ctrl-C may come here too
             for series in (self.seconds, *self._values.values()):
@@ -84,9 +85,15 @@ class History(Mapping[str, list[float]]):
             options.name("History.amend", name)
         odd = [name for name, value in values.items() if not options.is_number(value)]
         for name, value in values.items():
-            series = self._values.setdefault(name, [nan] * self.epochs)
-            series[-1] = nan if name in odd else _figure(name, value)
+            self._series(name, self.epochs)[-1] = nan if name in odd else _figure(name, value)
         return odd
+
+    def _series(self, name: str, n: int) -> list[float]:
+        """Return the values of ``name``; where it is new, NaN for ``n`` epochs."""
+        series = self._values.get(name)
+        if series is None:
+            series = self._values[name] = [nan] * n
+        return series
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy as plain lists, with the times as ``"seconds"``."""
@@ -234,6 +241,8 @@ class History(Mapping[str, list[float]]):
 
 def _figure(name: str, value: Any) -> float:
     """Return a reported value as float; NaN and infinity are values too."""
+    if type(value) is float:
+        return value
     number = options.is_number(value) or isinstance(value, (bool, np.bool_))
     alone = isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "fiub"
     if number or alone:

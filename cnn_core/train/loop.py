@@ -90,6 +90,8 @@ class Loop:
                 break
             values = self._epoch(epoch)
             self.bar.end_epoch(values)
+            if not self.callbacks:
+                continue
             try:
                 for callback in self.callbacks:
                     callback.on_epoch_end(t, epoch, values)

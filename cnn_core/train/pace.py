@@ -43,6 +43,8 @@ class Pace:
     @property
     def best(self) -> int:
         """The number of threads that was the fastest when measured last."""
+        if len(self._choices) == 1:
+            return 1
         return min(self._choices, key=lambda n: self._seconds[n])
 
     def next(self) -> tuple[int, int]:

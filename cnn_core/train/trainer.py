@@ -34,6 +34,9 @@ from cnn_core.train.target_scale import TargetScale
 FIXED = frozenset({"net", "loss", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
 
+CHECKED = FIXED | {"optimizer", "seed", "check_finite", "epochs_done"}
+"""What is looked at when it is set."""
+
 
 class Trainer(Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
@@ -99,6 +102,9 @@ class Trainer(Keywords):
         warn_of_twice_applied(net, loss)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in CHECKED:
+            self.__dict__[name] = value
+            return
         if name in FIXED and name in self.__dict__:
             raise options.refuse(f"Trainer: {name}", "a new Trainer for another value", value)
         if name == "optimizer":
@@ -111,7 +117,7 @@ class Trainer(Keywords):
             value = options.flag("Trainer: check_finite", value)
         elif name == "epochs_done":
             value = options.whole("Trainer: epochs_done", value, 0)
-        object.__setattr__(self, name, value)
+        self.__dict__[name] = value
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is compiled; a copy goes on where this trainer is, to the same bits."""
