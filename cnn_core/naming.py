@@ -25,6 +25,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "crossentropy": ("softmax_cross_entropy", "log_loss"),
     "epsilon": ("eps",),
     "f1_score": ("f1",),
+    "glorot": ("glorot_uniform",),
+    "he": ("he_uniform",),
     "identity": ("linear",),
     "kaiming": ("he_uniform",),
     "kaiming_normal": ("he_normal",),
@@ -34,6 +36,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "l1_loss": ("mae",),
     "l2": ("weight_decay", "mse"),
     "learning_rate": ("lr",),
+    "lecun": ("lecun_uniform",),
     "logistic": ("sigmoid", "binary_cross_entropy"),
     "mape_loss": ("mape",),
     "mean_absolute_error": ("mae",),
@@ -65,9 +68,11 @@ def hint(name: Any, known: Iterable[str]) -> str:
     >>> hint("swish", ["relu", "silu"])
     ": did you mean 'silu'?"
     """
+    known = tuple(known)
+    if name is None and "linear" in known:  # an activation of other packages
+        return ": did you mean 'linear'?"
     if not isinstance(name, str):
         return ""
-    known = tuple(known)
     word = name.strip().lower().replace("-", "_").replace(" ", "_")
     found = [other for other in ALIASES.get(word, ()) if other in known]
     if not found:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from math import inf, isfinite, nan
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -202,6 +202,21 @@ def call(who: str, need: str, function: Any, *arguments: Any) -> Any:
         raise OptionError(f"{who}: need {need}; got {shown(function)}: {error}") from error
 
 
+def other_arguments(function: Any, arguments: tuple[str, ...]) -> str | None:
+    """Return what ``function`` takes if it does not take ``arguments``; None if it does."""
+    from inspect import signature  # takes longer to import than this package
+
+    try:
+        found = signature(function)
+    except (TypeError, ValueError):  # a function of C may not tell
+        return None
+    try:
+        found.bind(*arguments)
+    except TypeError:
+        return ", ".join(map(str, found.parameters.values()))
+    return None
+
+
 def names(who: str, value: Any) -> tuple[str, ...]:
     """Return ``value``, a collection of strings, as a tuple."""
     if isinstance(value, str):
@@ -223,12 +238,15 @@ def items(who: str, value: Any, what: str, kind: str = "tuple") -> tuple[Any, ..
 class Fixable:
     """What programs are compiled from: `fix` makes the attributes that there are read-only."""
 
-    def fix(self) -> None:
-        """Refuse changes of the present attributes from now on."""
-        self.__dict__.setdefault("_fixed", frozenset(vars(self)))
+    fixed_by: ClassVar[str] = "Trainer"
+
+    def fix(self, names: Iterable[str] | None = None) -> None:
+        """Refuse changes of ``names`` from now on; by default, of the present attributes."""
+        self.__dict__.setdefault("_fixed", frozenset(vars(self) if names is None else names))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__.get("_fixed", ()):
-            need = "a new one and a new Trainer for another value (a Trainer has this one)"
+            by = self.fixed_by
+            need = f"a new one and a new {by} for another value (a {by} has this one)"
             raise refuse(f"{type(self).__name__}: {name}", need, value)
         object.__setattr__(self, name, value)

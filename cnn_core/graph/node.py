@@ -337,7 +337,9 @@ class Constant(Node):
     """A fixed value, such as the 2 in ``2 * x``."""
 
     def __init__(self, value: Any, name: str = "", *, dtype: str = "real") -> None:
-        super().__init__(name=name, value=as_array(value, "Constant"), dtype=dtype)
+        fixed = as_array(value, "Constant")
+        fixed.flags.writeable = False  # programs have copies
+        super().__init__(name=name, value=fixed, dtype=dtype)
 
     def infer_shape(self) -> None:
         self.shape = self.value.shape

@@ -13,6 +13,7 @@ from cnn_core import options
 from cnn_core.arrays import as_numbers, as_real
 from cnn_core.errors import GraphError, OptionError, ShapeError, StateError
 from cnn_core.graph.node import Parameter
+from cnn_core.naming import hint
 from cnn_core.options import shown
 
 LINE = 64
@@ -139,7 +140,9 @@ class ParamStore(Mapping[str, np.ndarray]):
         for name, value in values.items():
             if name not in self.spans:
                 known = ", ".join(self.spans)
-                raise OptionError(f"{who}: need one of {known}; got {options.shown(name)}")
+                raise OptionError(
+                    f"{who}: need one of {known}; got {options.shown(name)}{hint(name, self.spans)}"
+                )
             array = as_numbers(value, who=f"{who}: {name}")
             if array.shape != self._shapes[name]:
                 raise ShapeError(
@@ -155,7 +158,9 @@ class ParamStore(Mapping[str, np.ndarray]):
             return self._views[name]
         except (KeyError, TypeError):  # TypeError: a name that cannot be hashed
             known = ", ".join(self.spans) or "none"
-            raise KeyError(f"no parameter {shown(name)}; the parameters are {known}") from None
+            raise KeyError(
+                f"no parameter {shown(name)}; the parameters are {known}{hint(name, self.spans)}"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.spans)

@@ -15,8 +15,13 @@ from cnn_core.naming import Described
 from cnn_core.nn import activations, init
 
 
-class Layer(Described):
-    """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one."""
+class Layer(Described, options.Fixable):
+    """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one.
+
+    Once a network has a layer, its options are fixed.
+    """
+
+    fixed_by = "network"
 
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else options.name(self.kind, name)
@@ -25,8 +30,8 @@ class Layer(Described):
     """It has given its weights to a network, and cannot give them to another one."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out that it is used: a copy has no weights yet."""
-        return {k: v for k, v in self.__dict__.items() if k != "is_used"}
+        """Leave out that it is used: a copy has no weights and no network yet."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("is_used", "_fixed")}
 
     @property
     def kind(self) -> str:

@@ -30,7 +30,7 @@ class Loss(Keywords, options.Fixable):
     twice: ClassVar[tuple[str, ...]] = ()
     """Operations that a network must not end in, since the loss ..."""
     applies: ClassVar[str] = ""
-    """... does this to outputs, such as "applies a softmax"."""
+    """... does this to outputs, such as "applies a softmax itself"."""
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -71,7 +71,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     twice = ("softmax", "log_softmax", "sigmoid")
-    applies = "applies a softmax"
+    applies = "applies a softmax itself"
 
     def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
         who = "SoftmaxCrossEntropy"
@@ -113,7 +113,7 @@ class BinaryCrossEntropy(Loss):
     """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1]."""
 
     twice = ("sigmoid", "softmax", "log_softmax")
-    applies = "applies a sigmoid"
+    applies = "applies a sigmoid itself"
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         rows = super().targets(target, output, y, dtype)
@@ -205,7 +205,7 @@ class Poisson(Loss):
     """l = e^z - t z of the logarithm z of the rate; counts t >= 0."""
 
     twice = ("exp", "softplus")
-    applies = "takes the logarithm of the rate and applies exp"
+    applies = "takes the logarithm of the rate and applies exp itself"
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         rows = super().targets(target, output, y, dtype)

@@ -40,7 +40,7 @@ BLOCK_FLOP, LEAST_ROWS = 4e9, 64
 RESERVED = frozenset({"x", "y", "w", "loss"})
 """Names of nodes that are no layers: features, targets, sample weights, the loss."""
 
-FIXED = frozenset({"layers", "dtype", "input_scale", "input_shift", "input_reach", "input",
+FIXED = frozenset({"layers", "dtype", "seed", "input_scale", "input_shift", "input_reach", "input",
                    "layer_names", "output", "store"})  # fmt: skip
 """What programs are compiled from."""
 
@@ -66,7 +66,7 @@ class Sequential(Predictor):
         input_shift: float = 0.0,
     ) -> None:
         layers = options.items("Sequential", layers, "layers", "list")
-        self.layers = [_as_layer(layer) for layer in layers]
+        self.layers = tuple(_as_layer(layer) for layer in layers)
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise OptionError(f"Sequential: need layers; got {shown(layer)}")
@@ -82,7 +82,8 @@ class Sequential(Predictor):
         self.input = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
         self.seed = options.seed("Sequential", seed, "a seed")
-        self._outputs = self._build(np.random.default_rng(self.seed))
+        before = [tuple(vars(layer)) for layer in self.layers]
+        self._outputs, trained = self._build(np.random.default_rng(self.seed))
         if all(n is self.input or getattr(n, "training_only", False) for n in self._outputs):
             raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
@@ -91,9 +92,13 @@ class Sequential(Predictor):
         self.store = ParamStore(parameters, self.dtype)
         for p in parameters:
             p.place(self.store)
+        for layer, names in zip(self.layers, before, strict=True):
+            layer.is_used = layer in trained
+            layer.fix(names)
         self._program: Program | None = None
 
-    def _build(self, rng: np.random.Generator) -> list[Node]:
+    def _build(self, rng: np.random.Generator) -> tuple[list[Node], list[Layer]]:
+        """Return the nodes that the layers make, and the layers that have weights."""
         x: Node = self.input
         nodes: list[Node] = []
         trained: list[Layer] = []
@@ -111,9 +116,7 @@ class Sequential(Predictor):
                 trained.append(layer)
             nodes.append(y)
             x = y
-        for layer in trained:
-            layer.is_used = True
-        return nodes
+        return nodes, trained
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIXED and name in self.__dict__:
@@ -238,6 +241,7 @@ class Sequential(Predictor):
         x: Node = self.input
         for layer, y in zip(self.layers, self._outputs, strict=True):
             layer.is_used = _has_parameters(y, x)
+            layer.fix()
             x = y
 
     # -- description ----------------------------------------------------------------------

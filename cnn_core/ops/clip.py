@@ -23,9 +23,14 @@ class Clip(Unary):
         self.attrs()  # refuses bounds that are no numbers
 
     def attrs(self) -> tuple[float | int, ...]:
-        low = -inf if self.a_min is None else options.number(self.label, self.a_min, option="a_min")
-        high = inf if self.a_max is None else options.number(self.label, self.a_max, option="a_max")
-        return (low, high)
+        return (self._bound("a_min", -inf), self._bound("a_max", inf))
+
+    def _bound(self, option: str, none: float) -> float:
+        """Return a bound; ``none`` where there is none, or that very infinity."""
+        bound = getattr(self, option)
+        if bound is None or (options.is_number(bound) and bound == none):
+            return none
+        return options.number(self.label, bound, option=option)
 
 
 def clip(
@@ -33,10 +38,10 @@ def clip(
 ) -> Node:
     """Return min(max(x, a_min), a_max); same shape and dtype as ``x``.
 
-    A bound that is None or left out does not limit; where a_min > a_max the value is a_max
-    everywhere, as in NumPy.  The gradient is dy where a_min <= x <= a_max, both included, and 0
-    elsewhere.  NaN propagates.
+    A bound that is None, left out, or infinite on its own side does not limit; where
+    a_min > a_max the value is a_max everywhere, as in NumPy.  The gradient is dy where
+    a_min <= x <= a_max, both included, and 0 elsewhere.  NaN propagates.
 
-    Raises `OptionError` where a bound is not a finite number, `DtypeError` for integer nodes.
+    Raises `OptionError` for a bound that is no such number, `DtypeError` for integer nodes.
     """
     return Clip((as_node(x),), name=name, a_min=a_min, a_max=a_max)

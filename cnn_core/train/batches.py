@@ -49,6 +49,8 @@ class LossProgram:
         for metric in metrics:
             if isinstance(metric, RowMetric) and metric.needs_meaning:
                 metric.check(net.output, data.meaning)
+            if isinstance(metric, RowMetric) and weight is not None and not training:
+                metric.check_weights()
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
             seeds=[self.loss] if training else (), targets=parameters_of([self.loss]),

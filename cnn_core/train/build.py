@@ -83,7 +83,7 @@ def warn_of_twice_applied(net: Sequential, loss: Loss) -> None:
     made = zip(net.layer_names, net._outputs, strict=True)
     layer = next((name for name, node in made if last_operation(node) is last), "the last layer")
     warnings.warn(
-        f"{type(loss).__name__} {loss.applies} itself, and the network ends in a {last.op} "
+        f"{type(loss).__name__} {loss.applies}, and the network ends in a {last.op} "
         f"({layer}): leave that out, so that the outputs are what the loss expects",
         stacklevel=3,
     )

@@ -85,8 +85,9 @@ class EarlyStopping(Described, Callback):
         if self.mode is not None:
             return self.mode == "max"
         if self.monitor not in trainer.reports:
+            meant = self._meant(trainer, trainer.reports)
             for_callbacks = "; pass mode='min' or 'max' for a value that a callback adds"
-            raise self._unknown(trainer.reports, self._meant(trainer) + for_callbacks)
+            raise self._unknown(trainer.reports, meant + for_callbacks)
         name = self.monitor.removeprefix("val_")
         found = {m.name: m.higher_is_better for m in trainer.metrics}.get(name, False)
         if found is None:
@@ -96,12 +97,12 @@ class EarlyStopping(Described, Callback):
             )
         return found
 
-    def _meant(self, trainer: Trainer) -> str:
+    def _meant(self, trainer: Trainer, known: Iterable[str]) -> str:
         if any(m.name == self.monitor for m in rows_of(trainer.metrics)):
             return f": give fit validation_data and monitor 'val_{self.monitor}'"
         if self.monitor.startswith("val_") and "val_loss" not in trainer.reports:
             return ": give fit validation_data to have it"
-        return hint(self.monitor, trainer.reports)
+        return hint(self.monitor, known)
 
     def _unknown(self, known: Iterable[str], remedy: str) -> OptionError:
         return OptionError(
@@ -110,7 +111,8 @@ class EarlyStopping(Described, Callback):
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
         if self.monitor not in values:
-            raise self._unknown(values, hint(self.monitor, values))
+            late = ": a callback that adds it must come before this one"
+            raise self._unknown(values, self._meant(trainer, values) or late)
         value = values[self.monitor]
         if not options.is_number(value):
             raise options.refuse("EarlyStopping", f"a number as values[{self.monitor!r}]", value)
@@ -155,7 +157,7 @@ def _get(c: Any) -> Callback:
         raise OptionError(f"callbacks: need {need}; got the class {name}: write {name}()")
     if not callable(c):
         raise options.refuse("callbacks", need, c)
-    takes = _other_arguments(c, ("epoch", "values"))
+    takes = options.other_arguments(c, ("epoch", "values"))
     if takes is not None:
         got = f"{options.shown(c)}, which takes ({takes})"
         raise OptionError(f"callbacks: need {need}; got {got}")
@@ -166,24 +168,9 @@ def _check_methods(callback: Callback) -> None:
     for method, arguments in ARGUMENTS.items():
         if getattr(type(callback), method) is getattr(Callback, method):
             continue
-        takes = _other_arguments(getattr(callback, method), arguments)
+        takes = options.other_arguments(getattr(callback, method), arguments)
         if takes is not None:
             need = f"a method that takes ({', '.join(arguments)})"
             raise OptionError(
                 f"{type(callback).__name__}.{method}: need {need}; got one that takes ({takes})"
             )
-
-
-def _other_arguments(function: Any, arguments: tuple[str, ...]) -> str | None:
-    """Return what ``function`` takes if it does not take ``arguments``; None if it does."""
-    from inspect import signature  # takes longer to import than this package
-
-    try:
-        found = signature(function)
-    except (TypeError, ValueError):  # a function of C may not tell
-        return None
-    try:
-        found.bind(*arguments)
-    except TypeError:
-        return ", ".join(map(str, found.parameters.values()))
-    return None

@@ -53,6 +53,9 @@ class RowMetric(Metric):
     def check(self, output: Node, meaning: Meaning) -> None:
         """Raise `OptionError` where the metric makes no sense of such outputs and targets."""
 
+    def check_weights(self) -> None:
+        """Raise `OptionError` where the metric does not take weights of rows."""
+
     def compute(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
     ) -> float:
@@ -74,6 +77,10 @@ class FunctionMetric(RowMetric):
         name = getattr(function, "__name__", None)
         if not isinstance(name, str):
             raise OptionError(f"metrics: need a function with a __name__; got {function!r}")
+        takes = options.other_arguments(function, ("targets", "outputs"))
+        if takes is not None:
+            need = "a function that takes (targets, outputs)"
+            raise OptionError(f"metrics: need {need}; got {name}, which takes ({takes})")
         self.function, self.name = function, name
         better = getattr(function, "higher_is_better", None)
         self.higher_is_better = (
@@ -84,18 +91,21 @@ class FunctionMetric(RowMetric):
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
     ) -> float:
         more = {} if weights is None else {"sample_weight": weights}
-        if more and not self._takes_weights():
-            raise OptionError(
-                f"{self.name}: need a function with a parameter sample_weight, as the rows have "
-                f"weights; got {self.function!r}"
-            )
         return self.function(targets, outputs, **more)
 
-    def _takes_weights(self) -> bool:
+    def check_weights(self) -> None:
         from inspect import signature
 
-        found = signature(self.function).parameters
-        return "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
+        try:
+            found = signature(self.function).parameters
+        except (TypeError, ValueError):  # a function of C may not tell
+            return
+        if "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values()):
+            return
+        raise OptionError(
+            f"{self.name}: need a function with a parameter sample_weight, as the rows have "
+            f"weights; got {self.function!r}"
+        )
 
 
 def rows_of(metrics: list[Metric]) -> list[RowMetric]:

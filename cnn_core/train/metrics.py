@@ -222,9 +222,15 @@ def _get(metric: Any) -> Metric:
     if not isinstance(metric, str) or metric not in METRICS:
         raise OptionError(
             f"metrics: need some of {', '.join(METRICS)}, top_<k>; got {options.shown(metric)}"
-            f"{hint(metric, METRICS)}"
+            f"{_meant(metric)}"
         )
     return METRICS[metric]()
+
+
+def _meant(metric: Any) -> str:
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return f": write {metric.__name__}()"
+    return hint(metric, METRICS)
 
 
 def _of_logits(output: Node) -> Meaning:

@@ -139,7 +139,8 @@ def test_unknown_name_lists_the_known(name):
         init.get(name)
     message = str(caught.value)
     assert all(known in message for known in [*VARIANCE, "zeros", "constant(c)"])
-    meant = ": did you mean 'he_normal'?" if name == "HE_NORMAL" else ""
+    found = {"HE_NORMAL": "he_normal", "he": "he_uniform"}.get(name)
+    meant = f": did you mean {found!r}?" if found else ""
     assert message.endswith(f"got {name!r}{meant}")
 
 

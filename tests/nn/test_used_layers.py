@@ -68,3 +68,14 @@ def test_weights_within_an_activation_count():
     cnn.Sequential([layer], inputs=4)
     with pytest.raises(OptionError, match="another network"):
         cnn.Sequential([layer], inputs=4)
+
+
+def test_a_network_that_is_refused_at_the_end_takes_no_layer_either():
+    def named_like_the_targets(x):
+        return x * cnn.Parameter("y", np.ones(4))
+
+    first = cnn.Dense(4)
+    with pytest.raises(OptionError, match="got a Parameter named 'y'"):
+        cnn.Sequential([first, cnn.Activation(named_like_the_targets)], inputs=4)
+    first.units = 5
+    assert cnn.Sequential([first], inputs=4).output.shape == (cnn.BATCH, 5)

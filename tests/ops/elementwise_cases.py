@@ -48,6 +48,8 @@ UNARY = {
     "clip": _unary(lambda x: ops.clip(x, -0.5, 1), lambda x: np.clip(x, -0.5, 1), -0.5, 1.0),
     "clip_crossed": _unary(lambda x: ops.clip(x, 1, -0.5), lambda x: np.clip(x, 1, -0.5)),
     "clip_above": _unary(lambda x: ops.clip(x, a_max=0.5), lambda x: np.minimum(x, 0.5), 0.5),
+    "clip_infinite": _unary(lambda x: ops.clip(x, -np.inf, 0.5),
+                            lambda x: np.clip(x, -np.inf, 0.5), 0.5),
     "clip_nothing": _unary(lambda x: ops.clip(x), lambda x: np.clip(x, None, None)),
     "clip_below": _unary(lambda x: ops.clip(x, 0.25), lambda x: np.maximum(x, 0.25), 0.25),
     "clip_scalar": _scalar(lambda x: ops.clip(x, None, 0.5), lambda x: np.minimum(x, 0.5), 0.5),

@@ -31,7 +31,7 @@ REFUSED = {
     # numbers
     "a bound that is a word": (lambda: ops.clip(X, "a", 1), OptionError, "a_min, .*; got 'a'"),
     "a bound that is NaN": (lambda: ops.clip(X, NAN, 1), OptionError, "a_min, .*; got nan"),
-    "a bound that is infinite": (lambda: ops.clip(X, 0, INF), OptionError, "a_max, .*; got inf"),
+    "a bound that is infinite": (lambda: ops.clip(X, INF, 1), OptionError, "a_min, .*; got inf"),
     "a bound that is a node": (lambda: ops.clip(X, V, 1), OptionError, "a_min, .*; got <Input 'v'"),
     "a factor that is a node": (lambda: ops.scale(X, V), OptionError, "a, .*; got <Input 'v'"),
     "a factor that is a bool": (lambda: ops.shift(X, True), OptionError, "got True"),

@@ -377,8 +377,11 @@ def test_values_that_a_callback_adds_reach_history_and_later_callbacks():
 def test_a_value_that_comes_too_late_or_never_is_missed_by_name():
     trainer = make_trainer()
     stopping = cnn.EarlyStopping("found", mode="max")
-    with pytest.raises(OptionError, match="need monitor among loss; got 'found'"):
+    late = "need monitor among loss; got 'found': a callback that adds it must come before"
+    with pytest.raises(OptionError, match=late):
         fit(trainer, stopping, Script("found", [1, 2, 3]))
+    with pytest.raises(OptionError, match="got 'val_loss': give fit validation_data to have it"):
+        fit(trainer, cnn.EarlyStopping("val_loss", mode="min"))
     with pytest.raises(OptionError, match="got 'fund': did you mean 'found'"):
         fit(trainer, Script("found", [1, 2, 3]), cnn.EarlyStopping("fund", mode="max"))
     assert trainer.history["found"] == [1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from training_cases import assert_same_state, blobs, make_net, make_trainer, state
@@ -31,6 +34,10 @@ def trained() -> cnn.Trainer:
     (lambda t: t.net, "dtype", np.dtype("float64")),
     (lambda t: t.net, "store", make_net().store),
     (lambda t: t.net, "layers", []),
+    (lambda t: t.net, "seed", 5),
+    (lambda t: t.net.layers[0], "units", 3),
+    (lambda t: t.net.layers[0], "activation", "tanh"),
+    (lambda t: next(x for x in t.net.layers if isinstance(x, cnn.Dropout)), "rate", 0.9),
 ], ids=lambda v: v if isinstance(v, str) else "")  # fmt: skip
 def test_what_is_compiled_is_fixed_and_the_error_says_what_to_make(of, name, value):
     trainer = trained()
@@ -80,3 +87,35 @@ def test_optimizer_seed_and_epoch_count_may_be_set_and_are_checked():
         with pytest.raises(OptionError, match=r"need .*; got"):
             setattr(trainer, name, value)
         assert getattr(trainer, name) == kept
+
+
+def test_layers_may_change_until_a_network_has_them_and_copies_may_again():
+    layer = cnn.Dropout(0.1)
+    layer.rate = 0.2
+    net = cnn.Sequential([layer, cnn.Dense(2)], inputs=3)
+    for of in (net, pickle.loads(pickle.dumps(net))):
+        with pytest.raises(OptionError, match="Dropout: rate: need a new one and a new network"):
+            of.layers[0].rate = 0.3
+        other = copy.deepcopy(of.layers[0])
+        other.rate = 0.3
+        assert (of.layers[0].rate, other.rate) == (0.2, 0.3)
+    assert isinstance(net.layers, tuple)
+
+
+def test_a_layer_of_ones_own_may_note_what_it_likes_when_it_is_built():
+    class Own(cnn.Activation):
+        def build(self, x, name, rng):
+            self.seen = x.shape
+            return super().build(x, name, rng)
+
+    own = Own("relu")
+    for inputs in (3, 4):
+        cnn.Sequential([own, cnn.Dense(2)], inputs=inputs)
+        assert own.seen == (cnn.BATCH, inputs)
+
+
+def test_the_numbers_of_a_constant_are_fixed():
+    constant = cnn.Constant([1.0, 2.0])
+    with pytest.raises(ValueError, match="read-only"):
+        constant.value[0] = 3
+    assert (cnn.Graph(constant * 2.0).forward() == [2, 4]).all()

@@ -197,3 +197,24 @@ def test_validation_reports_metrics_of_all_rows_and_training_does_not():
                               callbacks=[cnn.EarlyStopping("val_auc")])  # fmt: skip
     assert list(history) == ["loss", "val_loss", "val_auc"]
     assert list(trainer.fit(x, y, progress=False)) == ["loss"]
+
+
+def test_functions_are_checked_before_the_first_step():
+    def gini(targets, outputs):
+        return 1.0
+
+    def of_one(outputs):
+        return 1.0
+
+    x, y = blobs(40)
+    refused = [(of_one, r"of_one, which takes \(outputs\)"), (cnn.Metric, r"write Metric\(\)")]
+    for function, text in refused:
+        with pytest.raises(OptionError, match=rf"metrics: need .*{text}"):
+            cnn.Trainer(make_net(), loss="softmax_cross_entropy", metrics=[function])
+    trainer = cnn.Trainer(make_net(), loss="softmax_cross_entropy", metrics=[gini])
+    before = trainer.net.store.value.copy()
+    with pytest.raises(OptionError, match="gini: need a function with a parameter sample_weight"):
+        trainer.fit(x, y, validation_data=(x, y, np.ones(40)), progress=False)
+    assert (trainer.net.store.value == before).all()
+    assert trainer.optimizer.step_count == 0
+    trainer.fit(x, y, sample_weight=np.ones(40), validation_data=(x, y), progress=False)

@@ -93,6 +93,9 @@ def test_pixels_that_are_scaled_as_inputs_only_are_warned_of():
         with pytest.warns(UserWarning, match=r"y are taken as 0 to 255, .* target_scale") as caught:
             call(PIXELS, PIXELS)
         assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="^validation_data: the targets y are") as caught:
+        trainer.fit(PIXELS / 255, PIXELS / 255, validation_data=(PIXELS, PIXELS))
+    assert [w.filename for w in caught] == [__file__]
 
 
 @pytest.mark.parametrize("case", ["scale", "scale of 1", "floats", "no scale", "another shape"])
@@ -124,7 +127,7 @@ def test_an_activation_that_the_loss_applies_itself_is_warned_of(loss, end, tail
         cnn.Sequential([cnn.Dense(4, "sigmoid"), cnn.Activation(end), *tail], 7),
     ]
     for net, layer in zip(made, ["dense_1", "activation_0"], strict=True):
-        with pytest.warns(UserWarning, match=rf"itself, .* ends in a {op} \({layer}\)") as caught:
+        with pytest.warns(UserWarning, match=rf" network ends in a {op} \({layer}\)") as caught:
             cnn.Trainer(net, loss=loss)
         assert len(caught) == 1
         assert caught[0].filename == __file__
