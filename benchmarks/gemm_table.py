@@ -5,7 +5,7 @@
     python benchmarks/gemm_table.py --rule             the rule for src_c/gemm/choice.h
 
 The folder src_c/gemm is compiled alone with the package's flags.  Both sides run on one thread
-and take turns; medians of the thread's processor time, GFLOP/s, and the share of the peak that
+and take turns; minima of the thread's processor time, GFLOP/s, and the share of the peak that
 a loop of independent multiply-adds reaches in the same run.  BLAS is asked for its kernels for
 the same instruction set (``--blas-core default``: whichever it picks for this CPU by itself).
 """
@@ -237,7 +237,7 @@ def print_nets(bench: Bench, names: list[str], rows: str, dtype: str, seconds: f
     for name in names:
         total = np.zeros(3)
         for shape in products_of(name, rows):
-            own, blas = bench.times(shape, dtype, seconds)
+            own, blas = bench.times(shape, dtype, seconds, min)
             line(f"{name:4}{shape.kind:3}{shape.m:6}{shape.n:6}{shape.k:6}", shape.flops, own, blas)
             total += shape.flops, own, blas
         line(f"{name:4}sum", *total)
