@@ -1,8 +1,16 @@
-"""What all tests share: hypothesis draws the same examples in every run."""
+"""What all tests share: hypothesis draws the same examples in every run, and names stay."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("fixed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names with addresses: processes that share the tests would not agree on them."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"need ids that are the same in every run; got {item.nodeid}")

@@ -124,7 +124,8 @@ def test_no_dtype_is_none():
             make()
 
 
-@pytest.mark.parametrize("function", [lambda: 0, lambda x: 3.0, int, lambda x: None], ids=repr)
+@pytest.mark.parametrize("function", [lambda: 0, lambda x: 3.0, int, lambda x: None],
+                         ids=["takes nothing", "gives a number", "a type", "gives None"])
 def test_an_activation_makes_a_node_of_a_node(function):
     for layer in (cnn.Dense(1, activation=function), cnn.Activation(function)):
         with pytest.raises(OptionError, match="need an activation that makes a node of a node"):
