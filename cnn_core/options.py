@@ -239,13 +239,14 @@ class Fixable:
     """What programs are compiled from: `fix` makes the attributes that there are read-only."""
 
     fixed_by: ClassVar[str] = "Trainer"
+    _fixed: frozenset[str] = frozenset()
 
     def fix(self, names: Iterable[str] | None = None) -> None:
         """Refuse changes of ``names`` from now on; by default, of the present attributes."""
         self.__dict__.setdefault("_fixed", frozenset(vars(self) if names is None else names))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__.get("_fixed", ()):
+        if name in self._fixed:
             by = self.fixed_by
             need = f"a new one and a new {by} for another value (a {by} has this one)"
             raise refuse(f"{type(self).__name__}: {name}", need, value)

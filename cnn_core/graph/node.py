@@ -347,6 +347,8 @@ class Constant(Node):
 
 def as_array(value: Any, who: str) -> np.ndarray:
     """Return ``value`` as a C-contiguous float64 array of at most 6 axes, none empty; a copy."""
+    if type(value) is float:  # most constants
+        return np.array(value)
     array = as_numbers(value, who=who)
     if array.ndim > 6 or array.size == 0:
         raise ShapeError(f"{who}: need at most 6 axes, none empty; got shape {array.shape}")
@@ -384,7 +386,7 @@ def check_shape(who: str, shape: Any) -> Shape:
 
 def need_possible(who: Node | str, shape: Shape) -> None:
     """Raise `ShapeError` where a row of ``shape`` has more than `MAX_ELEMENTS`."""
-    if prod([n for n in shape if n is not BATCH]) > MAX_ELEMENTS:
+    if prod(shape[1:] if shape and shape[0] is BATCH else shape) > MAX_ELEMENTS:
         label = who.label if isinstance(who, Node) else who
         raise ShapeError(
             f"{label}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"

@@ -76,9 +76,8 @@ class ParamStore(Mapping[str, np.ndarray]):
             dtype=dtype, value=aligned_zeros(n, dtype), grad=aligned_zeros(n, dtype),
             spans=MappingProxyType(spans), _shapes=shapes,
         )  # fmt: skip
-        self.__dict__["_views"] = {name: self.view(self.value, name) for name in spans}
-        grads = {name: self.view(self.grad, name) for name in spans}
-        self.__dict__["grads"] = MappingProxyType(grads)
+        self.__dict__["_views"] = self._parts(self.value)
+        self.__dict__["grads"] = MappingProxyType(self._parts(self.grad))
 
     def __setattr__(self, name: str, value: Any) -> None:
         need = "it as it is, for programs run in this memory: write into store[name][...]"
@@ -124,9 +123,11 @@ class ParamStore(Mapping[str, np.ndarray]):
                 f"view: need a flat buffer of shape {self.value.shape}; got "
                 f"{flat.shape if isinstance(flat, np.ndarray) else shown(flat)}"
             )
-        begin = self.spans[name][0]
-        shape = self._shapes[name]
-        return flat[begin : begin + prod(shape)].reshape(shape)
+        return _part(flat, self.spans[name][0], self._shapes[name])
+
+    def _parts(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        shapes = self._shapes
+        return {name: _part(flat, at, shapes[name]) for name, (at, _) in self.spans.items()}
 
     def like(self) -> np.ndarray:
         """Return a new flat buffer of zeros, as long as the parameters."""
@@ -171,6 +172,10 @@ class ParamStore(Mapping[str, np.ndarray]):
     def __repr__(self) -> str:
         inside = ", ".join(f"{name} {shape}" for name, shape in self._shapes.items())
         return f"<ParamStore {self.dtype}: {inside}>"
+
+
+def _part(flat: np.ndarray, begin: int, shape: tuple[int, ...]) -> np.ndarray:
+    return flat[begin : begin + prod(shape)].reshape(shape)
 
 
 def _check_state(state: Any) -> None:

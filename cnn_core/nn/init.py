@@ -247,7 +247,7 @@ def draw(
     for what is not finite, naming ``who``, the parameter.
     """
     function = get(init)
-    label = getattr(function, "__name__", shown(function))
+    label = getattr(function, "__name__", None) or shown(function)
     need = f"finite numbers from {label}"
     made = options.call(who, "an initialiser f(shape, rng)", function, tuple(shape), rng)
     values = as_numbers(made, who=who, need=need)

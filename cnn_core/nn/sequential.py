@@ -87,8 +87,9 @@ class Sequential(Predictor):
         if all(n is self.input or getattr(n, "training_only", False) for n in self._outputs):
             raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
         self.output: Node = self._outputs[-1]
-        _check_names(self.output, self.input)
-        parameters = parameters_of([self.output])
+        nodes = topological_order([self.output])
+        _check_names(nodes, self.input)
+        parameters = [n for n in nodes if isinstance(n, Parameter)]
         self.store = ParamStore(parameters, self.dtype)
         for p in parameters:
             p.place(self.store)
@@ -297,11 +298,10 @@ def _row_shape(inputs: Any) -> tuple[Any, ...]:
     raise options.refuse("Sequential", "inputs, a length or the shape of a row", inputs)
 
 
-def _check_names(output: Node, x: Input) -> None:
+def _check_names(nodes: Iterable[Node], x: Input) -> None:
     """Raise where a node that layers made is called like what a trainer adds, or like another."""
-    nodes = [node for node in topological_order([output]) if node is not x]
+    nodes = [node for node in nodes if node is not x]
     for node in nodes:
-        kind = type(node).__name__
         if isinstance(node, Input):
             raise OptionError(
                 f"Sequential: need layers whose only input is {x.name!r}, the features; got the "
@@ -310,7 +310,7 @@ def _check_names(output: Node, x: Input) -> None:
         if node.name in RESERVED:
             raise OptionError(
                 f"Sequential: need names of nodes other than {', '.join(sorted(RESERVED))}, which "
-                f"the inputs and the loss have; got a {kind} named {node.name!r}"
+                f"the inputs and the loss have; got a {type(node).__name__} named {node.name!r}"
             )
     unique_names([x, *nodes])
 

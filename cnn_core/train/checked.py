@@ -89,12 +89,13 @@ def _targets(
         return loss.targets(target, net.output, rows, net.dtype)
 
 
-class _Idle(NamedTuple):
+class _Idle:
     """Knows which rows count nothing."""
 
-    ignored: int | None
-    targets: np.ndarray
-    weights: np.ndarray | None
+    def __init__(
+        self, ignored: int | None, targets: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        self.ignored, self.targets, self.weights = ignored, targets, weights
 
     def rows(self) -> np.ndarray:
         """Return their numbers: those without weight, and those with an ignored label."""
