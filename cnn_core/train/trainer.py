@@ -210,7 +210,11 @@ class Trainer(Keywords):
         return shuffled(n, self.seed, self.epochs_done)
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
-        """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss."""
+        """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss.
+
+        Where no row counts, as all have an ignored label, that is NaN, as it is in `fit` and
+        `evaluate`, and the gradients are 0.
+        """
         if sample_weight is None and self._last is not None:
             loss = self._short_step(self._last, x, y)
             if loss is not None:

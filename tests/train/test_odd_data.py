@@ -89,7 +89,7 @@ def test_a_mapped_file_is_looked_through_if_asked_or_converted(tmp_path, net_dty
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     trainer = make_trainer(make_net(dtype=net_dtype))
     if net_dtype == "float64":
-        fit(trainer, mapped, Y)
+        assert passes(lambda: fit(trainer, mapped, Y))
     else:
         with pytest.raises(DataError, match=r"fit: need features x within float32.* row 35, colu"):
             fit(trainer, mapped, Y)
