@@ -61,6 +61,7 @@ class LossProgram:
         means = self.loss.op == "row_mean"
         self._total_tensor = self.program.tensor[low.saved[self.loss][0]] if means else -1
         self._loss_sums = np.zeros(2)  # of w l, of w
+        self._metric_sums = [self.program.value(node) for node in self._sums]
         scaling = {"x": (net.input_scale, net.input_shift)}
         self._fed = [(name, self.program.input_tensor(name), *scaling.get(name, (1.0, 0.0)))
                      for name in ("x", "y", "w") if name in self.program.inputs]  # fmt: skip
@@ -116,7 +117,7 @@ class LossProgram:
         return [total.copy() for total in self._totals()]
 
     def _totals(self) -> list[np.ndarray]:
-        return [self._loss_sums, *(self.program.value(node) for node in self._sums)]
+        return [self._loss_sums, *self._metric_sums]
 
     def run(
         self, sources: list[tuple], index: np.ndarray | None, first: int, n: int, batch: int, *,
@@ -158,8 +159,8 @@ class LossProgram:
         loss_sum, weight_sum = self._loss_sums.tolist()
         mean = loss_sum / weight_sum if weight_sum else float("nan")
         values = {"loss": mean}
-        for metric, node in zip(self.metrics, self._sums, strict=True):
-            values[metric.name] = metric.finish(node.finish(self.program.value(node)))
+        for metric, node, sums in zip(self.metrics, self._sums, self._metric_sums, strict=True):
+            values[metric.name] = metric.finish(node.finish(sums))
         return values
 
 
