@@ -127,11 +127,11 @@ struct cnn_call {
 #define CNN_MAX_GRAD 4
 typedef struct {
     const char *name;
-    int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
     cnn_kernel  forward[CNN_N_REAL];
     cnn_kernel  grad[CNN_MAX_GRAD][CNN_N_REAL];
     cnn_kernel  fused_loss[CNN_N_REAL];
     void      (*map[CNN_N_REAL])(int64_t n, const void *x, void *y, const cnn_attr *attr);
+    int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
 } cnn_op;
 
 /* One optimizer: one file in src_c/optim.  `prepare` runs once per step, in double;
