@@ -95,7 +95,8 @@ FAULTS = {
         "huber", _LOSS, "return K(cnn_row_loss)(c, K(op##_chunk), 1, 1);",
         "return K(cnn_row_loss)(c, K(op##_chunk), 0, 1);", "huber", "fused loss: value"),
     "slope_of_the_wrong_operand": Fault(
-        "mul", "ops/mul.c", "((b) * (dy))", "((a) * (dy))", "mul", "gradient of a"),
+        "mul", "ops/mul.c", "CNN_FLOW(dy, (b) * (dy))", "CNN_FLOW(dy, (a) * (dy))", "mul",
+        "gradient of a"),
     "repeated_operand_does_not_add": Fault(
         "add", "shared/broadcast.c", "*t = (real)((add ? *t : 0) + sum[i]);",
         "*t = (real)sum[i];", "add_bias", "accumulated gradient of b"),
@@ -115,7 +116,8 @@ FAULTS = {
         "const int64_t count = j ? 0 : BLOCK < in.n ? BLOCK : in.n;\n            const real   *a",
         "cosine_similarity_long_memory", "value"),
     "later_blocks_of_a_key_overwrite_the_first": Fault(
-        "cosine_similarity", "ops/cosine_similarity.c", "repeated || j > 0", "repeated",
+        "cosine_similarity", "ops/cosine_similarity.c", "repeated || (!step_u && j > 0)",
+        "repeated",
         "cosine_similarity_long_memory", "gradient of b"),
     "norms_of_another_block": Fault(
         "cosine_similarity", "ops/cosine_similarity.c", "if (x == v->x && count == v->count)",
@@ -133,7 +135,8 @@ FAULTS = {
         "weight_grad", "ops/weight_grad.c", ".accumulate = c->step->accumulate};",
         ".accumulate = 1};", "weight_grad", "value"),
     "weights_forgotten": Fault(
-        "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_dot)(n_row, l, w) :", "total[0] =",
+        "row_mean", "ops/row_mean.c", "total[0] = w ? K(cnn_weighted_sum)(n_row, l, w) :",
+        "total[0] =",
         "row_mean_weight", "value"),
     "sum_in_single_precision": Fault(
         "row_mean", "ops/row_mean.c", ": K(cnn_sum)(n_row, l);",
