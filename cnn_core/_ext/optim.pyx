@@ -31,7 +31,7 @@ cdef class Learner:
     """
 
     def __cinit__(self, str kernel, value, grad, slots, scalars, hyper, ranges,
-                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0, *, spans={}):
+                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0, *, spans=None):
         cdef int64_t n = value.shape[0]
         cdef int i
         self.c.optim = api().find_optim(kernel.encode())
@@ -40,7 +40,7 @@ cdef class Learner:
         self.c.dtype = capi.CNN_F32 if value.dtype == np.float32 else capi.CNN_F64
         dtype = np.float32 if self.c.dtype == capi.CNN_F32 else np.float64
         self.keep = [value, grad, list(slots), scalars]
-        self.spans = spans
+        self.spans = {} if spans is None else spans
         self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
         self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
         if len(slots) > self.c.optim.n_slot:
