@@ -80,6 +80,8 @@ class ParamStore(Mapping[str, np.ndarray]):
         self.__dict__["grads"] = MappingProxyType(self._parts(self.grad))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__ and value is self.__dict__[name]:
+            return  # store.grad *= 2 works in place, and puts the array back
         need = "it as it is, for programs run in this memory: write into store[name][...]"
         raise options.refuse(f"ParamStore: {name}", need, value)
 

@@ -182,3 +182,12 @@ def test_a_network_cannot_take_another_memory():
         blank = Sequential.__new__(Sequential)
         with pytest.raises(CnnCoreError, match="Sequential: need"):
             blank.__setstate__({**state, name: value})
+
+
+def test_flat_buffers_may_be_worked_on_in_place():
+    w = Parameter("w", [1.0, 2.0])
+    store = ParamStore([w], "float64")
+    store.value *= 2
+    store.grad += 3
+    assert store["w"].tolist() == [2.0, 4.0]
+    assert store.grads["w"].tolist() == [3.0, 3.0]
