@@ -36,12 +36,16 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
     C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
                "-fno-trapping-math", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
                "-Wall", "-Wextra"]  # fmt: skip
-    CYTHON_FLAGS, LINK_FLAGS = ["-Os", "-g0", "-fvisibility=hidden"], []
+    CYTHON_FLAGS = ["-Os", "-g0", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden"]
+    LINK_FLAGS = []
     if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):
         # GCC unrolls loops over 16 lanes before it looks for vectors, and then finds none.
         C_FLAGS.append("--param=max-completely-peel-times=8")
+        # Copies of functions and of loops, for constants and strides that seldom come.
+        C_FLAGS += ["-fno-ipa-cp-clone", "-fno-version-loops-for-strides",
+                    "-fno-predictive-commoning", "-fno-loop-unroll-and-jam"]
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
-            ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"]
+            ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]

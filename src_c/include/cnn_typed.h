@@ -17,6 +17,13 @@
 #define CNN_JOIN(a, b)  CNN_JOIN_(a, b)
 #define CNN_FOR_ISA(name) CNN_JOIN(name, CNN_ISA)        /* cnn_op_relu -> cnn_op_relu_avx2 */
 
+/* Before a function that is seldom called: small, and apart from those that are hot. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define CNN_COLD __attribute__((cold, noinline))
+#else
+#  define CNN_COLD
+#endif
+
 /* Before a loop whose iterations do not depend on each other although its pointers may be
  * equal (never partly overlapping): the compiler need not guard its vector code. */
 #if defined(__clang__)

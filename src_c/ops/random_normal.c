@@ -12,17 +12,20 @@
 #include "cnn_sample.h"
 #include "math/cnn_normal.h"
 
-typedef struct { double mean, std; } K(normal_options);
+#ifndef CNN_NORMAL_DRAW
+#define CNN_NORMAL_DRAW
+typedef struct { double mean, std; } normal_options;
 
-static inline K(normal_options) K(normal_options_of)(const cnn_attr *attr)
+static inline normal_options normal_options_of(const cnn_attr *attr)
 {
-    return (K(normal_options)){attr[0].f, attr[1].f};
+    return (normal_options){attr[0].f, attr[1].f};
 }
 
-static void K(normal_draw)(const uint32_t *restrict high, const uint32_t *restrict low,
-                           real *restrict y, const K(normal_options) *options)
+/* Numbers of mean 0 and deviation 1: the same for both types. */
+static void normal_block(const uint32_t *restrict high, const uint32_t *restrict low,
+                         double *restrict z)
 {
-    double p[CNN_SAMPLE_BLOCK], z[CNN_SAMPLE_BLOCK], r[CNN_SAMPLE_BLOCK];
+    double p[CNN_SAMPLE_BLOCK], r[CNN_SAMPLE_BLOCK];
 
     for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++)
         p[j] = (double)(int32_t)(high[j] & 0x7fffffffu) * 0x1p-32 +
@@ -36,13 +39,21 @@ static void K(normal_draw)(const uint32_t *restrict high, const uint32_t *restri
     for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++)
         if (r[j] > CNN_NORMAL_FAR)
             z[j] = cnn_normal_far(r[j]);
-    for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++) {
-        const double drawn = high[j] >> 31 ? -z[j] : z[j];
-        y[j] = (real)(options->mean + options->std * drawn);
-    }
+    for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++)
+        z[j] = high[j] >> 31 ? -z[j] : z[j];
+}
+#endif
+
+static void K(normal_draw)(const uint32_t *high, const uint32_t *low, real *restrict y,
+                           const normal_options *options)
+{
+    double z[CNN_SAMPLE_BLOCK];
+    normal_block(high, low, z);
+    for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++)
+        y[j] = (real)(options->mean + options->std * z[j]);
 }
 
-CNN_SAMPLE(random_normal, K(normal_options), K(normal_options_of), K(normal_draw))
+CNN_SAMPLE(random_normal, normal_options, normal_options_of, K(normal_draw))
 
 #else
 #define CNN_SELF "ops/random_normal.c"

@@ -146,7 +146,7 @@ static int K(sce_any_0)(int64_t n, const real *coef)
 
 /* The same where the coef of some row is 0: its dz is 0 whatever the row holds.  The gradient is
  * made apart, so that the usual block need not look. */
-static void K(sce_spare_block)(const K(sce_task) *k, int64_t r, int64_t n)
+CNN_COLD static void K(sce_spare_block)(const K(sce_task) *k, int64_t r, int64_t n)
 {
     const int64_t n_class = k->n_class;
     real          made[CNN_LANES * CNN_LANE_CLASSES], *dz = k->dz + r * n_class;
