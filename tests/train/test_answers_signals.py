@@ -14,8 +14,8 @@ import pytest
 import cnn_core as cnn
 
 N = 150_000
-SOON = 0.2
-"""Seconds; all of the work below takes many times as long."""
+SOON = 1 / 20
+"""Of the time that a prediction of all rows takes, some four seconds; the others take more."""
 
 CALLS = {
     "predict": lambda t, x, y: t.net.predict(x),
@@ -34,6 +34,18 @@ def task():
     net = cnn.Sequential(layers, 48, input_shift=0.5)
     x = np.random.default_rng(0).standard_normal((N, 48)).astype(np.float32)
     return cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy()), x, np.arange(N) % 10
+
+
+@pytest.fixture(scope="module")
+def soon(task) -> float:
+    """Return SOON in seconds, by a prediction of a fiftieth of the rows."""
+    trainer, x, _ = task
+    taken = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        trainer.net.predict(x[: N // 50])
+        taken.append(time.perf_counter() - begin)
+    return SOON * 50 * min(taken)
 
 
 def seconds_until_answered(call, *arguments) -> float:
@@ -57,12 +69,12 @@ def seconds_until_answered(call, *arguments) -> float:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to the process itself")
 @pytest.mark.parametrize("call", CALLS)
-def test_interrupt_is_answered_within_a_fifth_of_a_second(task, call):
+def test_interrupt_is_answered_within_a_twentieth_of_the_work(task, call, soon):
     """The shortest of a few tries: other processes may hold this one up."""
     taken = []
-    while not taken or (min(taken) > SOON and len(taken) < 3):
+    while not taken or (min(taken) > soon and len(taken) < 3):
         taken.append(seconds_until_answered(CALLS[call], *task))
-    assert min(taken) < SOON
+    assert min(taken) < soon
 
 
 def test_rows_in_pieces_have_the_bits_of_rows_at_once(task):
