@@ -213,7 +213,7 @@ def test_training_gathers_rows_past_32_bits(shuffled, n_threads):
 def test_prediction_reads_rows_past_32_bits(dtype):
     width = 2**20
     x = unbacked((FAR // width + 3) * width, dtype).reshape(-1, width)
-    net = cnn.Sequential([cnn.Dense(3)], width)
+    net = cnn.Sequential([cnn.Dense(3, bias_init="zeros")], width)
     x[-1, :7] = np.arange(1, 8)
     found = net.predict(x)
     assert not found[:-1].any()
