@@ -53,6 +53,7 @@ cdef extern from "cnn_ext.h" nogil:
     ctypedef struct cnn_step
     ctypedef struct cnn_call:
         const cnn_step *step
+        const cnn_tensor *tensor
         int64_t begin
         int64_t end
         int64_t column
@@ -68,7 +69,7 @@ cdef extern from "cnn_ext.h" nogil:
 
     ctypedef struct cnn_step:
         cnn_kernel kernel
-        const cnn_tensor **operand
+        const int32_t *operand
         const cnn_attr *attr
         const void *user
         int64_t n_unit
@@ -121,6 +122,7 @@ cdef extern from "cnn_ext.h" nogil:
 
     ctypedef struct cnn_run:
         const cnn_step *step
+        const cnn_tensor *tensor
         int32_t first
         int32_t last
         int64_t n_row
@@ -201,7 +203,8 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t (*n_block)(const cnn_learner *learner) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil
         cnn_gemm_fn gemm[2]
-        int64_t (*scratch_bytes)(const cnn_step *step, int64_t n_row) noexcept nogil
+        int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor,
+                                 int64_t n_row) noexcept nogil
 
     uint64_t cnn_flush_denormals()
     void cnn_restore_denormals(uint64_t old)

@@ -35,9 +35,9 @@ cdef class GateCall:
         cdef int i
         cdef list targets = []
         # Copies: a gate may keep or change what it is given, and this memory has other uses.
-        arrays = [_view(c.step.operand[<int> at], c.n_row).copy() for at in self._inputs]
+        arrays = [_view(&c.tensor[c.step.operand[<int> at]], c.n_row).copy() for at in self._inputs]
         for at in self._outputs:
-            targets.append(_view(c.step.operand[<int> at], c.n_row))
+            targets.append(_view(&c.tensor[c.step.operand[<int> at]], c.n_row))
         results = self._function(arrays, [target.shape for target in targets])
         for i, (target, result) in enumerate(zip(targets, results, strict=True)):
             if c.step.accumulate >> i & 1:

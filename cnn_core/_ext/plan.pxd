@@ -6,7 +6,7 @@ from cnn_core._ext.lock cimport Lock
 cdef class Plan:
     cdef capi.cnn_tensor *_tensor
     cdef capi.cnn_step *_step
-    cdef const capi.cnn_tensor **_operand
+    cdef int32_t *_operand
     cdef capi.cnn_attr *_attr
     cdef void *_scratch_memory
     cdef char *_scratch

@@ -45,7 +45,7 @@ cdef class Plan:
             n_attr += len(step[4])
         self._tensor = <capi.cnn_tensor *> _calloc(len(tensors), sizeof(capi.cnn_tensor))
         self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
-        self._operand = <const capi.cnn_tensor **> _calloc(n_operand, sizeof(void *))
+        self._operand = <int32_t *> _calloc(n_operand, sizeof(int32_t))
         self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
         self._lock = Lock("a program was called from within its own run, by a gate or a callback")
         self._keep, self._gates, self.labels, self._max_row = keep, [], [], 1
@@ -77,7 +77,7 @@ cdef class Plan:
         cdef int i
         cdef void *memory
         for i in range(self._n_step):
-            each = max(each, api().scratch_bytes(&self._step[i], self._max_row))
+            each = max(each, api().scratch_bytes(&self._step[i], self._tensor, self._max_row))
         memory = malloc(n_thread * each + capi.CNN_LINE)
         if memory == NULL:
             raise MemoryError(f"no memory for {each} bytes of scratch for each of {n_thread} "
@@ -130,7 +130,7 @@ cdef class Plan:
 
     cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept:
         """Fill in what every run needs; more threads than one only for the whole plan."""
-        run.step, run.last = self._step, last
+        run.step, run.tensor, run.last = self._step, self._tensor, last
         run.scratch, run.scratch_bytes = self._scratch, self._scratch_bytes
         run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
         run.rows_first = self._rows_first
@@ -167,7 +167,7 @@ cdef class Plan:
         s.n_operand, s.split, s.n_unit, s.accumulate = len(operands), split, n_unit, accumulate
         s.operand = self._operand + first_operand
         for i in range(s.n_operand):
-            self._operand[first_operand + i] = &self._tensor[operands[i]]
+            self._operand[first_operand + i] = operands[i]
         s.attr = self._attr + first_attr
         for i in range(len(attrs)):
             if isinstance(attrs[i], float):
@@ -209,7 +209,7 @@ cdef class Plan:
         if status == capi.CNN_ERR_CALLBACK:
             raise take_error(s, self.labels[fault.step])
         # Where indices are checked, cnn_index.h says where the length of their axis stands.
-        n = s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE else s.operand[0].size
+        n = s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE else self._tensor[s.operand[0]].size
         return raise_for(status, self.labels[fault.step], fault, n)
 
     @property

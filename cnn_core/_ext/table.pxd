@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
 
@@ -13,7 +13,7 @@ cdef struct Table:
     const char *name[MAX_TENSOR]        # in messages; NULL: no array of the caller
     int64_t n_byte[MAX_TENSOR]
     bint written[MAX_TENSOR]
-    const capi.cnn_tensor *operand[MAX_STEP][MAX_OPERAND]
+    int32_t operand[MAX_STEP][MAX_OPERAND]
     capi.cnn_attr attr[MAX_STEP][MAX_ATTR]
     capi.cnn_step step[MAX_STEP]
     int n_tensor

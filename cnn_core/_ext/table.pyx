@@ -1,6 +1,6 @@
 """Table: a plan of a few steps on the stack, built and run within one call."""
 cimport cython
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -58,7 +58,7 @@ cdef capi.cnn_step *add_step(Table *t, const capi.cnn_op *op, capi.cnn_kernel ke
     given[0], given[1], given[2], given[3], given[4], given[5] = a, b, c, d, e, f
     for tensor in given:
         if tensor != NULL:
-            t.operand[t.n_step][step.n_operand] = tensor
+            t.operand[t.n_step][step.n_operand] = <int32_t> (tensor - t.tensor)
             step.n_operand += 1
     step.kernel, step.split, step.operand = kernel, split, t.operand[t.n_step]
     step.uses_scratch = op.uses_scratch
@@ -103,10 +103,11 @@ cdef int run_table(Table *t, str who, int64_t n_row, int64_t n_class=0) except -
     cdef int i
     _check_apart(t, who)
     for i in range(t.n_step):
-        n_byte = max(n_byte, api().scratch_bytes(&t.step[i], n_row))
+        n_byte = max(n_byte, api().scratch_bytes(&t.step[i], t.tensor, n_row))
     memset(&run, 0, sizeof(run))
     memset(&fault, 0, sizeof(fault))
-    run.step, run.last, run.n_row, run.n_thread = t.step, t.n_step, n_row, 1
+    run.step, run.tensor, run.last = t.step, t.tensor, t.n_step
+    run.n_row, run.n_thread = n_row, 1
     if n_byte > 0:
         scratch = _idle.pop() if _idle else None
         if scratch is None or scratch.n_byte < n_byte:

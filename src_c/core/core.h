@@ -33,7 +33,7 @@ cnn_status cnn_plan_parallel(const cnn_run *run, uint64_t mode, const cnn_feed *
 /* One or the other: run->n_thread threads if the pool is free, else one. */
 cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault);
 /* Bytes of working memory that a step asks for, for up to n_row rows. */
-int64_t    cnn_step_scratch(const cnn_step *step, int64_t n_row);
+int64_t    cnn_step_scratch(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row);
 cnn_status cnn_train_chunk(cnn_chunk *chunk, cnn_fault *fault);
 void       cnn_gather(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
 /* Rows [begin, end) of the target only. */

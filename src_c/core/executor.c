@@ -6,21 +6,26 @@
 #include <float.h>
 #include <stddef.h>
 
+static const cnn_tensor *written_by(const cnn_step *step, const cnn_tensor *tensor)
+{
+    return &tensor[step->operand[step->n_operand - 1]];
+}
+
 /* Rows or units that one whole call of a step covers. */
-static int64_t extent(const cnn_step *step, int64_t n_row)
+static int64_t extent(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
 {
     if (step->split == CNN_UNITS)
         return step->n_unit;
-    return step->operand[step->n_operand - 1]->stride ? n_row : 1;
+    return written_by(step, tensor)->stride ? n_row : 1;
 }
 
-int64_t cnn_step_scratch(const cnn_step *step, int64_t n_row)
+int64_t cnn_step_scratch(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
 {
     int64_t need = 0;
     if (!step->uses_scratch)
         return 0;
-    step->kernel(&(cnn_call){.step = step, .end = extent(step, n_row), .n_row = n_row,
-                             .scratch = {.need = &need}});
+    step->kernel(&(cnn_call){.step = step, .tensor = tensor, .end = extent(step, tensor, n_row),
+                             .n_row = n_row, .scratch = {.need = &need}});
     return (need + CNN_LINE - 1) / CNN_LINE * CNN_LINE;
 }
 
@@ -31,10 +36,10 @@ static cnn_scratch scratch_of(const cnn_run *run, int32_t worker)
 }
 
 /* Look through the operand that a step has just written. */
-static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *fault)
+static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fault *fault)
 {
-    const cnn_tensor *t = step->operand[step->n_operand - 1];
-    const int64_t n = t->size * (t->stride ? extent(step, n_row) : 1);
+    const cnn_tensor *t = written_by(step, run->tensor);
+    const int64_t n = t->size * (t->stride ? extent(step, run->tensor, run->n_row) : 1);
     const int     real = t->dtype == CNN_F32 || t->dtype == CNN_F64;
     const int64_t i = real ? cnn_first_beyond((int32_t)t->dtype, n, t->data, DBL_MAX) : -1;
     if (i < 0)
@@ -46,16 +51,17 @@ static cnn_status check_written(const cnn_step *step, int64_t n_row, cnn_fault *
 
 cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, cnn_fault *fault)
 {
-    cnn_call call = {.n_row = run->n_row, .seed = run->seed, .counter = run->counter,
-                     .float_mode = mode, .scratch = scratch_of(run, 0), .fault = fault};
+    cnn_call call = {.tensor = run->tensor, .n_row = run->n_row, .seed = run->seed,
+                     .counter = run->counter, .float_mode = mode, .scratch = scratch_of(run, 0),
+                     .fault = fault};
     cnn_status status = CNN_OK;
 
     for (int32_t s = run->first; s < run->last && status == CNN_OK; s++) {
         call.step = &run->step[s];
-        call.end = extent(call.step, run->n_row);
+        call.end = extent(call.step, run->tensor, run->n_row);
         status = call.step->kernel(&call);
         if (status == CNN_OK && run->check_finite)
-            status = check_written(call.step, run->n_row, fault);
+            status = check_written(run, call.step, fault);
         if (status != CNN_OK)
             fault->step = s;
     }
@@ -67,6 +73,7 @@ static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int3
                            cnn_fault *fault)
 {
     call.step = &run->step[step];
+    call.tensor = run->tensor;
     call.n_row = run->n_row;
     call.seed = run->seed;
     call.counter = run->counter;
@@ -81,8 +88,9 @@ static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int3
 static cnn_status step_range(const cnn_run *run, int32_t step, int64_t begin, int64_t end,
                              uint64_t mode, int32_t worker, cnn_fault *fault)
 {
-    const cnn_call range = {.begin = begin, .float_mode = mode,
-                            .end = end >= 0 ? end : extent(&run->step[step], run->n_row)};
+    const cnn_call range = {
+        .begin = begin, .float_mode = mode,
+        .end = end >= 0 ? end : extent(&run->step[step], run->tensor, run->n_row)};
     return run_call(run, step, range, worker, fault);
 }
 

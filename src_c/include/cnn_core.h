@@ -6,8 +6,9 @@
  *   batched  a tensor whose leading axis is the batch axis; its other axes
  *            form one row.  Any other tensor counts as a single row
  *   kernel   one C function of type cnn_kernel
- *   step     one kernel bound to its operands
- *   plan     a flat array of steps; running a plan is one loop
+ *   step     one kernel and the numbers of its operands
+ *   plan     a flat array of steps, without an address: running it is one loop over a table of
+ *            tensors, which says where the numbers of this run lie
  *
  * Ownership: the caller owns every byte, and keeps it alive while a call runs.
  * Errors: a kernel returns a status; a cnn_fault says where and what.
@@ -80,7 +81,7 @@ typedef enum {
 
 typedef struct {
     cnn_kernel               kernel;
-    const cnn_tensor *const *operand;   /* order: see cnn_op                          */
+    const int32_t           *operand;   /* numbers of tensors; order: see cnn_op       */
     const cnn_attr          *attr;
     const void              *user;      /* a fused activation, or a Python gate       */
     int64_t                  n_unit;      /* CNN_ROWS: columns that it may be divided by too */
@@ -101,7 +102,8 @@ typedef struct {
 } cnn_blas;
 
 struct cnn_call {
-    const cnn_step *step;
+    const cnn_step   *step;
+    const cnn_tensor *tensor;     /* the table that the operands number               */
     int64_t         begin, end;   /* rows or units of this call                       */
     int64_t         column;       /* columns of the result, where n_column > 0; else  */
     int64_t         n_column;     /* ... all of them                                  */
@@ -181,6 +183,7 @@ typedef struct { int64_t begin, end; int32_t step; } cnn_tile;     /* end -1: a 
 
 typedef struct {                  /* a run of steps of a plan                         */
     const cnn_step    *step;
+    const cnn_tensor  *tensor;    /* where the operands lie in this run               */
     int32_t            first, last;
     int64_t            n_row;
     uint64_t           seed;
@@ -243,8 +246,8 @@ typedef struct {
     int64_t (*n_block)(const cnn_learner *learner);         /* of its ranges together */
     int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */
     cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, cnn_scratch scratch);
-    int64_t (*scratch_bytes)(const cnn_step *step, int64_t n_row);  /* that it asks for, for
-                                   * at most n_row rows, however they are divided     */
+    /* The working memory that a step asks for, for at most n_row rows, however they are divided. */
+    int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row);
 } cnn_api;
 
 /* The interface for an instruction set, or the best that this CPU has for NULL.

@@ -39,8 +39,8 @@ static void K(where_fill)(const cnn_call *c)
 
 static cnn_status K(where_forward)(const cnn_call *c)
 {
-    const cnn_tensor *const *of = c->step->operand;
-    const cnn_tensor *pair[] = {of[0], of[1], of[3]};
+    const int32_t *of = c->step->operand;
+    int32_t pair[] = {of[0], of[1], of[3]};
     cnn_step step = *c->step;
     cnn_call call = *c;
 
@@ -57,8 +57,8 @@ static cnn_status K(where_forward)(const cnn_call *c)
 /* The gradient of input `which`, as that of the second operand of a pair. */
 static cnn_status K(where_grad)(const cnn_call *c, int which, cnn_kernel grad)
 {
-    const cnn_tensor *const *of = c->step->operand;
-    const cnn_tensor *pair[] = {of[0], of[which], of[3], of[4], of[5]};
+    const int32_t *of = c->step->operand;
+    const int32_t pair[] = {of[0], of[which], of[3], of[4], of[5]};
     cnn_step step = *c->step;
     cnn_call call = *c;
 
