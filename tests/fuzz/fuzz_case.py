@@ -132,15 +132,23 @@ def gradients(case: Case, seeds: Mapping[Value, np.ndarray]) -> Gradients:
 
 
 def _parts(v: Value, dy: np.ndarray, k: int, noise: Draw) -> list[np.ndarray | None]:
-    """Return what the gradient at ``v`` gives its operands in run ``k``."""
+    """Return what the gradient at ``v`` gives its operands in run ``k``.
+
+    Each gradient is a kernel of its own, which rounds on its own, so each has noise of its own:
+    noise in common could cancel where two of them meet again.
+    """
     assert v.rule is not None
     assert v.rule.grads is not None
-    xs, y, amplitude = [x.runs[k] for x in v.operands], v.runs[k], 0.0
-    if k:
-        amplitude = noise.amplitude(v.rule, *xs, y)
-        dy = noise.noisy(dy, amplitude)
-        if not v.rule.exact:
-            xs, y = [noise.noisy(x, amplitude) for x in xs], noise.noisy(y, amplitude)
-    with np.errstate(all="ignore"):
-        grads = v.rule.grads(dy, y, *xs, **v.options, **v.hidden)
-    return [g if g is None else noise.noisy(np.asarray(g), amplitude) for g in grads]
+    xs, y = [x.runs[k] for x in v.operands], v.runs[k]
+
+    def grads(amplitude: float) -> list[np.ndarray | None]:
+        inexact = 0.0 if v.rule.exact else amplitude
+        near = [noise.noisy(a, inexact) for a in (y, *xs)]
+        with np.errstate(all="ignore"):
+            found = v.rule.grads(noise.noisy(dy, amplitude), *near, **v.options, **v.hidden)
+        return [g if g is None else noise.noisy(np.asarray(g), amplitude) for g in found]
+
+    amplitude = noise.amplitude(v.rule, *xs, y) if k else 0.0
+    if k == 0 or v.rule.exact:
+        return grads(amplitude)
+    return [grads(amplitude)[i] for i in range(len(xs))]
