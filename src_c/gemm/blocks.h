@@ -5,10 +5,9 @@
  */
 #ifndef CNN_BLOCKS_H
 #define CNN_BLOCKS_H
+#include "own.h"
 #include "tile_list.h"
-
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#include "vector.h"
 
 /* How much of each operand meets the others at a time: as measured on cores with such vectors,
  * flat within 10 % around each. */

@@ -3,6 +3,9 @@
 #define CNN_OWN_H
 #include "cnn_gemm.h"
 
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
 #define cnn_own_gemm_f32 CNN_FOR_ISA(cnn_own_gemm_f32)
 #define cnn_own_gemm_f64 CNN_FOR_ISA(cnn_own_gemm_f64)
 void cnn_own_gemm_f32(const cnn_product *p, cnn_scratch scratch);

@@ -155,7 +155,6 @@ int K(cnn_thin_gemm)(const cnn_product *p, int64_t few)
 }
 
 #else
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 enum {
     DOTS = 4,            /* dot products that run side by side         */
     WIDE_ROW = 128,      /* few rows of C from this length on meet ... */

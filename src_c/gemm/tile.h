@@ -6,6 +6,9 @@
  * one chain of multiply-adds over ascending p, whatever the tile: its bits depend on k alone,
  * not on the other rows and columns, nor on how k is cut into blocks (C keeps a chain exactly).
  */
+#include "tile_list.h"
+#include "vector.h"
+
 typedef struct {
     int64_t     k;
     const real *a;              /* A(r, p) = a[r a_row + p a_step]                         */

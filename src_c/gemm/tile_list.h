@@ -5,6 +5,10 @@
  * of four need.  A single row may be much wider.
  * PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy B or ask for it ahead.
  */
+#ifndef CNN_TILE_LIST_H
+#define CNN_TILE_LIST_H
+#include "vector.h"
+
 #define ROWS_1_TO_6(X, v)   X(1, v) X(2, v) X(3, v) X(4, v) X(5, v) X(6, v)
 #define ROWS_1_TO_12(X, v)  ROWS_1_TO_6(X, v) X(7, v) X(8, v) X(9, v) X(10, v) X(11, v) X(12, v)
 #define ONE_ROW_4_TO_8(X)   X(1, 4) X(1, 5) X(1, 6) X(1, 7) X(1, 8)
@@ -28,4 +32,5 @@ static const int MAX_ROWS[MAX_VECS + 1] = {0, 16, 12, 8};
 #  define PANEL_ROWS   6
 enum { MAX_VECS = 2, MAX_VECS_ONE_ROW = 8 };
 static const int MAX_ROWS[MAX_VECS + 1] = {0, 12, 6};
+#endif
 #endif

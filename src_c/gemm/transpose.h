@@ -5,6 +5,8 @@
  */
 #ifndef CNN_TRANSPOSE_H
 #define CNN_TRANSPOSE_H
+#include "vector.h"
+
 #ifdef MM_f32
 /* Rows of a square inside each lane: 4 x 4 floats, 2 x 2 doubles. */
 CNN_INLINE void swap_in_lanes_f32(vector_f32 *r)

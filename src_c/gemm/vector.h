@@ -13,14 +13,10 @@
  */
 #ifndef CNN_VECTOR_H
 #define CNN_VECTOR_H
+#include <stdint.h>
 #include <string.h>
 #include "cnn_typed.h"
 
-#if defined(__GNUC__) || defined(__clang__)
-#  define CNN_INLINE static inline __attribute__((always_inline))
-#else
-#  define CNN_INLINE static __forceinline
-#endif
 /* Before a loop over registers: its index must become a constant. */
 #if defined(__clang__)
 #  define CNN_UNROLL _Pragma("clang loop unroll(full)")

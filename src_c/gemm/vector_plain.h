@@ -1,6 +1,9 @@
 /* vector_plain.h - vector.h without intrinsics: four floats or two doubles.
  * GCC and Clang map their vector type to SSE2, NEON or whatever the target has. */
-#include <string.h>
+#ifndef CNN_VECTOR_H
+#include "vector.h"              /* which takes this where there is nothing better */
+#elif !defined(CNN_VECTOR_BYTES)
+
 #define CNN_VECTOR_BYTES 16
 #define PART_IS_FREE     0
 #if defined(__aarch64__)
@@ -90,4 +93,5 @@ CNN_DEFINE_VECTOR(double, f64)
     }
 CNN_DEFINE_ARITHMETIC(float, f32)
 CNN_DEFINE_ARITHMETIC(double, f64)
+#endif
 #endif

@@ -89,6 +89,12 @@ static inline cnn_axis cnn_pop(int *n, const cnn_axis *axis)
             STATEMENT;                                                                       \
         }                                                                                    \
     }
+#if !K(CNN_BROADCAST_MADE)      /* once for each type, of which float comes first */
+#ifndef CNN_BROADCAST_MADE_f32
+#define CNN_BROADCAST_MADE_f32 1
+#else
+#define CNN_BROADCAST_MADE_f64 1
+#endif
 
 /* One pass over the two innermost axes, or a part of them: `in` and, around it, `row`, whose
  * places are dx_row apart in dx.  It writes, adds, or adds up in double over the rows. */
@@ -172,3 +178,4 @@ cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *sl
     CNN_BINARY_FORWARD(op, VALUE)                                                            \
     CNN_BINARY_GRAD(op##_grad_a, 0, SLOPE_A)                                                 \
     CNN_BINARY_GRAD(op##_grad_b, 1, SLOPE_B)
+#endif

@@ -9,6 +9,10 @@
  * CNN_UNARY_AS(op, type, PARAM, FORWARD, GRAD) lets `a` have a type of its own.
  * Operands: x, y and, for the gradient, dy, dx.  x may be y, and dx may be dy.
  */
+#ifndef CNN_ELEMENTWISE_H
+#define CNN_ELEMENTWISE_H
+#include "cnn_op.h"
+
 #define CNN_NO_PARAM(attr) 0
 #define CNN_UNARY(op, FORWARD, GRAD) CNN_UNARY_OF(op, CNN_NO_PARAM, FORWARD, GRAD)
 
@@ -44,7 +48,7 @@
         if (n == 1) {                                                                        \
             const real slope = GRAD(*x, *y, *dy, a);                                         \
             *dx = c->step->accumulate ? *dx + slope : slope;                                 \
-        } else if (c->step->accumulate) {                                                           \
+        } else if (c->step->accumulate) {                                                    \
             CNN_IVDEP                                                                        \
             for (int64_t i = 0; i < n; i++)                                                  \
                 dx[i] += GRAD(x[i], y[i], dy[i], a);                                         \
@@ -55,3 +59,4 @@
         }                                                                                    \
         return CNN_OK;                                                                       \
     }
+#endif

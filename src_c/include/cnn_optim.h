@@ -13,20 +13,12 @@
 #include <math.h>
 #include "cnn_core.h"
 #include "cnn_typed.h"
+#include "math/cnn_bits.h"
 
 #define CNN_DEFINE_OPTIM(optim, ...) \
     const cnn_optim CNN_FOR_ISA(cnn_optim_##optim) = {.name = #optim, __VA_ARGS__}
 
 /* A pass whose switches are literals at each call: one loop per switch setting, without a
  * branch inside.  Left to itself the compiler may keep one copy and test in every round. */
-#if defined(__GNUC__) || defined(__clang__)
-#  define CNN_PASS static inline __attribute__((always_inline))
-#elif defined(_MSC_VER)
-#  define CNN_PASS static __forceinline
-#else
-#  define CNN_PASS static inline
-#endif
-
-static inline float  cnn_sqrt_f32(float x)  { return sqrtf(x); }
-static inline double cnn_sqrt_f64(double x) { return sqrt(x); }
+#define CNN_PASS CNN_INLINE
 #endif

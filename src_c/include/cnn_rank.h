@@ -1,4 +1,6 @@
 /* cnn_rank.h - where a class stands among the scores of a row. */
+#include <stdint.h>
+#include "cnn_typed.h"
 
 /* The classes that come before `label` when the scores are sorted from the largest; equals
  * keep their order.  NaN comes before all numbers, so nothing is right in a row with NaN. */

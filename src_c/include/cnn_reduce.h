@@ -1,5 +1,12 @@
 /* cnn_reduce.h - sums in double, in an order that depends on the length alone. */
+#include "cnn_op.h"
 #include "cnn_wide.h"
+#if !K(CNN_REDUCE_MADE)      /* once for each type, of which float comes first */
+#ifndef CNN_REDUCE_MADE_f32
+#define CNN_REDUCE_MADE_f32 1
+#else
+#define CNN_REDUCE_MADE_f64 1
+#endif
 
 static inline double K(cnn_sum)(int64_t n, const real *x)
 {
@@ -40,3 +47,4 @@ static inline double K(cnn_weighted_sum)(int64_t n, const real *x, const real *w
     }
     return W_SUM(sum);
 }
+#endif

@@ -74,6 +74,12 @@ static inline int cnn_next_group(int n, const cnn_group_axis *axis, int64_t *ind
     return 0;
 }
 #endif
+#if !K(CNN_REDUCE_AXES_MADE)      /* once for each type, of which float comes first */
+#ifndef CNN_REDUCE_AXES_MADE_f32
+#define CNN_REDUCE_AXES_MADE_f32 1
+#else
+#define CNN_REDUCE_AXES_MADE_f64 1
+#endif
 
 /* What is gathered: state[i] starts at `start`, `take` brings in x[i] with the help of aux[i],
  * and `fold` makes one of n states. */
@@ -85,7 +91,7 @@ typedef struct {
 
 /* Gather the groups that start at x: up to CNN_WIDTH neighbours where the innermost axis is
  * kept, else one.  state[i] is then what group i made. */
-static inline void K(cnn_gather)(const cnn_groups *s, const K(cnn_reducer) *r, int64_t width,
+static inline void K(cnn_gather_group)(const cnn_groups *s, const K(cnn_reducer) *r, int64_t width,
                                  const real *x, const double *aux, double *state)
 {
     const int64_t  n = s->in.y ? width : s->in.n, used = n < CNN_WIDTH ? n : CNN_WIDTH;
@@ -120,11 +126,11 @@ static inline void K(cnn_reduce)(const cnn_call *c, const K(cnn_reducer) *first,
     do
         for (int64_t j = 0; j < n; j += CNN_WIDTH) {
             const int64_t width = n - j < CNN_WIDTH ? n - j : CNN_WIDTH;
-            K(cnn_gather)(&s, first, width, x + at.x + j, NULL, one);
+            K(cnn_gather_group)(&s, first, width, x + at.x + j, NULL, one);
             if (second) {
                 for (int64_t i = 1; !s.in.y && i < CNN_WIDTH; i++)
                     one[i] = one[0];
-                K(cnn_gather)(&s, second, width, x + at.x + j, one, two);
+                K(cnn_gather_group)(&s, second, width, x + at.x + j, one, two);
             }
             for (int64_t i = 0; i < width; i++)
                 y[at.y + j + i] = (real)finish(one[i], second ? two[i] : 0, (double)s.count);
@@ -179,3 +185,4 @@ static inline double K(cnn_fold_sum)(int64_t n, const double *state)
         } while (cnn_next_group(s.n_all, s.all, index, &at));                                \
         return CNN_OK;                                                                       \
     }
+#endif

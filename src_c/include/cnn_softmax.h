@@ -1,7 +1,7 @@
 /* cnn_softmax.h - the parts that softmax, log_softmax and softmax_cross_entropy share.
  *
  * A group is what one softmax normalises: n_class numbers in a row.  With few classes a
- * vector along a group would be mostly empty, so CNN_LANES groups are transposed into a local
+ * vector along a group would be mostly empty, so CNN_GROUPS groups are transposed into a local
  * block u[class][lane] and share the vectors; the lanes past the last group hold copies of it,
  * and a group's bits do not depend on its lane.  With more classes the vectors run along the
  * group.  The maximum is subtracted first.  log(sum exp) is log1p of the sum without the
@@ -12,21 +12,21 @@
 #include "cnn_reduce.h"
 #include "math/cnn_math.h"
 
-#define CNN_LANES        16
+#define CNN_GROUPS        16
 #define CNN_LANE_CLASSES 64      /* above: along the group */
 #define CNN_PART         256     /* classes of a long group that are worked on at a time */
 
-typedef real K(cnn_lane)[CNN_LANES];
+typedef real K(cnn_lane)[CNN_GROUPS];
 
 static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *restrict x,
                                      K(cnn_lane) *restrict u)
 {
-    if (n == CNN_LANES)
+    if (n == CNN_GROUPS)
         for (int64_t i = 0; i < n_class; i++)
-            for (int64_t l = 0; l < CNN_LANES; l++)
+            for (int64_t l = 0; l < CNN_GROUPS; l++)
                 u[i][l] = x[l * n_class + i];
     else
-        for (int64_t l = 0; l < CNN_LANES; l++)
+        for (int64_t l = 0; l < CNN_GROUPS; l++)
             for (int64_t i = 0; i < n_class; i++)
                 u[i][l] = x[(l < n ? l : n - 1) * n_class + i];
 }
@@ -34,8 +34,8 @@ static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *res
 static inline void K(cnn_store_lanes)(int64_t n, int64_t n_class, const K(cnn_lane) *restrict u,
                                       real *restrict y, int add)
 {
-    if (n == CNN_LANES && !add)
-        for (int64_t l = 0; l < CNN_LANES; l++)
+    if (n == CNN_GROUPS && !add)
+        for (int64_t l = 0; l < CNN_GROUPS; l++)
             for (int64_t i = 0; i < n_class; i++)
                 y[l * n_class + i] = u[i][l];
     else
@@ -49,24 +49,24 @@ static inline void K(cnn_lanes_exp)(int64_t n_class, K(cnn_lane) *restrict u,
                                     K(cnn_lane) *restrict e, real *restrict sum,
                                     real *restrict log_sum)
 {
-    real max[CNN_LANES], rest[CNN_LANES], top[CNN_LANES];
+    real max[CNN_GROUPS], rest[CNN_GROUPS], top[CNN_GROUPS];
 
-    for (int l = 0; l < CNN_LANES; l++) {
+    for (int l = 0; l < CNN_GROUPS; l++) {
         max[l] = u[0][l];
         rest[l] = top[l] = 0;
     }
     for (int64_t i = 1; i < n_class; i++)
-        for (int l = 0; l < CNN_LANES; l++)
+        for (int l = 0; l < CNN_GROUPS; l++)
             max[l] = u[i][l] > max[l] ? u[i][l] : max[l];
     for (int64_t i = 0; i < n_class; i++)
-        for (int l = 0; l < CNN_LANES; l++) {
+        for (int l = 0; l < CNN_GROUPS; l++) {
             const real d = u[i][l] - max[l], power = K(cnn_exp)(d);
             u[i][l] = d;
             e[i][l] = power;
             top[l] += d == 0 ? (real)1 : (real)0;
             rest[l] += d == 0 ? (real)0 : power;
         }
-    for (int l = 0; l < CNN_LANES; l++) {
+    for (int l = 0; l < CNN_GROUPS; l++) {
         sum[l] = top[l] + rest[l];
         log_sum[l] = K(cnn_log1p)(rest[l] + (top[l] - 1));
     }
@@ -74,18 +74,18 @@ static inline void K(cnn_lanes_exp)(int64_t n_class, K(cnn_lane) *restrict u,
 
 static inline real K(cnn_group_max)(int64_t n_class, const real *restrict x)
 {
-    real    lane[CNN_LANES], max;
+    real    lane[CNN_GROUPS], max;
     int64_t i = 0;
 
-    for (int l = 0; l < CNN_LANES; l++)
+    for (int l = 0; l < CNN_GROUPS; l++)
         lane[l] = -INFINITY;
-    for (; i + CNN_LANES <= n_class; i += CNN_LANES)
-        for (int l = 0; l < CNN_LANES; l++)
+    for (; i + CNN_GROUPS <= n_class; i += CNN_GROUPS)
+        for (int l = 0; l < CNN_GROUPS; l++)
             lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
     for (int l = 0; i + l < n_class; l++)
         lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
     max = lane[0];
-    for (int l = 1; l < CNN_LANES; l++)
+    for (int l = 1; l < CNN_GROUPS; l++)
         max = lane[l] > max ? lane[l] : max;
     return max;
 }
@@ -122,7 +122,7 @@ static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, rea
  * entries to the next. */
 #ifndef CNN_ALONG_DEFINED
 #define CNN_ALONG_DEFINED
-#define CNN_COLUMNS 64       /* neighbouring groups of a strided axis that are worked on at a time */
+#define CNN_NEIGHBOURS 64    /* neighbouring groups of a strided axis that are worked on at a time */
 typedef struct { int64_t n_class, inner, n_outer; } cnn_along;
 
 static inline cnn_along cnn_read_along(const cnn_call *c)
@@ -132,18 +132,18 @@ static inline cnn_along cnn_read_along(const cnn_call *c)
 }
 #endif
 
-/* for every block of up to CNN_COLUMNS neighbouring groups: it starts at `at`, and has n groups */
+/* for every block of up to CNN_NEIGHBOURS groups: it starts at `at`, and has n groups */
 #define CNN_FOR_COLUMNS(s, at, n)                                                            \
     for (int64_t o_ = 0; o_ < (s).n_outer; o_++)                                             \
         for (int64_t j_ = 0, n = 0, at = o_ * (s).n_class * (s).inner; j_ < (s).inner;       \
              j_ += n, at += n)                                                               \
-            if ((n = (s).inner - j_ < CNN_COLUMNS ? (s).inner - j_ : CNN_COLUMNS) > 0)
+            if ((n = (s).inner - j_ < CNN_NEIGHBOURS ? (s).inner - j_ : CNN_NEIGHBOURS) > 0)
 
 /* Of n neighbouring groups: the maxima, sum exp(x - max) and the logarithms of these. */
 static inline void K(cnn_columns_exp)(int64_t n, const cnn_along *s, const real *x, real *max,
                                       real *sum, real *log_sum)
 {
-    real rest[CNN_COLUMNS], top[CNN_COLUMNS];
+    real rest[CNN_NEIGHBOURS], top[CNN_NEIGHBOURS];
 
     for (int64_t l = 0; l < n; l++) {
         max[l] = x[l];

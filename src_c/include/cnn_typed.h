@@ -1,5 +1,10 @@
 /* cnn_typed.h - names for code that is compiled for float and for double, and for
- * each instruction set. */
+ * each instruction set.
+ *
+ * A file has two halves.  The typed one, where `real` is defined, is compiled for both types by
+ * cnn_instantiate.h, which the other half includes at its end.  A header with functions of both
+ * types, `K(name)`, belongs into the typed half of what includes it.  What of it is the same for
+ * both types, and all of a header that others include, is guarded so that it may come again. */
 #ifndef CNN_TYPED_H
 #define CNN_TYPED_H
 #include "cnn_need.h"
@@ -16,6 +21,16 @@
 #define CNN_JOIN_(a, b) a##_##b   /* CNN_CAT once more: a macro is not expanded within itself */
 #define CNN_JOIN(a, b)  CNN_JOIN_(a, b)
 #define CNN_FOR_ISA(name) CNN_JOIN(name, CNN_ISA)        /* cnn_op_relu -> cnn_op_relu_avx2 */
+
+/* Before a function that must vanish into its callers: what they pass as literals then costs
+ * nothing. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define CNN_INLINE static inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#  define CNN_INLINE static __forceinline
+#else
+#  define CNN_INLINE static inline
+#endif
 
 /* Before a function that is seldom called: small, and apart from those that are hot. */
 #if defined(__GNUC__) || defined(__clang__)

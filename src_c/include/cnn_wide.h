@@ -10,6 +10,9 @@
  */
 #ifndef CNN_WIDE_H
 #define CNN_WIDE_H
+#include <stdint.h>
+#include "cnn_typed.h"
+
 #define CNN_WIDE_LANES 8
 
 static inline double cnn_fold(const double *lane)

@@ -22,7 +22,7 @@
 #define CNN_SQRT_HALF 0.70710678118654752
 
 /* e^x to 1e-11, |x| < 700: enough for a result that is rounded to float. */
-static CNN_INLINE double cnn_exp_for_f32(double x)
+CNN_INLINE double cnn_exp_for_f32(double x)
 {
     uint64_t n;
     double k = cnn_exp_round_f64(x, &n);
@@ -35,7 +35,7 @@ static CNN_INLINE double cnn_exp_for_f32(double x)
     q = cnn_fma_f64(q, r, 0.50000000818839163);
     return cnn_fma_f64(r * r, q, 1.0 + r) * cnn_pow2_f64(n);
 }
-static CNN_INLINE double cnn_mills_for_f32(double a)
+CNN_INLINE double cnn_mills_for_f32(double a)
 {
     double inv = 1.0 / (a + 4.0), t = (a - 4.0) * inv;
     double p = -0.0001346169583962162;
@@ -50,7 +50,7 @@ static CNN_INLINE double cnn_mills_for_f32(double a)
     p = cnn_fma_f64(p, t, 0.75528513522964302);
     return p * inv;
 }
-static CNN_INLINE double cnn_mills_f64(double a)
+CNN_INLINE double cnn_mills_f64(double a)
 {
     double inv = 1.0 / (a + 5.0), t = (a - 5.0) * inv;
     double p = -3.1327129356513298e-10;
@@ -81,7 +81,7 @@ static CNN_INLINE double cnn_mills_f64(double a)
 
 /* p and n with e^(-s a^2) = p 2^n, s a power of two.  The 26 high bits of a
  * have an exact square; the rest, (a - high) (a + high), is small. */
-static CNN_INLINE double cnn_exp_square_f64(double a, double s, uint64_t *n)
+CNN_INLINE double cnn_exp_square_f64(double a, double s, uint64_t *n)
 {
     double hi = cnn_from_bits_f64(cnn_to_bits_f64(a) & 0xfffffffff8000000u);
     return cnn_exp_parts2_f64(-s * (hi * hi), -s * ((a - hi) * (a + hi)), n);
@@ -90,7 +90,7 @@ static CNN_INLINE double cnn_exp_square_f64(double a, double s, uint64_t *n)
 /* erf(x) = x + x P(x^2) for |x| < 0.93 (f32), 1 (f64); P minimax, 2^-31 and
  * 2^-57.  Beyond: f32 1 - e^(-a q(a)), q minimax of degree 7, 2^-32; f64
  * 1 - 2 Q.  erf(-0) = -0, erf(+-inf) = +-1.  Max error: f32 1.13, f64 1.1 ULP */
-static CNN_INLINE float cnn_erf_f32(float x)
+CNN_INLINE float cnn_erf_f32(float x)
 {
     uint32_t n;
     float a = cnn_abs_f32(x), z = x * x;
@@ -115,7 +115,7 @@ static CNN_INLINE float cnn_erf_f32(float x)
     float outer = cnn_copysign_f32(1.0f - e * cnn_pow2_f32(n), x);
     return a < 0.93f ? inner : a >= 0.93f ? outer : x;
 }
-static CNN_INLINE double cnn_erf_near_f64(double x)
+CNN_INLINE double cnn_erf_near_f64(double x)
 {
     double z = x * x;
     double p = -7.7794629717583473e-10;
@@ -132,7 +132,7 @@ static CNN_INLINE double cnn_erf_near_f64(double x)
     p = cnn_fma_f64(p, z, 0.12837916709551256);
     return cnn_fma_f64(x, p, x);
 }
-static CNN_INLINE double cnn_erf_f64(double x)
+CNN_INLINE double cnn_erf_f64(double x)
 {
     uint64_t n;
     double a = cnn_abs_f64(x);
@@ -144,14 +144,14 @@ static CNN_INLINE double cnn_erf_f64(double x)
 
 /* erfc(x) = 1 - erf(x) = 2 Q(sqrt(2) x), with its relative accuracy down to the
  * last subnormal.  2 at -inf, 0 at inf.  Max error: f32 0.66, f64 4.4 ULP */
-static CNN_INLINE float cnn_erfc_f32(float x)
+CNN_INLINE float cnn_erfc_f32(float x)
 {
     double a = cnn_abs_f32(x);
     a = a > 10.5 ? 10.5 : a;
     double q = 2.0 * cnn_exp_for_f32(-(a * a)) * cnn_mills_for_f32(CNN_SQRT2 * a);
     return (float)(x < 0.0f ? 2.0 - q : q);
 }
-static CNN_INLINE double cnn_erfc_f64(double x)
+CNN_INLINE double cnn_erfc_f64(double x)
 {
     uint64_t n;
     double a = cnn_abs_f64(x);
@@ -163,13 +163,13 @@ static CNN_INLINE double cnn_erfc_f64(double x)
 }
 
 /* phi(x) = e^(-x^2/2) / sqrt(2 pi).  Max error: f32 0.51, f64 2.2 ULP */
-static CNN_INLINE float cnn_normal_pdf_f32(float x)
+CNN_INLINE float cnn_normal_pdf_f32(float x)
 {
     double a = cnn_abs_f32(x);
     a = a > 15.0 ? 15.0 : a;
     return (float)(CNN_INV_SQRT_2PI * cnn_exp_for_f32(-0.5 * (a * a)));
 }
-static CNN_INLINE double cnn_normal_pdf_f64(double x)
+CNN_INLINE double cnn_normal_pdf_f64(double x)
 {
     uint64_t n;
     double a = cnn_abs_f64(x);
@@ -182,14 +182,14 @@ static CNN_INLINE double cnn_normal_pdf_f64(double x)
  * x < 0: x Q(|x|), which has no cancellation; x > 0: x - x Q.  f64 takes
  * x/2 (1 + erf(x / sqrt 2)) for |x| < 0.8, where that is the more accurate.  -0 at
  * -0 and at -inf, inf at inf.  Max error: f32 0.66, f64 3.7 ULP */
-static CNN_INLINE float cnn_gelu_f32(float x)
+CNN_INLINE float cnn_gelu_f32(float x)
 {
     float c = x < -15.0f ? -15.0f : x;
     double a = cnn_abs_f32(c > 15.0f ? 15.0f : c);
     double q = cnn_exp_for_f32(-0.5 * (a * a)) * cnn_mills_for_f32(a);
     return (float)((double)c * (c > 0.0f ? 1.0 - q : q));
 }
-static CNN_INLINE double cnn_gelu_f64(double x)
+CNN_INLINE double cnn_gelu_f64(double x)
 {
     uint64_t n;
     double c = x < -39.0 ? -39.0 : x;
@@ -204,7 +204,7 @@ static CNN_INLINE double cnn_gelu_f64(double x)
 /* gelu'(x) = Phi(x) + x phi(x).  With g = e^(-a^2/2) (M(a) - a / sqrt(2 pi)),
  * a = |x|: g for x < 0, 1 - g for x > 0; f64 near 0 as in gelu.  Crosses 0 at x = -0.75179.
  * 0 at -inf, 1 at inf.  Max error: f32 0.73, f64 5.5 ULP away from the crossing */
-static CNN_INLINE float cnn_gelu_grad_f32(float x)
+CNN_INLINE float cnn_gelu_grad_f32(float x)
 {
     double a = cnn_abs_f32(x);
     a = a > 15.0 ? 15.0 : a;
@@ -212,7 +212,7 @@ static CNN_INLINE float cnn_gelu_grad_f32(float x)
                cnn_fma_f64(-CNN_INV_SQRT_2PI, a, cnn_mills_for_f32(a));
     return (float)(x > 0.0f ? 1.0 - g : g);
 }
-static CNN_INLINE double cnn_gelu_grad_f64(double x)
+CNN_INLINE double cnn_gelu_grad_f64(double x)
 {
     uint64_t n;
     double c = x < -39.5 ? -39.5 : x;

@@ -19,7 +19,7 @@
 #define CNN_LN2_LO_F64 2.8235290563031577e-13
 #define CNN_LOG2E 1.4426950408889634
 
-static CNN_INLINE float cnn_exp_q_f32(float r)
+CNN_INLINE float cnn_exp_q_f32(float r)
 {
     float q = 1.39466693e-3f;
     q = cnn_fma_f32(q, r, 8.36672227e-3f);
@@ -28,7 +28,7 @@ static CNN_INLINE float cnn_exp_q_f32(float r)
     return cnn_fma_f32(q, r, 5.00000006e-1f);
 }
 
-static CNN_INLINE double cnn_exp_q_f64(double r)
+CNN_INLINE double cnn_exp_q_f64(double r)
 {
     double q = 2.0968777241508118e-09;
     q = cnn_fma_f64(q, r, 2.5112653487740699e-08);
@@ -44,13 +44,13 @@ static CNN_INLINE double cnn_exp_q_f64(double r)
 }
 
 /* n = round(x / ln2) as a float, and as an integer modulo 2^32 in *n. */
-static CNN_INLINE float cnn_exp_round_f32(float x, uint32_t *n)
+CNN_INLINE float cnn_exp_round_f32(float x, uint32_t *n)
 {
     float t = cnn_fma_f32(x, (float)CNN_LOG2E, 12582912.0f);
     *n = cnn_to_bits_f32(t) - 0x4b400000u;
     return t - 12582912.0f;
 }
-static CNN_INLINE double cnn_exp_round_f64(double x, uint64_t *n)
+CNN_INLINE double cnn_exp_round_f64(double x, uint64_t *n)
 {
     double t = cnn_fma_f64(x, CNN_LOG2E, 6755399441055744.0);
     *n = cnn_to_bits_f64(t) - 0x4338000000000000u;
@@ -61,7 +61,7 @@ static CNN_INLINE double cnn_exp_round_f64(double x, uint64_t *n)
  * Other functions take p and n apart so that they can scale last, after the
  * operations that would lose bits in a subnormal.  A NaN ends up in p.
  * The rounding of r itself is kept out of p: r_hi is exact. */
-static CNN_INLINE float cnn_exp_parts_f32(float x, uint32_t *n)
+CNN_INLINE float cnn_exp_parts_f32(float x, uint32_t *n)
 {
     float k = cnn_exp_round_f32(x, n);
     float r_hi = cnn_fma_f32(k, -CNN_LN2_HI_F32, x);
@@ -72,13 +72,13 @@ static CNN_INLINE float cnn_exp_parts_f32(float x, uint32_t *n)
 
 /* The same for x + x_lo, where |x_lo| is far below 1: an argument that had to
  * be computed in two pieces, since its error becomes a relative error here. */
-static CNN_INLINE double cnn_exp_parts2_f64(double x, double x_lo, uint64_t *n)
+CNN_INLINE double cnn_exp_parts2_f64(double x, double x_lo, uint64_t *n)
 {
     double k = cnn_exp_round_f64(x, n);
     double r = cnn_fma_f64(k, -CNN_LN2_HI_F64, x) + cnn_fma_f64(k, -CNN_LN2_LO_F64, x_lo);
     return 1.0 + cnn_fma_f64(r * r, cnn_exp_q_f64(r), r);
 }
-static CNN_INLINE double cnn_exp_parts_f64(double x, uint64_t *n)
+CNN_INLINE double cnn_exp_parts_f64(double x, uint64_t *n)
 {
     double k = cnn_exp_round_f64(x, n);
     double r = cnn_fma_f64(k, -CNN_LN2_LO_F64, cnn_fma_f64(k, -CNN_LN2_HI_F64, x));
@@ -87,7 +87,7 @@ static CNN_INLINE double cnn_exp_parts_f64(double x, uint64_t *n)
 
 /* e^x.  Beyond the clamps the result is infinity or rounds to 0.
  * Max error: f32 0.93, f64 0.96 ULP */
-static CNN_INLINE float cnn_exp_f32(float x)
+CNN_INLINE float cnn_exp_f32(float x)
 {
     uint32_t n;
     x = x < -104.5f ? -104.5f : x;
@@ -95,7 +95,7 @@ static CNN_INLINE float cnn_exp_f32(float x)
     float p = cnn_exp_parts_f32(x, &n);
     return cnn_scale_f32(p, n);
 }
-static CNN_INLINE double cnn_exp_f64(double x)
+CNN_INLINE double cnn_exp_f64(double x)
 {
     uint64_t n;
     x = x < -746.0 ? -746.0 : x;
@@ -112,7 +112,7 @@ static CNN_INLINE double cnn_exp_f64(double x)
  * the small terms.  So there is no range of x where bits are lost.  For n = 0
  * the first bracket is x itself, which keeps tiny and subnormal x exact.
  * h goes to 0 at n = 127 and is held there: it no longer matters. */
-static CNN_INLINE float cnn_expm1_parts_f32(float x, uint32_t *n, float *h)
+CNN_INLINE float cnn_expm1_parts_f32(float x, uint32_t *n, float *h)
 {
     float k = cnn_exp_round_f32(x, n);
     float r_hi = cnn_fma_f32(k, -CNN_LN2_HI_F32, x);
@@ -123,7 +123,7 @@ static CNN_INLINE float cnn_expm1_parts_f32(float x, uint32_t *n, float *h)
     return (r_hi + (1.0f - *h)) + cnn_fma_f32(r * r, cnn_exp_q_f32(r), -r_lo);
 }
 /* f64: held through a clamp of k, as SSE2 has no comparison of 64-bit integers. */
-static CNN_INLINE double cnn_expm1_parts_f64(double x, uint64_t *n, double *h)
+CNN_INLINE double cnn_expm1_parts_f64(double x, uint64_t *n, double *h)
 {
     double k = cnn_exp_round_f64(x, n);
     double r_hi = cnn_fma_f64(k, -CNN_LN2_HI_F64, x);
@@ -136,7 +136,7 @@ static CNN_INLINE double cnn_expm1_parts_f64(double x, uint64_t *n, double *h)
 
 /* e^x - 1, accurate for small x.  2^n is applied as 2^(n-1) * 2, because 2^128
  * is no float.  Max error: f32 1.25, f64 1.2 ULP */
-static CNN_INLINE float cnn_expm1_f32(float x)
+CNN_INLINE float cnn_expm1_f32(float x)
 {
     uint32_t n;
     float h, c = x;
@@ -146,7 +146,7 @@ static CNN_INLINE float cnn_expm1_f32(float x)
     float y = w * cnn_pow2_f32(n - 1u) * 2.0f;
     return x == 0.0f ? x : y; /* -0 stays -0 */
 }
-static CNN_INLINE double cnn_expm1_f64(double x)
+CNN_INLINE double cnn_expm1_f64(double x)
 {
     uint64_t n;
     double h, c = x;
@@ -159,12 +159,12 @@ static CNN_INLINE double cnn_expm1_f64(double x)
 
 /* elu(x) = x for x > 0, alpha (e^x - 1) otherwise.  Error as expm1, plus half
  * an ULP for the product unless alpha is 1. */
-static CNN_INLINE float cnn_elu_f32(float x, float alpha)
+CNN_INLINE float cnn_elu_f32(float x, float alpha)
 {
     float y = alpha * cnn_expm1_f32(x);
     return x > 0.0f ? x : y;
 }
-static CNN_INLINE double cnn_elu_f64(double x, double alpha)
+CNN_INLINE double cnn_elu_f64(double x, double alpha)
 {
     double y = alpha * cnn_expm1_f64(x);
     return x > 0.0 ? x : y;

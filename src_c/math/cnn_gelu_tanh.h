@@ -22,7 +22,7 @@
 #define CNN_GELU_B_LO (-6.175149918155315e-19)
 
 /* p, n with e^-y = p 2^n, for x in -11.5 .. 11.5. */
-static CNN_INLINE float cnn_gelu_tanh_parts_f32(float x, uint32_t *n)
+CNN_INLINE float cnn_gelu_tanh_parts_f32(float x, uint32_t *n)
 {
     double xd = x, y = -xd * cnn_fma_f64(CNN_GELU_B, xd * xd, CNN_GELU_A);
     double k = cnn_fma_f64(y, CNN_LOG2E, 6755399441055744.0) - 6755399441055744.0;
@@ -31,7 +31,7 @@ static CNN_INLINE float cnn_gelu_tanh_parts_f32(float x, uint32_t *n)
     return 1.0f + cnn_fma_f32(r * r, cnn_exp_q_f32(r), r);
 }
 /* f64: b = B x^2, s = A + b and y = x s, each with its rounding error. */
-static CNN_INLINE double cnn_gelu_tanh_parts_f64(double x, uint64_t *n)
+CNN_INLINE double cnn_gelu_tanh_parts_f64(double x, uint64_t *n)
 {
     double x2 = x * x, x2_lo = cnn_mul_lo_f64(x, x, x2);
     double b = CNN_GELU_B * x2;
@@ -44,7 +44,7 @@ static CNN_INLINE double cnn_gelu_tanh_parts_f64(double x, uint64_t *n)
 
 /* -0 at -0 and at -inf, inf at inf.  Above 6 (f64: 8) the sigmoid is 1.
  * Max error: f32 2.35, f64 1.9 ULP */
-static CNN_INLINE float cnn_gelu_tanh_f32(float x)
+CNN_INLINE float cnn_gelu_tanh_f32(float x)
 {
     const float c = 1.45519152e-11f; /* 2^-36 */
     uint32_t n;
@@ -54,7 +54,7 @@ static CNN_INLINE float cnn_gelu_tanh_f32(float x)
     float y = t / cnn_fma_f32(p, cnn_pow2_f32(n - 36u), c) * c;
     return x > 6.0f ? x : y;
 }
-static CNN_INLINE double cnn_gelu_tanh_f64(double x)
+CNN_INLINE double cnn_gelu_tanh_f64(double x)
 {
     const double c = 1.2621774483536189e-29; /* 2^-96 */
     uint64_t n;
@@ -68,7 +68,7 @@ static CNN_INLINE double cnn_gelu_tanh_f64(double x)
 /* Crosses 0 at x = -0.75246.  The numerator is that of silu_grad; f32 ends in
  * double, where the error of 1 + E does not count twice and nothing can
  * overflow.  -0 at -inf, 1 at inf.  Max error: f32 1.81, f64 4.8 ULP away from the crossing */
-static CNN_INLINE float cnn_gelu_tanh_grad_f32(float x)
+CNN_INLINE float cnn_gelu_tanh_grad_f32(float x)
 {
     uint32_t n;
     x = x < -11.0f ? -11.0f : x;
@@ -78,7 +78,7 @@ static CNN_INLINE float cnn_gelu_tanh_grad_f32(float x)
     double v = cnn_fma_f64(xd, cnn_fma_f64(3.0 * CNN_GELU_B, xd * xd, CNN_GELU_A), 1.0);
     return (float)(cnn_fma_f64(e, v, 1.0) / (d * d));
 }
-static CNN_INLINE double cnn_gelu_tanh_grad_f64(double x)
+CNN_INLINE double cnn_gelu_tanh_grad_f64(double x)
 {
     const double c = 7.7037197775489434e-34; /* 2^-110 */
     uint64_t n;

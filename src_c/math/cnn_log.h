@@ -17,7 +17,7 @@
 
 /* log(1+f) + lo for f in -0.293 .. 0.415 without the leading term f, which the
  * caller adds last. */
-static CNN_INLINE float cnn_log_tail_f32(float f, float lo)
+CNN_INLINE float cnn_log_tail_f32(float f, float lo)
 {
     float p = 6.91824202e-2f, f2 = f * f;
     p = cnn_fma_f32(p, f, -1.17924241e-1f);
@@ -30,7 +30,7 @@ static CNN_INLINE float cnn_log_tail_f32(float f, float lo)
     p = cnn_fma_f32(p, f, 3.33333104e-1f);
     return cnn_fma_f32(-0.5f, f2, cnn_fma_f32(f * f2, p, lo));
 }
-static CNN_INLINE double cnn_log_tail_f64(double f, double lo)
+CNN_INLINE double cnn_log_tail_f64(double f, double lo)
 {
     double s = f / (2.0 + f), z = s * s;
     double p = 1.479813171045635e-01;
@@ -44,7 +44,7 @@ static CNN_INLINE double cnn_log_tail_f64(double f, double lo)
 }
 
 /* n and m of a normal x > 0; any value for other x. */
-static CNN_INLINE float cnn_log_parts_f32(float x, float *n)
+CNN_INLINE float cnn_log_parts_f32(float x, float *n)
 {
     uint32_t i = cnn_to_bits_f32(x) + (0x3f800000u - 0x3f3504f3u); /* 1 and sqrt(1/2) */
     *n = (float)((int32_t)(i >> 23) - 127);
@@ -52,7 +52,7 @@ static CNN_INLINE float cnn_log_parts_f32(float x, float *n)
 }
 /* f64: the integer becomes a double by being written into the mantissa of
  * 2^52, as 64-bit conversions came only with AVX-512. */
-static CNN_INLINE double cnn_log_parts_f64(double x, double *n)
+CNN_INLINE double cnn_log_parts_f64(double x, double *n)
 {
     uint64_t i = cnn_to_bits_f64(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
     *n = cnn_from_bits_f64((i >> 52) | 0x4330000000000000u) - (4503599627370496.0 + 1023.0);
@@ -61,7 +61,7 @@ static CNN_INLINE double cnn_log_parts_f64(double x, double *n)
 
 /* log x: -inf at +-0, NaN below 0, inf at inf.  Subnormals are scaled up first.
  * Max error: f32 0.76, f64 0.77 ULP */
-static CNN_INLINE float cnn_log_f32(float x)
+CNN_INLINE float cnn_log_f32(float x)
 {
     float n, tiny = x < 1.17549435e-38f ? 23.0f : 0.0f;
     float f = cnn_log_parts_f32(x < 1.17549435e-38f ? x * 8388608.0f : x, &n) - 1.0f;
@@ -72,7 +72,7 @@ static CNN_INLINE float cnn_log_f32(float x)
     y = x > 0.0f ? y : x == 0.0f ? -INFINITY : NAN;
     return y;
 }
-static CNN_INLINE double cnn_log_f64(double x)
+CNN_INLINE double cnn_log_f64(double x)
 {
     double n, tiny = x < 2.2250738585072014e-308 ? 52.0 : 0.0;
     double f = cnn_log_parts_f64(x < 2.2250738585072014e-308 ? x * 4503599627370496.0 : x, &n) - 1.0;
@@ -88,7 +88,7 @@ static CNN_INLINE double cnn_log_f64(double x)
  * log; what its rounding lost, c = (1 + x) - u exactly, joins f scaled by 2^-n.
  * For n = 0 that gives f = x.  From n = 127 on 2^-n counts as 0: c is then far
  * below half an ULP.  -inf at -1, NaN below, -0 at -0.  Max error: f32 1.35, f64 1.3 ULP */
-static CNN_INLINE float cnn_log1p_f32(float x)
+CNN_INLINE float cnn_log1p_f32(float x)
 {
     float n, u = 1.0f + x, v = u - 1.0f;
     float c = (1.0f - (u - v)) + (x - v);
@@ -101,7 +101,7 @@ static CNN_INLINE float cnn_log1p_f32(float x)
     y = u > 0.0f ? y : u == 0.0f ? -INFINITY : NAN;
     return x == 0.0f ? x : y;
 }
-static CNN_INLINE double cnn_log1p_f64(double x)
+CNN_INLINE double cnn_log1p_f64(double x)
 {
     double n, u = 1.0 + x, v = u - 1.0;
     double c = (1.0 - (u - v)) + (x - v);

@@ -15,7 +15,7 @@
 #define CNN_NORMAL_FAR 5.0      /* of r: a place that one number in 10^11 passes */
 
 /* The ratio of two polynomials of degree 7, coefficients from the highest down. */
-static CNN_INLINE double cnn_ratio(double x, const double *restrict above,
+CNN_INLINE double cnn_ratio(double x, const double *restrict above,
                                    const double *restrict below)
 {
     double a = above[0], b = below[0];
@@ -26,7 +26,7 @@ static CNN_INLINE double cnn_ratio(double x, const double *restrict above,
     return a / b;
 }
 
-static CNN_INLINE double cnn_normal_near(double q)
+CNN_INLINE double cnn_normal_near(double q)
 {
     static const double above[8] = {
         2.5090809287301226727e+3, 3.3430575583588128105e+4, 6.7265770927008700853e+4,
@@ -39,7 +39,7 @@ static CNN_INLINE double cnn_normal_near(double q)
     return q * cnn_ratio(0.180625 - q * q, above, below);
 }
 
-static CNN_INLINE double cnn_normal_tail(double r)
+CNN_INLINE double cnn_normal_tail(double r)
 {
     static const double above[8] = {
         7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
@@ -52,7 +52,7 @@ static CNN_INLINE double cnn_normal_tail(double r)
     return cnn_ratio(r - 1.6, above, below);
 }
 
-static CNN_INLINE double cnn_normal_far(double r)
+CNN_INLINE double cnn_normal_far(double r)
 {
     static const double above[8] = {
         2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,

@@ -15,7 +15,7 @@
  * ULP, of a divisor just above a power of two.)  The numerator carries a factor
  * 1/c, so the tail is rounded once.  0 at -inf, 1 at inf, 1/2 at 0 exactly.
  * Derivative from the value y: y (1 - y).  Max error: f32 2.41, f64 2.1 ULP */
-static CNN_INLINE float cnn_sigmoid_f32(float x)
+CNN_INLINE float cnn_sigmoid_f32(float x)
 {
     const float c = 2.32830644e-10f; /* 2^-32 */
     uint32_t n;
@@ -25,7 +25,7 @@ static CNN_INLINE float cnn_sigmoid_f32(float x)
     float e = p * cnn_pow2_f32(n + 32u);
     return (x < 0.0f ? e : 4294967296.0f) / cnn_fma_f32(e, c, 1.0f) * c;
 }
-static CNN_INLINE double cnn_sigmoid_f64(double x)
+CNN_INLINE double cnn_sigmoid_f64(double x)
 {
     const double c = 5.4210108624275222e-20; /* 2^-64 */
     uint64_t n;
@@ -39,7 +39,7 @@ static CNN_INLINE double cnn_sigmoid_f64(double x)
 /* silu(x) = x sigmoid(x) = (x / (c + E c)) c,  E = e^-x up to 2^161 (f32),
  * c = 2^-36: only the last product can be subnormal, hence full accuracy where
  * sigmoid alone has none left.  -0 at -0 and at -inf.  Above 40 (f32: 30) the sigmoid is 1.  Max error: f32 2.41, f64 2.0 ULP */
-static CNN_INLINE float cnn_silu_f32(float x)
+CNN_INLINE float cnn_silu_f32(float x)
 {
     const float c = 1.45519152e-11f; /* 2^-36 */
     uint32_t n;
@@ -49,7 +49,7 @@ static CNN_INLINE float cnn_silu_f32(float x)
     float y = t / cnn_fma_f32(p, cnn_pow2_f32(n - 36u), c) * c;
     return x > 30.0f ? x : y;
 }
-static CNN_INLINE double cnn_silu_f64(double x)
+CNN_INLINE double cnn_silu_f64(double x)
 {
     const double c = 5.4210108624275222e-20; /* 2^-64 */
     uint64_t n;
@@ -65,7 +65,7 @@ static CNN_INLINE double cnn_silu_f64(double x)
  * cancellation than any form in s; it crosses 0 at x = -1.27846 and only there
  * loses relative accuracy.  f32 ends in double, since the square would count the
  * rounding of 1 + E twice.  -0 at -inf, 1 at inf.  Max error: f32 1.64, f64 3.9 ULP away from the crossing */
-static CNN_INLINE float cnn_silu_grad_f32(float x)
+CNN_INLINE float cnn_silu_grad_f32(float x)
 {
     uint32_t n;
     x = x < -112.0f ? -112.0f : x;
@@ -74,7 +74,7 @@ static CNN_INLINE float cnn_silu_grad_f32(float x)
     double e = (double)(p * cnn_pow2_f32(n - 64u)) * 18446744073709551616.0, d = 1.0 + e;
     return (float)(cnn_fma_f64(e, 1.0 + (double)x, 1.0) / (d * d));
 }
-static CNN_INLINE double cnn_silu_grad_f64(double x)
+CNN_INLINE double cnn_silu_grad_f64(double x)
 {
     const double c = 1.2621774483536189e-29; /* 2^-96 */
     uint64_t n;
@@ -89,7 +89,7 @@ static CNN_INLINE double cnn_silu_grad_f64(double x)
  * log(1 + E): E itself is the f of cnn_log.h up to sqrt(2) - 1; above, one
  * ln2 is taken out, f = (E - 1) / 2.  0 at -inf, inf at inf.  The derivative is
  * sigmoid(x).  Max error: f32 1.65, f64 1.5 ULP */
-static CNN_INLINE float cnn_softplus_f32(float x)
+CNN_INLINE float cnn_softplus_f32(float x)
 {
     float e = cnn_exp_f32(-cnn_abs_f32(x));
     float n = e > 0.4142f ? 1.0f : 0.0f;
@@ -98,7 +98,7 @@ static CNN_INLINE float cnn_softplus_f32(float x)
     y = cnn_fma_f32(n, CNN_LN2_HI_F32, y);
     return (x > 0.0f ? x : 0.0f) + y;
 }
-static CNN_INLINE double cnn_softplus_f64(double x)
+CNN_INLINE double cnn_softplus_f64(double x)
 {
     double e = cnn_exp_f64(-cnn_abs_f64(x));
     double n = e > 0.4142 ? 1.0 : 0.0;
@@ -119,7 +119,7 @@ static CNN_INLINE double cnn_softplus_f64(double x)
  * w / (w + 2h), which has no cancellation at 0. From |x| = 20 it is 1.
  * -0 at -0. Derivative from the value y: 1 - y^2.  Max error: f32 2.495 (every float
  * tried, with and without fma), f64 2.4 ULP */
-static CNN_INLINE float cnn_tanh_f32(float x)
+CNN_INLINE float cnn_tanh_f32(float x)
 {
     float t = cnn_fma_f32(x, (float)(2.0 * CNN_LOG2E), 12582912.0f), k = t - 12582912.0f;
     float r = cnn_fma_f32(k, -0.34657359f, x), z = r * r;
@@ -130,7 +130,7 @@ static CNN_INLINE float cnn_tanh_f32(float x)
     float y = cnn_fma_f32(plus, tanh_r, -minus) / cnn_fma_f32(-minus, tanh_r, plus);
     return cnn_abs_f32(x) > 9.1f ? cnn_copysign_f32(1.0f, x) : y;
 }
-static CNN_INLINE double cnn_tanh_f64(double x)
+CNN_INLINE double cnn_tanh_f64(double x)
 {
     uint64_t n;
     double h, a = cnn_abs_f64(x);

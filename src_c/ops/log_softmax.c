@@ -15,12 +15,12 @@
 static void K(log_softmax_lanes)(int64_t n, int64_t n_class, const real *x, real *y)
 {
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES];
-    real sum[CNN_LANES], log_sum[CNN_LANES];
+    real sum[CNN_GROUPS], log_sum[CNN_GROUPS];
 
     K(cnn_load_lanes)(n, n_class, x, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
     for (int64_t i = 0; i < n_class; i++)
-        for (int l = 0; l < CNN_LANES; l++)
+        for (int l = 0; l < CNN_GROUPS; l++)
             u[i][l] -= log_sum[l];
     K(cnn_store_lanes)(n, n_class, (const K(cnn_lane) *)u, y, 0);
 }
@@ -37,7 +37,7 @@ static void K(log_softmax_group)(int64_t n_class, const real *x, real *y)
 /* Groups along another axis than the last. */
 static void K(log_softmax_columns)(const cnn_along *s, const real *x, real *y)
 {
-    real max[CNN_COLUMNS], sum[CNN_COLUMNS], log_sum[CNN_COLUMNS];
+    real max[CNN_NEIGHBOURS], sum[CNN_NEIGHBOURS], log_sum[CNN_NEIGHBOURS];
 
     CNN_FOR_COLUMNS(*s, at, n) {
         K(cnn_columns_exp)(n, s, x + at, max, sum, log_sum);
@@ -52,7 +52,7 @@ static void K(log_softmax_columns)(const cnn_along *s, const real *x, real *y)
 static void K(log_softmax_grad_columns)(const cnn_along *s, const real *y, const real *dy,
                                         real *dx, int add)
 {
-    double sum[CNN_COLUMNS];
+    double sum[CNN_NEIGHBOURS];
 
     CNN_FOR_COLUMNS(*s, at, n) {
         for (int64_t l = 0; l < n; l++)
@@ -81,8 +81,8 @@ static cnn_status K(log_softmax_forward)(const cnn_call *c)
     if (s.inner > 1)
         K(log_softmax_columns)(&s, x, y);
     else if (n_class <= CNN_LANE_CLASSES)
-        for (int64_t r = 0; r < n; r += CNN_LANES)
-            K(log_softmax_lanes)(n - r < CNN_LANES ? n - r : CNN_LANES, n_class, x + r * n_class,
+        for (int64_t r = 0; r < n; r += CNN_GROUPS)
+            K(log_softmax_lanes)(n - r < CNN_GROUPS ? n - r : CNN_GROUPS, n_class, x + r * n_class,
                                  y + r * n_class);
     else
         for (int64_t r = 0; r < n; r++)

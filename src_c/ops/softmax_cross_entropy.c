@@ -31,18 +31,18 @@ typedef struct {
 } K(sce_task);
 
 /* The numbers of n rows, one to a lane; the lanes that are left repeat the last one.  With
- * n == CNN_LANES known to the compiler these loops are vector code. */
+ * n == CNN_GROUPS known to the compiler these loops are vector code. */
 static inline void K(sce_spread)(int64_t n, const real *restrict x, real *restrict lane)
 {
-    for (int64_t l = 0; l < CNN_LANES; l++)
-        lane[l] = x[n == CNN_LANES || l < n ? l : n - 1];
+    for (int64_t l = 0; l < CNN_GROUPS; l++)
+        lane[l] = x[n == CNN_GROUPS || l < n ? l : n - 1];
 }
 
 static inline void K(sce_spread_labels)(int64_t n, const int32_t *restrict x,
                                         int32_t *restrict lane)
 {
-    for (int64_t l = 0; l < CNN_LANES; l++)
-        lane[l] = x[n == CNN_LANES || l < n ? l : n - 1];
+    for (int64_t l = 0; l < CNN_GROUPS; l++)
+        lane[l] = x[n == CNN_GROUPS || l < n ? l : n - 1];
 }
 
 /* The targets t' of n rows from row r on, and their sums. */
@@ -52,23 +52,23 @@ static inline void K(sce_targets)(const K(sce_task) *k, int64_t n_class, int64_t
     const real low = k->floor, keep = k->keep, high = keep + low;
 
     if (k->label) {
-        int32_t whole[CNN_LANES];
-        real    label[CNN_LANES];
+        int32_t whole[CNN_GROUPS];
+        real    label[CNN_GROUPS];
         K(sce_spread_labels)(n, k->label + r, whole);
-        for (int64_t l = 0; l < CNN_LANES; l++) {
+        for (int64_t l = 0; l < CNN_GROUPS; l++) {
             label[l] = (real)whole[l];
             total[l] = 1;
         }
         for (int64_t i = 0; i < n_class; i++)
-            for (int l = 0; l < CNN_LANES; l++)
+            for (int l = 0; l < CNN_GROUPS; l++)
                 t[i][l] = label[l] == (real)i ? high : low;
         return;
     }
     K(cnn_load_lanes)(n, n_class, k->row + r * n_class, t);
-    for (int l = 0; l < CNN_LANES; l++)
+    for (int l = 0; l < CNN_GROUPS; l++)
         total[l] = 0;
     for (int64_t i = 0; i < n_class; i++)
-        for (int l = 0; l < CNN_LANES; l++) {
+        for (int l = 0; l < CNN_GROUPS; l++) {
             t[i][l] = keep * t[i][l] + low;
             total[l] += t[i][l];
         }
@@ -93,26 +93,26 @@ static inline void K(sce_blank)(const K(sce_task) *k, int64_t n_class, int64_t r
         }
 }
 
-/* Rows [r, r + n), at most CNN_LANES, of few classes. */
-static CNN_INLINE void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
+/* Rows [r, r + n), at most CNN_GROUPS, of few classes. */
+CNN_INLINE void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, int64_t n)
 {
     K(cnn_lane) u[CNN_LANE_CLASSES], e[CNN_LANE_CLASSES], t[CNN_LANE_CLASSES];
-    real sum[CNN_LANES], log_sum[CNN_LANES], total[CNN_LANES], coef[CNN_LANES];
-    real loss[CNN_LANES] = {0};
+    real sum[CNN_GROUPS], log_sum[CNN_GROUPS], total[CNN_GROUPS], coef[CNN_GROUPS];
+    real loss[CNN_GROUPS] = {0};
 
     K(cnn_load_lanes)(n, n_class, k->z + r * n_class, u);
     K(cnn_lanes_exp)(n_class, u, e, sum, log_sum);
     K(sce_targets)(k, n_class, r, n, t, total);
     if (k->y)
         for (int64_t i = 0; i < n_class; i++)
-            for (int l = 0; l < CNN_LANES; l++)
+            for (int l = 0; l < CNN_GROUPS; l++)
                 loss[l] += t[i][l] == 0 ? 0 : t[i][l] * (log_sum[l] - u[i][l]);
     if (k->dz) {
         K(sce_spread)(n, k->coef + r, coef);
-        for (int l = 0; l < CNN_LANES; l++)
+        for (int l = 0; l < CNN_GROUPS; l++)
             total[l] /= sum[l];
         for (int64_t i = 0; i < n_class; i++)
-            for (int l = 0; l < CNN_LANES; l++)
+            for (int l = 0; l < CNN_GROUPS; l++)
                 e[i][l] = coef[l] * (e[i][l] * total[l] - t[i][l]);
     }
     K(sce_blank)(k, k->dz ? n_class : 0, r, n, loss, e);
@@ -125,14 +125,14 @@ static CNN_INLINE void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64
 /* Whole blocks are compiled apart for the commonest numbers of classes. */
 static void K(sce_block)(const K(sce_task) *k, int64_t r, int64_t n)
 {
-    if (n < CNN_LANES)
+    if (n < CNN_GROUPS)
         K(sce_lanes)(k, k->n_class, r, n);
     else
         switch (k->n_class) {
-        case 2: K(sce_lanes)(k, 2, r, CNN_LANES); break;
-        case 3: K(sce_lanes)(k, 3, r, CNN_LANES); break;
-        case 10: K(sce_lanes)(k, 10, r, CNN_LANES); break;
-        default: K(sce_lanes)(k, k->n_class, r, CNN_LANES);
+        case 2: K(sce_lanes)(k, 2, r, CNN_GROUPS); break;
+        case 3: K(sce_lanes)(k, 3, r, CNN_GROUPS); break;
+        case 10: K(sce_lanes)(k, 10, r, CNN_GROUPS); break;
+        default: K(sce_lanes)(k, k->n_class, r, CNN_GROUPS);
         }
 }
 
@@ -149,7 +149,7 @@ static int K(sce_any_0)(int64_t n, const real *coef)
 CNN_COLD static void K(sce_spare_block)(const K(sce_task) *k, int64_t r, int64_t n)
 {
     const int64_t n_class = k->n_class;
-    real          made[CNN_LANES * CNN_LANE_CLASSES], *dz = k->dz + r * n_class;
+    real          made[CNN_GROUPS * CNN_LANE_CLASSES], *dz = k->dz + r * n_class;
     K(sce_task)   own = *k;
 
     own.z += r * n_class, own.coef += r, own.dz = made, own.add = 0;
@@ -165,8 +165,8 @@ CNN_COLD static void K(sce_spare_block)(const K(sce_task) *k, int64_t r, int64_t
 static void K(sce_blocks)(const K(sce_task) *k, int64_t n)
 {
     const int spare = k->dz && K(sce_any_0)(n, k->coef);
-    for (int64_t r = 0; r < n; r += CNN_LANES) {
-        const int64_t m = n - r < CNN_LANES ? n - r : CNN_LANES;
+    for (int64_t r = 0; r < n; r += CNN_GROUPS) {
+        const int64_t m = n - r < CNN_GROUPS ? n - r : CNN_GROUPS;
         if (spare && K(sce_any_0)(m, k->coef + r))
             K(sce_spare_block)(k, r, m);
         else

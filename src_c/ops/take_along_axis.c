@@ -22,23 +22,23 @@
 #ifdef real
 #include "cnn_index.h"
 
-#ifndef CNN_ALONG_DEFINED
-#define CNN_ALONG_DEFINED
-typedef struct { int64_t n, x, index; } cnn_along_axis;
+#ifndef CNN_PICKED_DEFINED
+#define CNN_PICKED_DEFINED
+typedef struct { int64_t n, x, index; } cnn_picked_axis;
 typedef struct {
     int64_t        stride, v;
     int            n_outer;                            /* axes but the innermost */
-    cnn_along_axis outer[CNN_MAX_DIM], in;
-} cnn_along;
+    cnn_picked_axis outer[CNN_MAX_DIM], in;
+} cnn_picked;
 
-static inline cnn_along cnn_read_along(const cnn_attr *attr)
+static inline cnn_picked cnn_read_picked(const cnn_attr *attr)
 {
-    cnn_along a = {.stride = attr[0].i, .v = attr[1].i, .in = {.n = 1}};
+    cnn_picked a = {.stride = attr[0].i, .v = attr[1].i, .in = {.n = 1}};
     const int n_axis = (int)attr[2].i;
 
     for (int d = 0; d < n_axis; d++) {
         const cnn_attr      *of = attr + 3 + 3 * d;
-        const cnn_along_axis axis = {of[0].i, of[1].i, of[2].i};
+        const cnn_picked_axis axis = {of[0].i, of[1].i, of[2].i};
         if (d == n_axis - 1)
             a.in = axis;
         else
@@ -48,7 +48,7 @@ static inline cnn_along cnn_read_along(const cnn_attr *attr)
 }
 
 /* Move to the next run along the innermost axis; 0 after the last one. */
-static inline int cnn_next_along(const cnn_along *a, int64_t *at, int64_t *x, int64_t *index)
+static inline int cnn_next_picked(const cnn_picked *a, int64_t *at, int64_t *x, int64_t *index)
 {
     for (int d = a->n_outer - 1; d >= 0; d--) {
         *x += a->outer[d].x, *index += a->outer[d].index;
@@ -62,7 +62,7 @@ static inline int cnn_next_along(const cnn_along *a, int64_t *at, int64_t *x, in
 }
 #endif
 
-static void K(along_row)(const cnn_along *a, const int32_t *index, const real *x, real *y)
+static void K(along_row)(const cnn_picked *a, const int32_t *index, const real *x, real *y)
 {
     int64_t at[CNN_MAX_DIM] = {0}, x_at = 0, i_at = 0;
 
@@ -71,10 +71,10 @@ static void K(along_row)(const cnn_along *a, const int32_t *index, const real *x
             y[j] = x[x_at + j * a->in.x + a->stride * cnn_index(index[i_at + j * a->in.index],
                                                                a->v)];
         y += a->in.n;
-    } while (cnn_next_along(a, at, &x_at, &i_at));
+    } while (cnn_next_picked(a, at, &x_at, &i_at));
 }
 
-static void K(along_add)(const cnn_along *a, const int32_t *index, const real *dy, real *dx)
+static void K(along_add)(const cnn_picked *a, const int32_t *index, const real *dy, real *dx)
 {
     int64_t at[CNN_MAX_DIM] = {0}, x_at = 0, i_at = 0;
 
@@ -83,13 +83,13 @@ static void K(along_add)(const cnn_along *a, const int32_t *index, const real *d
             dx[x_at + j * a->in.x + a->stride * cnn_index(index[i_at + j * a->in.index], a->v)] +=
                 dy[j];
         dy += a->in.n;
-    } while (cnn_next_along(a, at, &x_at, &i_at));
+    } while (cnn_next_picked(a, at, &x_at, &i_at));
 }
 
 static cnn_status K(along_forward)(const cnn_call *c)
 {
     const cnn_tensor *x = OPERAND(c, 0), *picked = OPERAND(c, 1), *y = OPERAND(c, 2);
-    const cnn_along   a = cnn_read_along(c->step->attr);
+    const cnn_picked   a = cnn_read_picked(c->step->attr);
 
     for (int64_t r = c->begin; r < c->end; r++) {
         const int32_t   *index = (const int32_t *)picked->data + r * picked->stride;
@@ -106,7 +106,7 @@ static cnn_status K(along_forward)(const cnn_call *c)
 static cnn_status K(along_grad)(const cnn_call *c)
 {
     const cnn_tensor *picked = OPERAND(c, 1), *dy = OPERAND(c, 3), *dx = OPERAND(c, 4);
-    const cnn_along   a = cnn_read_along(c->step->attr);
+    const cnn_picked   a = cnn_read_picked(c->step->attr);
     const int64_t     first = dx->stride ? c->begin : 0;
     const int64_t     last = dx->stride ? c->end : cnn_n_row(c, 3);
 

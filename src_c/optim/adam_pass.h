@@ -8,8 +8,10 @@
  *   hyper: beta1, beta2, eps, amsgrad (0 or 1)
  *
  * Included first outside the typed half (adam_prepare), then in each typed half
- * (K(adam_pass)); hence no include guard.
+ * (K(adam_pass)).
  */
+#include "cnn_optim.h"
+
 #ifdef real
 
 /* keep: the factor on p before the step; decay: the L2 penalty in g. */
