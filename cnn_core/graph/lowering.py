@@ -204,14 +204,14 @@ class Lowering:
                     n_saved=len(saved), node=node)  # fmt: skip
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
-        """Emit coef = w / sum(w), then the loss and its gradient in one pass."""
+        """Emit coef = w / sum(w), or w / B, then the loss and its gradient in one pass."""
         x = self.operand(loss.inputs[0])
         coef = Buffer(f"{self.names[mean]}.coef", (BATCH,), True)
         weights = [self.out.value[self.operand(w)] for w in mean.inputs[1:]]
         for node in self._ancestors(mean.inputs[1:]):
             for step in self.out.node_steps[node][0]:
                 step.stage = EARLY
-        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], (), WHOLE,
+        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], mean.attrs(), WHOLE,
                               self.names[mean], stage=EARLY), 0)  # fmt: skip
         step = self._forward_step(loss, self.out.value[loss], loss.op, loss.attrs())
         dx = self.out.grad[x] = self._grad_buffer(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
 class BinaryCrossEntropy(RowLoss):
@@ -29,13 +29,13 @@ def binary_cross_entropy(
     Row r costs mean_j (log(1 + exp(z_rj)) - t_rj z_rj); each column is a question of its own.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
-    rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
+    gives sum_r w_r y_r / B, ``reduction="none"`` the rows, shape (B,).
 
     NaN propagates; an infinite logit costs 0 where t is the class that it is sure of, else inf.
     Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
-    rows = per_row("binary_cross_entropy", reduction, name)
-    loss = BinaryCrossEntropy((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, rows, name)
+    reduction = checked_reduction("binary_cross_entropy", reduction, name)
+    loss = BinaryCrossEntropy((as_node(z), as_node(t)), name=name if reduction == "none" else "")
+    return reduced(loss, weight, reduction, name)

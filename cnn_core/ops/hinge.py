@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels, need_same_rows, need_two_classes
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
 class Hinge(RowLoss):
@@ -40,12 +40,12 @@ def hinge(
     z_r,t_r); source: Crammer, Singer 2001.  The subgradient at the kink is 0.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
-    rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
+    gives sum_r w_r y_r / B, ``reduction="none"`` the rows, shape (B,).
 
     NaN propagates.  A label outside [0, C) raises `LabelError` when the graph runs.  Raises
     `ShapeError` where z and t do not fit, with (B,) and (B, 1) taken as the same shape.
     """
-    rows = per_row("hinge", reduction, name)
-    loss = Hinge((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, rows, name)
+    reduction = checked_reduction("hinge", reduction, name)
+    loss = Hinge((as_node(z), as_node(t)), name=name if reduction == "none" else "")
+    return reduced(loss, weight, reduction, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
 class Huber(RowLoss):
@@ -40,13 +40,13 @@ def huber(
     delta (|d| - delta / 2).  Source: Huber 1964.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
-    rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
+    gives sum_r w_r y_r / B, ``reduction="none"`` the rows, shape (B,).
 
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
     another delta.
     """
-    rows = per_row("huber", reduction, name)
-    loss = Huber((as_node(p), as_node(t)), name=name if rows else "", delta=delta)
-    return reduced(loss, weight, rows, name)
+    reduction = checked_reduction("huber", reduction, name)
+    loss = Huber((as_node(p), as_node(t)), name=name if reduction == "none" else "", delta=delta)
+    return reduced(loss, weight, reduction, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
 class Mse(RowLoss):
@@ -29,12 +29,12 @@ def mse(
     Row r costs mean_j (p_rj - t_rj)^2.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
-    rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
+    gives sum_r w_r y_r / B, ``reduction="none"`` the rows, shape (B,).
 
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
-    rows = per_row("mse", reduction, name)
-    loss = Mse((as_node(p), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, rows, name)
+    reduction = checked_reduction("mse", reduction, name)
+    loss = Mse((as_node(p), as_node(t)), name=name if reduction == "none" else "")
+    return reduced(loss, weight, reduction, name)

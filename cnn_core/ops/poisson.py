@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
 class Poisson(RowLoss):
@@ -30,13 +30,13 @@ def poisson(
     exp(z), without the term log(t!), which does not depend on z.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
-    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="none"`` gives the
-    rows, shape (B,).
+    1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
+    gives sum_r w_r y_r / B, ``reduction="none"`` the rows, shape (B,).
 
     NaN propagates; exp(z) may overflow to inf.
     Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
-    rows = per_row("poisson", reduction, name)
-    loss = Poisson((as_node(z), as_node(t)), name=name if rows else "")
-    return reduced(loss, weight, rows, name)
+    reduction = checked_reduction("poisson", reduction, name)
+    loss = Poisson((as_node(z), as_node(t)), name=name if reduction == "none" else "")
+    return reduced(loss, weight, reduction, name)

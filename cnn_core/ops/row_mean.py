@@ -9,12 +9,13 @@ from cnn_core.graph.row_loss import need_row_weights
 
 
 class RowMean(Node):
-    """y = sum_r w_r l_r / sum_r w_r.  l (B,), w (B,) or absent, y ().
+    """y = sum_r w_r l_r / sum_r w_r, or / B ``over_batch``.  l (B,), w (B,) or absent, y ().
 
-    Keeps ``total`` = (sum w l, sum w) in float64.  Kernel: src_c/ops/row_mean.c.
+    Keeps ``total`` = (sum w l, sum w or B) in float64.  Kernel: src_c/ops/row_mean.c.
     """
 
     op = "row_mean"
+    over_batch: bool = False
     symbol = "mean"
     grad_reads = "x"
     rowwise = False
@@ -30,33 +31,41 @@ class RowMean(Node):
         self.saved = {"total": (2,)}
         self.saved_dtype = "float64"
 
+    def attrs(self) -> tuple[float | int, ...]:
+        return (int(self.over_batch),)
 
-def row_mean(rows: Node, weight: Node | None = None, *, name: str = "") -> Node:
+
+def row_mean(
+    rows: Node, weight: Node | None = None, *, reduction: str = "mean", name: str = ""
+) -> Node:
     """Return the mean over the batch, sum_r w_r l_r / sum_r w_r: ``rows`` (B,), result ().
 
     ``weight`` (B,) gives w; without it every row counts 1.  Where the weights add up to 0 the
-    mean is NaN and its gradients are 0.  The sums are added up in float64, in an order that
-    depends on the number of rows alone.  A row of weight 0 adds nothing to value or gradient,
-    whatever it holds; any other NaN propagates.
+    mean is NaN and its gradients are 0.  ``reduction="sum_over_batch"`` gives sum_r w_r l_r / B.
+    The sums are added up in float64, in an order that depends on the number of rows alone.  A row
+    of weight 0 adds nothing to value or gradient, whatever it holds; any other NaN propagates.
 
     Where there is no batch axis, a number of rows stands in the place of B.
 
     Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
     """
+    known = ("mean", "sum_over_batch")
+    options.choice(label_of(name, "row_mean"), reduction, known, option="reduction")
     inputs = (rows,) if weight is None else (rows, weight)
-    return RowMean(tuple(as_node(x) for x in inputs), name=name)
+    over_batch = reduction == "sum_over_batch"
+    return RowMean(tuple(as_node(x) for x in inputs), name=name, over_batch=over_batch)
 
 
-def per_row(op: str, reduction: str, name: str) -> bool:
-    """Tell whether ``reduction`` asks for the losses of the rows, not for their mean."""
-    known = ("mean", "none")
-    return options.choice(label_of(name, op), reduction, known, option="reduction") == "none"
+def checked_reduction(op: str, reduction: str, name: str) -> str:
+    """Return ``reduction``, of the losses of rows: one that is known."""
+    known = ("mean", "sum_over_batch", "none")
+    return options.choice(label_of(name, op), reduction, known, option="reduction")
 
 
-def reduced(loss: Node, weight: Node | None, rows: bool, name: str) -> Node:
-    """Return the weighted mean of a loss per row, or, for ``rows``, the loss itself."""
-    if not rows:
-        return row_mean(loss, weight, name=name)
+def reduced(loss: Node, weight: Node | None, reduction: str, name: str) -> Node:
+    """Return the mean of a loss per row that ``reduction`` asks for, or the loss itself."""
+    if reduction != "none":
+        return row_mean(loss, weight, reduction=reduction, name=name)
     if weight is not None:
         raise OptionError(
             f"{loss.label}: need reduction='mean' for row weights; got 'none', for which the "

@@ -7,7 +7,7 @@ from cnn_core.errors import OptionError, ShapeError
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import RowLoss, need_labels
 from cnn_core.ops.label_weight import label_weight
-from cnn_core.ops.row_mean import per_row, reduced
+from cnn_core.ops.row_mean import checked_reduction, reduced
 
 _NO_LABEL = -(2**63)  # no int32 equals it
 
@@ -69,17 +69,18 @@ def softmax_cross_entropy(
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1.  As in all losses, z without a batch axis counts its first axis as the rows.  A row whose
     label is ``ignore_index`` counts 0; where nothing counts, the mean is NaN and its gradient 0.
-    ``reduction="none"`` gives the rows, shape (B,), 0 where ignored.
+    ``reduction="sum_over_batch"`` gives sum_r w_r y_r / B, where ignored rows are among the B;
+    ``reduction="none"`` the rows, shape (B,), 0 where ignored.
 
     A label outside [0, C) raises `LabelError` when the graph runs.  NaN, +inf or only -inf in a
     row of z make that row NaN.  Raises `ShapeError`, `DtypeError` and `OptionError` at once.
     """
     z, t = as_node(z), as_node(t)
-    rows = per_row("softmax_cross_entropy", reduction, name)
+    reduction = checked_reduction("softmax_cross_entropy", reduction, name)
     loss = SoftmaxCrossEntropy(
-        (z, t), name=name if rows else "", label_smoothing=label_smoothing,
+        (z, t), name=name if reduction == "none" else "", label_smoothing=label_smoothing,
         ignore_index=ignore_index,
     )  # fmt: skip
-    if ignore_index is not None and not rows:
+    if ignore_index is not None and reduction != "none":
         weight = label_weight(t, weight, ignore_index=ignore_index)
-    return reduced(loss, weight, rows, name)
+    return reduced(loss, weight, reduction, name)

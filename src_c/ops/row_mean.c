@@ -2,10 +2,12 @@
  *
  *   B is the batch, or a fixed number of rows where l has no batch axis.
  *
+ *   attributes: 1 for y = sum_r w_r l_r / B
  *   forward  operands: l (B,), [w (B,)], total (2,) float64, y ()
  *   gradient operands: l, [w], total, y, dy (), dl or dw (B,)
- *   total:     sum w l, sum w, added up in double; without w every weight is 1
+ *   total:     sum w l, sum w (or B), added up in double; without w every weight is 1
  *   gradient:  dl_r = w_r dy / sum w,  dw_r = (l_r - mean) dy / sum w;  0 where sum w is 0
+ *              (or dl_r = w_r dy / B,  dw_r = l_r dy / B)
  *   NaN:       propagates, but not from a row of weight 0: it adds nothing, whatever l holds.
  */
 #include "cnn_op.h"
@@ -27,7 +29,7 @@ static cnn_status K(row_mean_forward)(const cnn_call *c)
     real         *y = OPERAND(c, 2 + weighted)->data;
 
     total[0] = w ? K(cnn_weighted_sum)(n_row, l, w) : K(cnn_sum)(n_row, l);
-    total[1] = w ? K(cnn_sum)(n_row, w) : (double)n_row;
+    total[1] = w && !ATTR_I(c, 0) ? K(cnn_sum)(n_row, w) : (double)n_row;
     y[0] = total[1] != 0 ? (real)(total[0] / total[1]) : (real)NAN;
     return CNN_OK;
 }
@@ -56,7 +58,7 @@ static cnn_status K(row_mean_grad_w)(const cnn_call *c)
     const double  dy = *(const real *)OPERAND(c, 4)->data;
     real         *dw = OPERAND(c, 5)->data;
     const double  k = total[1] != 0 ? cnn_flow_f64(dy, dy / total[1]) : 0;
-    const double  mean = total[1] != 0 ? total[0] / total[1] : 0;
+    const double  mean = total[1] != 0 && !ATTR_I(c, 0) ? total[0] / total[1] : 0;
     const int     add = c->step->accumulate;
     const int64_t n_row = K(row_mean_rows)(c);
 

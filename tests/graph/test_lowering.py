@@ -33,7 +33,8 @@ def _net(activation=ops.relu, loss=ops.softmax_cross_entropy, weighted=True, dro
     feeds = {"x": RNG.standard_normal((5, 6)), "t": target}
     if weighted:
         feeds["w"] = np.array([1.0, 0.0, 2.0, 0.5, 1.0])
-    return loss(z, t, weight=w if weighted else None), feeds
+    reduction = "sum_over_batch" if weighted == "over batch" else "mean"
+    return loss(z, t, weight=w if weighted else None, reduction=reduction), feeds
 
 
 def _run(program, feeds):
@@ -52,7 +53,7 @@ ACTIVATIONS = [ops.relu, ops.leaky_relu, ops.elu, ops.selu, ops.sigmoid, ops.tan
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [False, True, "over batch"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_fused_loss_head_gives_what_the_steps_apart_give(loss, weighted, dtype):
     out, feeds = _net(loss=loss, weighted=weighted)

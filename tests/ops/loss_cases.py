@@ -160,6 +160,12 @@ LOSSES = {
     "row_mean_weight": OpCase(
         lambda x, w: ops.row_mean(x, w), {"x": (), "w": ("weight",)},
         lambda x, w: _mean(x, w)),
+    "row_mean_over_batch": OpCase(
+        lambda x, w: ops.row_mean(x, w, reduction="sum_over_batch"), {"x": (), "w": ("weight",)},
+        lambda x, w: (w * x).mean()),
+    "row_coef_over_batch": OpCase(
+        lambda w: ops.row_coef(w, reduction="sum_over_batch"), {"w": ("weight",)},
+        lambda w: w / len(w), gradient=False),
     "row_coef": OpCase(
         lambda w: ops.row_coef(w), {"w": ("weight",)},
         lambda w: w / w.sum() if w.sum() else 0 * w, gradient=False),
