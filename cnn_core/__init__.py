@@ -28,7 +28,7 @@ from cnn_core.graph.params import ParamStore
 from cnn_core.graph.threadpool import announce as _announce
 from cnn_core.graph.threads import get_num_threads, set_num_threads
 from cnn_core.nn import init
-from cnn_core.nn.layers import Activation, Dense, Dropout
+from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
 from cnn_core.nn.losses import (
     MAE,
     MSE,
@@ -70,6 +70,7 @@ __all__ = [
     "History",
     "Huber",
     "Input",
+    "Layer",
     "Loss",
     "Metric",
     "NAdam",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node, label_of
 from cnn_core.graph.row_loss import need_same_rows
+from cnn_core.graph.running_sums import RunningSums
 from cnn_core.graph.shapes import row_size
 from cnn_core.ops.metric_top_k import metric_top_k
 
 
-class MetricAccuracy(Metric):
+class MetricAccuracy(RunningSums):
     """right_r: the scores of row r fall where its targets do.  z, t (B, ...), y (2,) float64.
 
     Kernel: src_c/ops/metric_accuracy.c.

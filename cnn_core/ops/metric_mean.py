@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.graph.running_sums import RunningSums
 
 
-class MetricMean(Metric):
+class MetricMean(RunningSums):
     """y += (sum_r w_r x_r, sum_r w_r).  x (B,), w (B,) or absent, y (2,) float64.
 
     Kernel: src_c/ops/metric_mean.c.

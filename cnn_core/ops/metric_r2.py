@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import need_same_rows
+from cnn_core.graph.running_sums import RunningSums
 from cnn_core.graph.shapes import row_size
 
 
-class MetricR2(Metric):
+class MetricR2(RunningSums):
     """Per column: sum w, mean t, sum w (t - mean)^2, sum w (t - p)^2.  p, t (B, ...), y (4, N).
 
     Kernel: src_c/ops/metric_r2.c.

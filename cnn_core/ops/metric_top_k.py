@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.graph.metric import Metric
 from cnn_core.graph.node import Node, as_node
 from cnn_core.graph.row_loss import need_labels
+from cnn_core.graph.running_sums import RunningSums
 
 _NO_LABEL = -(2**63)  # no int32 equals it
 
 
-class MetricTopK(Metric):
+class MetricTopK(RunningSums):
     """hit_r: the label's score is among the k largest.  z (B, C), t (B,) int32, y (2,) float64.
 
     Kernel: src_c/ops/metric_top_k.c.

@@ -9,9 +9,9 @@ import numpy as np
 
 from cnn_core import ops
 from cnn_core.errors import OptionError
-from cnn_core.graph.metric import Metric as MetricNode
 from cnn_core.graph.node import BATCH, Input, Node, Parameter
 from cnn_core.graph.order import topological_order
+from cnn_core.graph.running_sums import RunningSums
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning, last_operation
 from cnn_core.nn.sequential import Sequential
@@ -61,12 +61,12 @@ def check_targets(loss: Loss, target: Input, y: Any) -> None:
 def build_metric(
     metric: Metric, net: Sequential, target: Input, weight: Input | None, ignore: int | None,
     meaning: Meaning | None,
-) -> MetricNode:  # fmt: skip
+) -> RunningSums:  # fmt: skip
     """Return the node that adds up the sums of a metric; raise `OptionError` where it does not."""
     arguments: tuple[Any, ...] = (net.output, target, weight, ignore)
     node = metric.build(*arguments, *([meaning] if metric.needs_meaning else []))
     who = f"metric {metric.name!r}"
-    if not isinstance(node, MetricNode):
+    if not isinstance(node, RunningSums):
         raise OptionError(
             f"{who}: need build to return a node that adds up sums, such as "
             f"ops.metric_mean(rows, weight); got {node!r}"

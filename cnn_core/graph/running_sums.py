@@ -1,4 +1,4 @@
-"""The base of metrics: sums over batches, without a gradient."""
+"""The base of the nodes of metrics: sums over batches, without a gradient."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cnn_core.graph.node import Node
 from cnn_core.graph.row_loss import need_row_weights
 
 
-class Metric(Node):
+class RunningSums(Node):
     """A float64 value to which each run adds its batch; the caller sets it to 0 at the start.
 
-    The last input, if there is one more than a metric needs, holds one weight per row.
+    The last input, if there is one more than `n_operands`, holds one weight per row.
     """
 
     differentiable = (False,)
@@ -26,7 +26,7 @@ class Metric(Node):
         self.dtype = "float64"
 
     def check(self) -> None:
-        """Raise unless the inputs besides the weights fit the metric."""
+        """Raise unless the inputs besides the weights fit."""
 
     def sums_shape(self) -> tuple[int, ...]:
         return (2,)
