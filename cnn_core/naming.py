@@ -8,13 +8,15 @@ from typing import Any
 
 from cnn_core.errors import UnknownOptionError
 
-CO_VARKEYWORDS = 0x08
-"""`inspect.CO_VARKEYWORDS`: the function takes any keyword."""
+CO_VARARGS, CO_VARKEYWORDS = 0x04, 0x08
+"""As in `inspect`: the function takes any number of arguments, any keyword."""
 
 ALIASES: dict[str, tuple[str, ...]] = {
+    "absolute_error": ("mae",),
     "acc": ("accuracy",),
     "ap": ("average_precision",),
     "bce": ("binary_cross_entropy",),
+    "bcewithlogitsloss": ("binary_cross_entropy",),
     "betas": ("beta1",),
     "binary_accuracy": ("accuracy",),
     "binary_crossentropy": ("binary_cross_entropy",),
@@ -23,6 +25,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "ce": ("softmax_cross_entropy", "log_loss"),
     "cross_entropy": ("softmax_cross_entropy", "log_loss"),
     "crossentropy": ("softmax_cross_entropy", "log_loss"),
+    "crossentropyloss": ("softmax_cross_entropy",),
     "epsilon": ("eps",),
     "f1_score": ("f1",),
     "glorot": ("glorot_uniform",),
@@ -39,6 +42,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "lecun": ("lecun_uniform",),
     "logistic": ("sigmoid", "binary_cross_entropy"),
     "mape_loss": ("mape",),
+    "mean": ("weighted_mean",),
     "mean_absolute_error": ("mae",),
     "mean_absolute_percentage_error": ("mape",),
     "mean_squared_error": ("mse",),
@@ -52,8 +56,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "roc_auc": ("auc",),
     "roc_auc_score": ("auc",),
     "root_mean_squared_error": ("rmse",),
+    "smooth_l1": ("huber",),
+    "smoothl1loss": ("huber",),
     "sparse_categorical_accuracy": ("accuracy",),
     "sparse_categorical_crossentropy": ("softmax_cross_entropy",),
+    "squared_error": ("mse",),
+    "sum_over_batch_size": ("sum_over_batch",),
     "swish": ("silu",),
     "xavier": ("glorot_uniform",),
     "xavier_normal": ("glorot_normal",),
@@ -91,8 +99,8 @@ class Keywords:
             if args or options:
                 got = ", ".join([*map(repr, args), *options])
                 raise UnknownOptionError(f"{cls.__name__}: need no options; got {got}")
-        elif options:
-            _check_keywords(cls, options)
+        elif args or options:
+            _check_options(cls, args, options)
         return super().__new__(cls)
 
 
@@ -118,10 +126,15 @@ def _parameters(cls: type) -> list[Any]:
     return [p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
-def _check_keywords(cls: type, given: Iterable[str]) -> None:
+def _check_options(cls: type, args: tuple[Any, ...], given: Iterable[str]) -> None:
     # Not by `inspect`, which takes as long as making a layer.
     code = getattr(cls.__init__, "__code__", None)  # type: ignore[misc]
-    if code is None or code.co_flags & CO_VARKEYWORDS:
+    if code is None:
+        return
+    if len(args) >= code.co_argcount and not code.co_flags & CO_VARARGS:
+        need = f"at most {code.co_argcount - 1} options without a name"
+        raise UnknownOptionError(f"{cls.__name__}: need {need}; got {', '.join(map(repr, args))}")
+    if code.co_flags & CO_VARKEYWORDS:
         return
     known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     for name in given:

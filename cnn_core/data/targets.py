@@ -174,16 +174,18 @@ def as_targets(
 
 
 def as_weights(
-    w: Any, n: int, *, name: str = "sample_weight", who: str = "weights", dtype: Any = np.float32
-) -> np.ndarray:
+    w: Any, n: int, *, name: str = "sample_weight", who: str = "weights", dtype: Any = np.float32,
+    ratios: bool = True,
+) -> np.ndarray:  # fmt: skip
     """Return weights of ``n`` rows, shape (n,), C-contiguous, float32 or float64.
 
-    Only their ratios matter: weights that float32 could not hold, or whose sums it could not, are
-    multiplied by a power of two.  Any other array of float32 or float64 comes back as it is.
+    Where only their ``ratios`` matter, weights that float32 could not hold, or whose sums it could
+    not, are multiplied by a power of two.  Any other array of float32 or float64 comes back as it
+    is.
 
     Raises `ShapeError` unless ``w`` is (n,), `DtypeError` for elements that are no real
-    numbers, `DataError` for a negative, NaN or infinite weight (naming its row) and if no
-    weight is above zero.
+    numbers, `DataError` for a negative, NaN or infinite weight (naming its row), if no weight is
+    above zero and, without ``ratios``, for weights that ``dtype`` cannot hold.
 
     Example
     -------
@@ -191,6 +193,7 @@ def as_weights(
     array([1., 0., 2.], dtype=float32)
     """
     n, dtype = options.whole(who, n, option="n"), options.real_dtype(who, dtype)
+    ratios = options.flag(who, ratios, option="ratios")
     array = as_numbers(w, who=who, name=name)
     if array.shape != (n,):
         raise ShapeError(f"{who}: need {name} of shape ({n},), one per row; got {array.shape}")
@@ -201,6 +204,9 @@ def as_weights(
         raise DataError(f"{who}: need finite {name} >= 0; got {array[row]} in row {row}")
     if high == 0:
         raise DataError(f"{who}: need one {name} above 0 or more; got {n} zeros")
+    if not ratios:
+        check_range(array, name, who=who, dtype=dtype, source=w)
+        return array
     reach = _FLOAT64_REACH if array.dtype == dtype == np.float64 else _FLOAT32_REACH
     if low >= 2.0**-reach and high <= 2.0**reach:
         return array

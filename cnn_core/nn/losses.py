@@ -1,7 +1,7 @@
 """Losses: what `Trainer` makes small.
 
-Each is the mean over the rows of a batch, weighted where sample weights are given: sum_r w_r l_r
-/ sum_r w_r.  A loss knows which targets it takes and the node that computes it.
+Each is a mean over the rows of a batch.  A loss knows which targets it takes, what outputs and
+targets mean to it, and the node that computes it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,52 @@ from cnn_core.data.targets import as_labels, as_targets
 from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.graph.node import BATCH, Input, Node
 from cnn_core.naming import Keywords, hint
-from cnn_core.nn.meaning import Meaning, of_values, yes_or_no
+from cnn_core.nn.meaning import (
+    CLASSES,
+    LOGARITHMS,
+    LOGITS,
+    MARGINS,
+    REAL,
+    Meaning,
+    of_values,
+    yes_or_no,
+)
+
+REDUCTIONS = {"weighted_mean": "mean", "sum_over_batch": "sum_over_batch"}
+"""What a loss makes of its rows' losses, and what the operations call it."""
 
 
 class Loss(Keywords, options.Fixable):
-    """The base of all losses.  Once a `Trainer` has one, its options are fixed."""
+    """The base of all losses: a mean of l_r over the rows r of a batch.
 
-    @property
-    def any_finite_target(self) -> bool:
-        """Whether every finite number of the right shape is a valid target: as `targets` has it."""
-        return type(self).targets is Loss.targets
+    ``reduction="weighted_mean"`` is sum_r w_r l_r / sum_r w_r (scikit-learn): of sample weights
+    only the ratios matter, and rows of weight 0 are as if they were not there.
+    ``"sum_over_batch"`` is sum_r w_r l_r / B (Keras; PyTorch's reduction="none" with a mean after
+    it): twice the weights are twice the loss and the gradients, and B counts all rows of the batch,
+    also those of weight 0 or with an ignored label.  Without weights both are the mean.
+
+    Once a `Trainer` has a loss, its options are fixed.
+    """
+
+    reduction: str = "weighted_mean"
+
+    outputs_are: ClassVar[str] = ""
+    """What outputs are to the loss: "logits", "margins", "logarithms" of what targets are, or,
+    where this is empty, numbers close to their targets.  Metrics go by it."""
 
     twice: ClassVar[tuple[str, ...]] = ()
     """Operations that a network must not end in, since the loss ..."""
     applies: ClassVar[str] = ""
     """... does this to outputs, such as "applies a softmax itself"."""
+
+    def __init__(self, *, reduction: str = "weighted_mean") -> None:
+        who = type(self).__name__
+        self.reduction = options.choice(who, reduction, REDUCTIONS, option="reduction")
+
+    @property
+    def any_finite_target(self) -> bool:
+        """Whether every finite number of the right shape is a valid target: as `targets` has it."""
+        return type(self).targets is Loss.targets
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -38,27 +69,51 @@ class Loss(Keywords, options.Fixable):
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         """Return ``y`` checked and in the layout of ``target``; raise what is wrong with it."""
-        return as_targets(y, target.shape[1:], dtype=dtype, who=type(self).__name__)
+        who = type(self).__name__
+        return as_targets(y, target.shape[1:], dtype=dtype, name=target.name, who=who)
 
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
         """Return what outputs and the checked targets ``y`` mean: what `accuracy` and others ask.
 
-        Here: that outputs come close to their targets, see `cnn_core.nn.meaning.of_values`.
+        Here: what `outputs_are` says; where it is empty, that outputs come close to their targets,
+        see `cnn_core.nn.meaning.of_values`.
         """
+        if self.outputs_are in (LOGITS, MARGINS):
+            labels = target.dtype == "int32"
+            scale = self.outputs_are
+            return Meaning(CLASSES, scale) if labels else yes_or_no(output, scale)
+        if self.outputs_are == LOGARITHMS:
+            return Meaning(REAL, LOGARITHMS)
         return of_values(output, target, y)
+
+    def prediction(self, output: Node) -> Node:
+        """Return what outputs predict of targets: the mean of the distribution that they stand for.
+
+        Here: the sigmoid of logits, exp of logarithms, others as they are.
+        """
+        if self.outputs_are == LOGITS:
+            return ops.sigmoid(output)
+        return ops.exp(output) if self.outputs_are == LOGARITHMS else output
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         """Return the node of the loss: a scalar, or one number per row, (B,).
 
-        Of rows the mean is taken, weighted by the sample weights; a scalar must have used
-        ``weight`` itself, such as `cnn_core.ops.mse` does, if there are weights.  Where the
-        scalar is a weighted mean of rows (`cnn_core.ops.row_mean`), an epoch's loss is that of
-        all its rows; of any other scalar it is the mean over steps, each counted by its rows.
+        Of rows the mean is taken that ``reduction`` asks for; a scalar must have used ``weight``
+        itself, such as with `over_rows`, if there are weights.  Where the scalar is `over_rows`, an
+        epoch's loss is that of all its rows; of any other scalar it is the mean over steps, each
+        counted by its rows.
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no build")
+        raise OptionError(f"{type(self).__name__}: need a loss that defines build; got none")
+
+    def over_rows(self, rows: Node, weight: Node | None) -> Node:
+        """Return the mean of one number per row, (B,), that ``reduction`` asks for."""
+        return ops.row_mean(rows, weight, reduction=REDUCTIONS[self.reduction])
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
+        found = {k: v for k, v in vars(self).items() if k[0] != "_"}
+        if found.get("reduction") == Loss.reduction:
+            del found["reduction"]
+        options = ", ".join(f"{k}={v!r}" for k, v in found.items())
         return f"{type(self).__name__}({options})"
 
 
@@ -70,10 +125,15 @@ class SoftmaxCrossEntropy(Loss):
     nothing.  The network ends in logits: a softmax layer before this loss would be one too many.
     """
 
+    outputs_are = LOGITS
     twice = ("softmax", "log_softmax", "sigmoid")
     applies = "applies a softmax itself"
 
-    def __init__(self, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
+    def __init__(
+        self, label_smoothing: float = 0.0, ignore_index: int | None = None, *,
+        reduction: str = "weighted_mean",
+    ) -> None:  # fmt: skip
+        super().__init__(reduction=reduction)
         who = "SoftmaxCrossEntropy"
         self.label_smoothing = options.number(who, label_smoothing, 0, 1, option="label_smoothing")
         self.ignore_index: int | None = None
@@ -94,61 +154,66 @@ class SoftmaxCrossEntropy(Loss):
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         who = "SoftmaxCrossEntropy"
         if target.dtype == "int32":
-            return as_labels(y, output.shape[1], who=who, ignore_index=self.ignore_index)
-        rows = as_targets(y, target.shape[1:], dtype=dtype, who=who)
-        _check_interval(rows, who, "probabilities")
+            return as_labels(
+                y, output.shape[1], name=target.name, who=who, ignore_index=self.ignore_index
+            )
+        rows = super().targets(target, output, y, dtype)
+        _check_interval(rows, who, "probabilities", target.name)
         return rows
 
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
-        return Meaning("classes", "logits")
+        return Meaning(CLASSES, LOGITS)
+
+    def prediction(self, output: Node) -> Node:
+        return ops.softmax(output)
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return ops.softmax_cross_entropy(
             output, target, weight=weight, label_smoothing=self.label_smoothing,
-            ignore_index=self.ignore_index if target.dtype == "int32" else None, name="loss",
+            ignore_index=self.ignore_index if target.dtype == "int32" else None,
+            reduction=REDUCTIONS[self.reduction],
         )  # fmt: skip
 
 
 class BinaryCrossEntropy(Loss):
     """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1]."""
 
+    outputs_are = LOGITS
     twice = ("sigmoid", "softmax", "log_softmax")
     applies = "applies a sigmoid itself"
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         rows = super().targets(target, output, y, dtype)
-        _check_interval(rows, "BinaryCrossEntropy", "targets")
+        _check_interval(rows, "BinaryCrossEntropy", "targets", target.name)
         return rows
 
-    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
-        return yes_or_no(output, "logits")
-
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.binary_cross_entropy(output, target, weight=weight, name="loss")
+        return self.over_rows(ops.binary_cross_entropy(output, target, reduction="none"), weight)
 
 
 class MSE(Loss):
     """l = (p - t)^2, averaged over a row's outputs."""
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.mse(output, target, weight=weight, name="loss")
+        return self.over_rows(ops.mse(output, target, reduction="none"), weight)
 
 
 class MAE(Loss):
     """l = |p - t|, averaged over a row's outputs.  The subgradient at 0 is 0."""
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.mae(output, target, weight=weight, name="loss")
+        return self.over_rows(ops.mae(output, target, reduction="none"), weight)
 
 
 class Huber(Loss):
     """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t (Huber 1964)."""
 
-    def __init__(self, delta: float = 1.0) -> None:
+    def __init__(self, delta: float = 1.0, *, reduction: str = "weighted_mean") -> None:
+        super().__init__(reduction=reduction)
         self.delta = options.number("Huber", delta, 0, open_at="low", option="delta")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.huber(output, target, weight=weight, delta=self.delta, name="loss")
+        return self.over_rows(ops.huber(output, target, delta=self.delta, reduction="none"), weight)
 
 
 class Hinge(Loss):
@@ -158,6 +223,7 @@ class Hinge(Loss):
     l = max(0, 1 + max_{c != t} z_c - z_t) (Crammer and Singer 2001).
     """
 
+    outputs_are = MARGINS
     twice = ("sigmoid", "softmax", "log_softmax")
     applies = "compares scores of any size with a margin of 1"
 
@@ -170,7 +236,7 @@ class Hinge(Loss):
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         if target.dtype == "int32":
-            return as_labels(y, output.shape[1], who="Hinge")
+            return as_labels(y, output.shape[1], name=target.name, who="Hinge")
         rows = super().targets(target, output, y, dtype)
         if np.isin(rows, (0, 1)).all():
             rows = 2 * rows - 1
@@ -178,32 +244,36 @@ class Hinge(Loss):
         if wrong.any():
             row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
             raise DataError(
-                f"Hinge: need targets -1 and 1, or 0 and 1; got {rows[row]} in row {row} of y"
+                f"Hinge: need targets -1 and 1, or 0 and 1; got {rows[row]} in row {row} of "
+                f"{target.name}"
             )
         return rows
 
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
-        if target.dtype == "int32":
-            return Meaning("classes", "logits")
-        return yes_or_no(output, "logits", middle=0.0)
+        return super().meaning(output, target, y)._replace(middle=0.0)
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.hinge(output, target, weight=weight, name="loss")
+        return self.over_rows(ops.hinge(output, target, reduction="none"), weight)
 
 
 class Pinball(Loss):
-    """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978)."""
+    """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978).
 
-    def __init__(self, q: float) -> None:
+    By default the median.
+    """
+
+    def __init__(self, q: float = 0.5, *, reduction: str = "weighted_mean") -> None:
+        super().__init__(reduction=reduction)
         self.q = options.number("Pinball", q, 0, 1, open_at="low high", option="q")
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.pinball(output, target, q=self.q, weight=weight, name="loss")
+        return self.over_rows(ops.pinball(output, target, q=self.q, reduction="none"), weight)
 
 
 class Poisson(Loss):
     """l = e^z - t z of the logarithm z of the rate; counts t >= 0."""
 
+    outputs_are = LOGARITHMS
     twice = ("exp", "softplus")
     applies = "takes the logarithm of the rate and applies exp itself"
 
@@ -211,14 +281,13 @@ class Poisson(Loss):
         rows = super().targets(target, output, y, dtype)
         if rows.min() < 0:
             row = int(np.argmax((rows < 0).any(axis=tuple(range(1, rows.ndim)))))
-            raise DataError(f"Poisson: need counts >= 0; got {rows[row].min()} in row {row} of y")
+            raise DataError(
+                f"Poisson: need counts >= 0; got {rows[row].min()} in row {row} of {target.name}"
+            )
         return rows
 
-    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
-        return Meaning("real", "values")
-
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        return ops.poisson(output, target, weight=weight, name="loss")
+        return self.over_rows(ops.poisson(output, target, reduction="none"), weight)
 
 
 LOSSES: dict[str, type[Loss]] = {
@@ -228,22 +297,23 @@ LOSSES: dict[str, type[Loss]] = {
     "mae": MAE,
     "huber": Huber,
     "hinge": Hinge,
+    "pinball": Pinball,
     "poisson": Poisson,
 }
-"""The losses by name, all but `Pinball`, which needs its quantile."""
+"""The losses by name."""
 
 
 def get(loss: str | Loss) -> Loss:
     """Return ``loss``, or a new one with default options for a name such as "mse"."""
     if isinstance(loss, Loss):
+        if type(loss).build is Loss.build:
+            raise options.refuse("Trainer", "a loss whose class defines build", loss)
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
     meant = hint(loss, LOSSES)
     if isinstance(loss, type) and issubclass(loss, Loss):
         meant = f": write {loss.__name__}(...)"
-    if isinstance(loss, str) and loss == "pinball":
-        meant = ": write Pinball(q)"
     raise OptionError(
         f"Trainer: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "
         f"got {options.shown(loss)}{meant}"
@@ -258,9 +328,9 @@ def _shape(y: Any, who: str) -> tuple[int, ...]:
         return ()
 
 
-def _check_interval(rows: np.ndarray, who: str, what: str) -> None:
+def _check_interval(rows: np.ndarray, who: str, what: str, name: str) -> None:
     wrong = (rows < 0) | (rows > 1)
     if wrong.any():
         row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
         value = rows[row][wrong[row]].flat[0]
-        raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of y")
+        raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of {name}")

@@ -10,7 +10,11 @@ import numpy as np
 from cnn_core.graph.node import Node
 
 CLASSES, BINARY, MULTILABEL, REAL = "classes", "binary", "multilabel", "real"
-LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"
+LOGITS, MARGINS, LOGARITHMS = "logits", "margins", "logarithms"
+PROBABILITIES, VALUES = "probabilities", "values"
+
+DECISIONS = (CLASSES, BINARY, MULTILABEL)
+"""The kinds of which each target is right or wrong."""
 
 _SUM_IS_ONE = 1e-3  # by how much rows of rounded probabilities may miss it
 
@@ -21,8 +25,9 @@ class Meaning(NamedTuple):
     ``kind`` is "classes" (one of C: labels (B,), or rows (B, C) whose largest element counts),
     "binary" (one yes-or-no question to a row), "multilabel" (one to each element) or "real"
     (numbers, no decisions).  ``scale`` is what the outputs are: "logits", of which a softmax or
-    a sigmoid makes probabilities, "probabilities", or "values".  An output above ``threshold``
-    says yes, a target above ``middle`` is yes; a no is 0, or -1 where ``middle`` is 0.
+    a sigmoid makes probabilities, "margins" on either side of a decision, "probabilities",
+    "values" close to their targets, or "logarithms" of such.  An output above ``threshold`` says
+    yes, a target above ``middle`` is yes; a no is 0, or -1 where ``middle`` is 0.
     """
 
     kind: str
@@ -38,6 +43,11 @@ def last_operation(output: Node) -> Node:
     return output
 
 
+def scale_of(output: Node) -> str:
+    """Return what outputs are to a loss that says nothing of them."""
+    return PROBABILITIES if last_operation(output).op in ("softmax", "sigmoid") else VALUES
+
+
 def yes_or_no(output: Node, scale: str, threshold: float = 0.0, middle: float = 0.5) -> Meaning:
     """Return the meaning of outputs that each answer one question."""
     one = output.shape[1:] in ((), (1,))
@@ -51,15 +61,15 @@ def of_values(output: Node, target: Node, y: np.ndarray) -> Meaning:
     negative: classes where a row's probabilities, of several, add up to 1 or the network ends in
     a softmax; else yes or no, and an output says what the nearer end says.  All else is real.
     """
-    op = last_operation(output).op
-    scale = PROBABILITIES if op in ("softmax", "sigmoid") else VALUES
+    scale = scale_of(output)
     if target.dtype == "int32":
         return Meaning(CLASSES, scale)
     low = float(y.min())
     middle = 0.0 if low < 0 else 0.5
     if low < -1 or y.max() > 1:
         return Meaning(REAL, scale)
-    if len(output.shape) == 2 and output.shape[1] > 1 and (op == "softmax" or _adds_to_one(y, low)):
+    softmax = last_operation(output).op == "softmax"
+    if len(output.shape) == 2 and output.shape[1] > 1 and (softmax or _adds_to_one(y, low)):
         return Meaning(CLASSES, scale, middle, middle)
     return yes_or_no(output, scale, middle, middle)
 

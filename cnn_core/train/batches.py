@@ -16,9 +16,9 @@ from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.sequential import Sequential
-from cnn_core.train.build import build_loss, build_metric, ignored_label
+from cnn_core.train.build import build_loss, build_metric, check_metric
 from cnn_core.train.checked import Data
-from cnn_core.train.metric import Metric, RowMetric
+from cnn_core.train.metric import Metric, RowMetric, rows_of
 from cnn_core.train.pace import Pace
 from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
 
@@ -42,14 +42,12 @@ class LossProgram:
         target = data.target
         weight = Input("w", (BATCH,)) if data.w is not None else None
         self.net, self.metrics = net, [m for m in metrics if not isinstance(m, RowMetric)]
-        self.loss = build_loss(loss, net, target, weight)
-        ignored = ignored_label(loss, target)
-        self._sums: list[Any] = [build_metric(m, net, target, weight, ignored, data.meaning)
+        self.loss = build_loss(loss, net.output, target, weight)
+        self._sums: list[Any] = [build_metric(m, loss, net.output, target, weight, data.meaning)
                                  for m in self.metrics]  # fmt: skip
-        for metric in metrics:
-            if isinstance(metric, RowMetric) and metric.needs_meaning:
-                metric.check(net.output, data.meaning)
-            if isinstance(metric, RowMetric) and weight is not None and not training:
+        for metric in rows_of(metrics):
+            check_metric(metric, loss, net.output, data.meaning)
+            if weight is not None and not training:
                 metric.check_weights()
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,32 @@ from cnn_core.graph.node import BATCH, Input, Node, Parameter
 from cnn_core.graph.order import topological_order
 from cnn_core.graph.running_sums import RunningSums
 from cnn_core.nn.losses import Loss
-from cnn_core.nn.meaning import Meaning, last_operation
-from cnn_core.nn.sequential import Sequential
-from cnn_core.train.metric import Metric
+from cnn_core.nn.meaning import (
+    LOGITS,
+    PROBABILITIES,
+    VALUES,
+    Meaning,
+    last_operation,
+    scale_of,
+)
+from cnn_core.train.metric import Metric, need_fit, need_numbers
 
 
-def build_loss(loss: Loss, net: Sequential, target: Input, weight: Input | None) -> Node:
-    """Return the scalar node of the mean loss; raise `OptionError` where it cannot be trained."""
-    who = type(loss).__name__
+def target_input(loss: Loss, output: Node, y: Any, name: str = "y") -> Input:
+    """Return the input, called ``name``, that the targets ``y`` of an output are fed to."""
+    target = loss.target_input(output, y)
     if not isinstance(target, Input) or target.name != "y" or not target.batched:
         raise OptionError(
-            f"{who}: need target_input to return an Input named 'y' with a batch; got {target!r}"
+            f"{type(loss).__name__}: need target_input to return an Input named 'y' with a batch; "
+            f"got {target!r}"
         )
-    node: Any = loss.build(net.output, target, weight)
+    return target if name == "y" else Input(name, target.shape, target.dtype)
+
+
+def build_loss(loss: Loss, output: Node, target: Input, weight: Input | None) -> Node:
+    """Return the scalar node of the mean loss; raise `OptionError` where it cannot be trained."""
+    who = type(loss).__name__
+    node: Any = loss.build(output, target, weight)
     real = isinstance(node, Node) and node.dtype == "real"
     if not real or node.shape not in ((), (BATCH,)):
         raise OptionError(
@@ -33,16 +47,62 @@ def build_loss(loss: Loss, net: Sequential, target: Input, weight: Input | None)
             f"got {node!r}"
         )
     if node.shape == (BATCH,):
-        node = ops.row_mean(node, weight)
-    inputs = _check_leaves(who, node, net, target, weight)
-    if net.input not in inputs:
-        raise OptionError(f"{who}: need build to use the output; got {node!r} without it")
-    if weight is not None and weight not in inputs:
+        node = loss.over_rows(node, weight)
+    found = check_objective(who, node, [output], (target, weight))
+    if weight is not None and weight not in found:
         raise OptionError(
             f"{who}: need build to use the weights of rows that it is given, or to return one "
             f"number per row, (B,); got sample weights and {node!r} without them"
         )
+    over_batch = any(n.op == "row_mean" and n.over_batch for n in found)
+    if weight is not None and loss.reduction == "sum_over_batch" and not over_batch:
+        raise OptionError(
+            f"{who}: need build to use over_rows, or to return one number per row, (B,), for "
+            f"reduction='sum_over_batch'; got {node!r}"
+        )
     return node
+
+
+def check_objective(
+    who: str, node: Node, outputs: Sequence[Node], fed: Iterable[Input | None]
+) -> set[Node]:
+    """Return what ``node``, which is to be made small, depends on, down to the ``outputs``.
+
+    Raises `OptionError` where that is nothing of the network, or what has no value: that have the
+    inputs ``fed`` beside the network's, and all that its outputs depend on.
+    """
+    fed = {n for n in fed if n is not None}
+    found = _needs(who, node, outputs, fed)
+    if found.isdisjoint(outputs) and not any(isinstance(n, Input) for n in found - fed):
+        raise OptionError(f"{who}: need build to use the output; got {node!r} without it")
+    return found
+
+
+def _needs(who: str, node: Node, outputs: Sequence[Node], fed: set[Input]) -> set[Node]:
+    """Return what ``node`` depends on, down to ``outputs``; raise where it has no value."""
+    found = _above(node, outputs)
+    leaves = {n for n in found if isinstance(n, (Input, Parameter))}.difference(fed, outputs)
+    if leaves:  # it reaches into the network, past its outputs
+        known = topological_order(outputs)
+        for leaf in leaves.difference(known):
+            kind = "input" if isinstance(leaf, Input) else "parameter"
+            names = {n.name for n in (*known, *fed) if isinstance(n, Input)}
+            need = f"only {', '.join(sorted(names))} as inputs, and parameters of the network"
+            raise OptionError(f"{who}: need {need}; got the {kind} {leaf.name!r}")
+    return found
+
+
+def _above(node: Node, outputs: Sequence[Node]) -> set[Node]:
+    """Return ``node`` and what it depends on, of the ``outputs`` themselves only."""
+    found: set[Node] = set()
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if n not in found:
+            found.add(n)
+            if n not in outputs:
+                stack.extend(n.inputs)
+    return found
 
 
 def check_targets(loss: Loss, target: Input, y: Any) -> None:
@@ -58,12 +118,27 @@ def check_targets(loss: Loss, target: Input, y: Any) -> None:
     )
 
 
+def check_metric(metric: Metric, loss: Loss, output: Node, meaning: Meaning | None) -> None:
+    """Raise `OptionError` unless the metric fits what the output means to the loss."""
+    need_fit(metric, output, _scale(loss, output, meaning), meaning)
+
+
 def build_metric(
-    metric: Metric, net: Sequential, target: Input, weight: Input | None, ignore: int | None,
+    metric: Metric, loss: Loss, output: Node, target: Input, weight: Input | None,
     meaning: Meaning | None,
 ) -> RunningSums:  # fmt: skip
     """Return the node that adds up the sums of a metric; raise `OptionError` where it does not."""
-    arguments: tuple[Any, ...] = (net.output, target, weight, ignore)
+    seen, scale = output, _scale(loss, output, meaning)
+    if metric.scales and scale not in metric.scales:
+        seen = loss.prediction(output)
+        if seen is not output:
+            scale = PROBABILITIES if scale == LOGITS else VALUES
+    need_fit(metric, output, scale, meaning)
+    need_numbers(metric, output, target)
+    counts: Node | None = weight
+    if weight is not None and not metric.weighted:
+        counts = ops.greater(weight, 0.0)
+    arguments: tuple[Any, ...] = (seen, target, counts, ignored_label(loss, target))
     node = metric.build(*arguments, *([meaning] if metric.needs_meaning else []))
     who = f"metric {metric.name!r}"
     if not isinstance(node, RunningSums):
@@ -71,38 +146,32 @@ def build_metric(
             f"{who}: need build to return a node that adds up sums, such as "
             f"ops.metric_mean(rows, weight); got {node!r}"
         )
-    _check_leaves(who, node, net, target, weight)
+    found = _needs(who, node, [output], {target} if weight is None else {target, weight})
+    if weight is not None and weight not in found:
+        raise OptionError(
+            f"{who}: need build to use the weights of rows that it is given; got sample weights "
+            f"and {node!r} without them"
+        )
     return node
 
 
-def warn_of_twice_applied(net: Sequential, loss: Loss) -> None:
-    """Warn where the network ends in what the loss applies itself."""
-    last = last_operation(net.output)
-    if last.op not in loss.twice:
-        return
-    made = zip(net.layer_names, net._outputs, strict=True)
-    layer = next((name for name, node in made if last_operation(node) is last), "the last layer")
-    warnings.warn(
-        f"{type(loss).__name__} {loss.applies}, and the network ends in a {last.op} "
-        f"({layer}): leave that out, so that the outputs are what the loss expects",
-        stacklevel=3,
-    )
+def _scale(loss: Loss, output: Node, meaning: Meaning | None) -> str:
+    """Return what the output is to the loss; asked without targets, if no metric needs these."""
+    return meaning.scale if meaning is not None else loss.outputs_are or scale_of(output)
+
+
+def warn_of_twice_applied(loss: Loss, output: Node) -> None:
+    """Warn where a network ends in what the loss applies itself."""
+    last = last_operation(output)
+    if last.op in loss.twice:
+        layer = ".".join(last.group) or last.label
+        warnings.warn(
+            f"{type(loss).__name__} {loss.applies}, and the network ends in a {last.op} "
+            f"({layer}): leave that out, so that the outputs are what the loss expects",
+            stacklevel=3,
+        )
 
 
 def ignored_label(loss: Loss, target: Input) -> int | None:
     """Return the label whose rows count nothing."""
     return getattr(loss, "ignore_index", None) if target.dtype == "int32" else None
-
-
-def _check_leaves(
-    who: str, node: Node, net: Sequential, target: Input, weight: Input | None
-) -> set[Node]:
-    """Return the inputs; raise where there is one, or a parameter, that nobody has values for."""
-    leaves = [n for n in topological_order([node]) if isinstance(n, (Input, Parameter))]
-    for leaf in leaves:
-        fed = leaf in (net.input, target, weight)
-        if not fed and (isinstance(leaf, Input) or leaf.name not in net.store):
-            kind = "input" if isinstance(leaf, Input) else "parameter"
-            need = "only x, y and w as inputs, and parameters of the network"
-            raise OptionError(f"{who}: need {need}; got the {kind} {leaf.name!r}")
-    return {leaf for leaf in leaves if isinstance(leaf, Input)}

@@ -14,7 +14,7 @@ from cnn_core.graph.node import Input
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.sequential import Sequential
-from cnn_core.train.build import check_targets, ignored_label
+from cnn_core.train.build import check_targets, ignored_label, target_input
 from cnn_core.train.target_scale import TargetScale
 
 _BLOCK = 1 << 20  # elements of rows picked out at a time
@@ -54,13 +54,14 @@ def check_data(
     features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
     if y is None:
         raise OptionError(f"{who}: need targets y; got None")
-    target = loss.target_input(net.output, y)
+    target = target_input(loss, net.output, y)
     scale.check(net, features, y, target, who)
     if scale.changes:
         y = scale.apply(y, net.dtype, type(loss).__name__)
     weights = None
     if w is not None:
-        weights = as_weights(w, len(features), who=who, dtype=net.dtype)
+        ratios = loss.reduction == "weighted_mean"
+        weights = as_weights(w, len(features), who=who, dtype=net.dtype, ratios=ratios)
     targets = _targets(net, loss, target, y, weights)
     check_targets(loss, target, targets)
     if len(features) != len(targets):

@@ -3,30 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import OptionError
+from cnn_core.errors import DtypeError, OptionError
 from cnn_core.graph.node import Node
 from cnn_core.naming import Described
-from cnn_core.nn.meaning import Meaning
+from cnn_core.nn.meaning import (
+    BINARY,
+    CLASSES,
+    LOGARITHMS,
+    LOGITS,
+    MARGINS,
+    MULTILABEL,
+    PROBABILITIES,
+    REAL,
+    VALUES,
+    Meaning,
+)
+
+_KINDS = {
+    CLASSES: "classes",
+    BINARY: "one yes-or-no question to a row",
+    MULTILABEL: "a yes-or-no question to each output",
+    REAL: "numbers",
+}
+_SCALES = {
+    LOGITS: "logits",
+    MARGINS: "margins",
+    PROBABILITIES: "probabilities",
+    VALUES: "other numbers",
+    LOGARITHMS: "logarithms",
+}
+_INSTEAD = {
+    CLASSES: "accuracy, top_<k>, log_loss or auc",
+    BINARY: "accuracy, f1 or auc",
+    MULTILABEL: "accuracy, f1 or auc",
+    REAL: "mae, rmse or r2",
+    LOGITS: "accuracy, log_loss or auc",
+    MARGINS: "accuracy, log_loss or auc",
+    PROBABILITIES: "accuracy, log_loss or auc",
+    VALUES: "mae, rmse or r2",
+    LOGARITHMS: "mae, rmse or r2",
+}
+"""What fits outputs of this kind or scale."""
 
 
 class Metric(Described, options.Fixable):
     """The base of all metrics.  ``name`` is its key in histories and results.
 
     ``higher_is_better`` says which way is better: True, False, or None for unknown, where
-    `EarlyStopping` asks for its ``mode``.  With ``needs_meaning``, `build` gets a fifth argument,
-    the `Meaning` of outputs and targets, which the loss gives: whether they are classes,
-    yes-or-no questions or numbers, and what is above which threshold.  Once a `Trainer` has a
-    metric, its options are fixed.
+    `EarlyStopping` asks for its ``mode``.  ``kinds`` and ``scales`` say which outputs it fits, of
+    those that a `Meaning` knows; any where they are empty.  Others are refused before the first
+    step; where the scale does not fit, but that of the loss's `cnn_core.Loss.prediction` does,
+    `build` gets this for the output.  With ``weighted`` rows count by their sample weights, else
+    all of a weight above 0 alike.
+
+    With ``needs_meaning``, `build` gets a fifth argument, the `Meaning` of outputs and targets,
+    which the loss gives: whether they are classes, yes-or-no questions or numbers, and what is
+    above which threshold.  Once a `Trainer` has a metric, its options are fixed.
     """
 
     name = ""
     higher_is_better: bool | None = None
+    kinds: ClassVar[tuple[str, ...]] = ()
+    scales: ClassVar[tuple[str, ...]] = ()
+    weighted = True
     needs_meaning = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether it depends on what outputs and targets mean."""
+        return self.needs_meaning or bool(self.kinds)
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         """Return the node that adds up this metric's sums; rows labelled ``ignore`` count nothing.
@@ -34,7 +84,7 @@ class Metric(Described, options.Fixable):
         The node's ``finish(sums)`` makes a number of them: `cnn_core.ops.metric_mean` of one
         number per row, or another of the operations called metric.
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no build")
+        raise OptionError(f"{type(self).__name__}: need a metric that defines build; got none")
 
     def finish(self, value: float) -> float:
         """Return the metric of what the node made of its sums: by default just that."""
@@ -50,9 +100,6 @@ class RowMetric(Metric):
 
     needs_meaning = True
 
-    def check(self, output: Node, meaning: Meaning) -> None:
-        """Raise `OptionError` where the metric makes no sense of such outputs and targets."""
-
     def check_weights(self) -> None:
         """Raise `OptionError` where the metric does not take weights of rows."""
 
@@ -60,7 +107,42 @@ class RowMetric(Metric):
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
     ) -> float:
         """Return the metric of all rows that count: of a weight above 0, not ignored."""
-        raise NotImplementedError(f"{type(self).__name__} defines no compute")
+        raise OptionError(f"{type(self).__name__}: need a metric that defines compute; got none")
+
+
+def shown_output(output: Node) -> str:
+    """Return what messages call an output: by its own name, or its layer's."""
+    return f"the output {output.name or '.'.join(output.group) or output.label} {output.shape}"
+
+
+def need_fit(metric: Metric, output: Node, scale: str, meaning: Meaning | None) -> None:
+    """Raise `OptionError` unless the metric fits outputs of this scale and meaning."""
+    shown = shown_output(output)
+    if meaning is not None and metric.kinds and meaning.kind not in metric.kinds:
+        if meaning.kind == REAL:
+            need = "labels, or targets within [0, 1] or [-1, 1], to tell right from wrong"
+            raise _misfit(metric, need, f"others for {shown}", REAL)
+        need = " or ".join(_KINDS[kind] for kind in metric.kinds)
+        need = "one of several classes" if metric.kinds == (CLASSES,) else need
+        raise _misfit(metric, need, f"{shown}, {_KINDS[meaning.kind]}", meaning.kind)
+    if metric.scales and scale not in metric.scales:
+        need = "probabilities, from a softmax or sigmoid in the end or from a loss on logits"
+        if VALUES in metric.scales:
+            need = "outputs that are close to their targets"
+        raise _misfit(metric, need, f"{shown}, {_SCALES[scale]}", scale)
+
+
+def need_numbers(metric: Metric, output: Node, target: Node) -> None:
+    """Raise `DtypeError` where a metric of numbers meets labels."""
+    if target.dtype == "int32" and VALUES in metric.scales:
+        raise DtypeError(
+            f"{metric.name}: need real numbers; got {target.label}, the labels of "
+            f"{shown_output(output)}: use {_INSTEAD[CLASSES]}"
+        )
+
+
+def _misfit(metric: Metric, need: str, got: str, what: str) -> OptionError:
+    return OptionError(f"{metric.name}: need {need}; got {got}: use {_INSTEAD[what]}")
 
 
 class FunctionMetric(RowMetric):
@@ -132,7 +214,8 @@ def evaluate_rows(
     targets.flags.writeable = False
     found = {}
     for m in metrics:
-        value: Any = m.compute(targets, outputs, weights, meaning)  # type: ignore[arg-type]
+        w = weights if m.weighted else None
+        value: Any = m.compute(targets, outputs, w, meaning)  # type: ignore[arg-type]
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
         if not options.is_number(value):

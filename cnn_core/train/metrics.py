@@ -16,21 +16,18 @@ from cnn_core.graph.node import Node
 from cnn_core.naming import hint
 from cnn_core.nn.meaning import (
     CLASSES,
+    DECISIONS,
     LOGITS,
+    MARGINS,
     PROBABILITIES,
+    VALUES,
     Meaning,
     as_numbers_of_yes,
     last_operation,
     yes_or_no,
 )
-from cnn_core.train.metric import FunctionMetric, Metric
-from cnn_core.train.row_metrics import (
-    AUC,
-    F1,
-    AveragePrecision,
-    BalancedAccuracy,
-    need_decisions,
-)
+from cnn_core.train.metric import FunctionMetric, Metric, RowMetric, shown_output
+from cnn_core.train.row_metrics import AUC, F1, AveragePrecision, BalancedAccuracy
 
 _TAKEN = ("loss", "seconds")
 """What a history holds besides metrics."""
@@ -49,6 +46,7 @@ class Accuracy(Metric):
 
     name = "accuracy"
     higher_is_better = True
+    kinds = DECISIONS
     needs_meaning = True
 
     def build(
@@ -56,7 +54,6 @@ class Accuracy(Metric):
         meaning: Meaning | None = None,
     ) -> Node:  # fmt: skip
         m = meaning or _of_logits(output)
-        need_decisions(self.name, m)
         return ops.metric_accuracy(
             output, target, weight=weight, ignore_index=ignore, columns=m.kind != CLASSES,
             threshold=m.threshold, middle=m.middle,
@@ -67,23 +64,13 @@ class TopK(Metric):
     """The share of rows whose label, or largest target, is among the ``k`` largest outputs."""
 
     higher_is_better = True
-    needs_meaning = True
+    kinds = (CLASSES,)
 
     def __init__(self, k: int = 5) -> None:
         self.k = options.whole("TopK", k, option="k")
         self.name = f"top_{self.k}"
 
-    def build(
-        self, output: Node, target: Node, weight: Node | None, ignore: int | None,
-        meaning: Meaning | None = None,
-    ) -> Node:  # fmt: skip
-        m = meaning or _of_logits(output)
-        need_decisions(self.name, m)
-        if m.kind != CLASSES:
-            raise OptionError(
-                f"{self.name}: need one of several classes; got {output.shape}, yes-or-no "
-                f"questions: use accuracy"
-            )
+    def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_accuracy(output, target, k=self.k, weight=weight, ignore_index=ignore)
 
 
@@ -97,6 +84,8 @@ class LogLoss(Metric):
 
     name = "log_loss"
     higher_is_better = False
+    kinds = DECISIONS
+    scales = (LOGITS, MARGINS, PROBABILITIES)
     needs_meaning = True
 
     def build(
@@ -104,7 +93,6 @@ class LogLoss(Metric):
         meaning: Meaning | None = None,
     ) -> Node:  # fmt: skip
         m = meaning or _of_logits(output)
-        need_decisions(self.name, m)
         logits, classes = self._logits(output, m)
         if target.dtype == "real":
             target = as_numbers_of_yes(m, target)
@@ -118,7 +106,7 @@ class LogLoss(Metric):
 
     def _logits(self, output: Node, m: Meaning) -> tuple[Node, bool]:
         """Return the logits, and whether a softmax makes probabilities of them, or a sigmoid."""
-        if m.scale == LOGITS:
+        if m.scale in (LOGITS, MARGINS):
             return output, m.kind == CLASSES
         last = last_operation(output)
         softmax = last.op == "softmax" and m.kind == CLASSES
@@ -126,28 +114,37 @@ class LogLoss(Metric):
             return last.inputs[0], softmax
         raise OptionError(
             f"{self.name}: need probabilities, from a softmax or sigmoid in the end or from a loss "
-            f"on logits; got {output.label}, other numbers"
+            f"on logits; got {shown_output(output)}, which ends in neither: use accuracy or auc"
         )
 
 
-class MeanAbsoluteError(Metric):
+class _Closeness(Metric):
+    """A metric of how close outputs are to their targets.
+
+    Where they are logits or logarithms it is that of `Loss.prediction`: of the probabilities or
+    rates that the loss makes of them.  Margins are not close to anything, and labels no numbers.
+    """
+
+    higher_is_better = False
+    scales = (VALUES, PROBABILITIES)
+
+
+class MeanAbsoluteError(_Closeness):
     """The mean of |p - t| over all elements."""
 
     name = "mae"
-    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_mean(ops.mae(output, target, reduction="none"), weight)
 
 
-class MeanAbsolutePercentageError(Metric):
+class MeanAbsolutePercentageError(_Closeness):
     """The mean of |p - t| / max(|t|, 2^-52) over all elements: 0.1 for a tenth.
 
     (scikit-learn's mean_absolute_percentage_error.)
     """
 
     name = "mape"
-    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         share = ops.abs(output - target) / ops.maximum(ops.abs(target), _TINY)
@@ -155,11 +152,10 @@ class MeanAbsolutePercentageError(Metric):
         return ops.metric_mean(ops.mean(share, axis=axes) if axes else share, weight)
 
 
-class MeanSquaredError(Metric):
+class MeanSquaredError(_Closeness):
     """The mean of (p - t)^2 over all elements."""
 
     name = "mse"
-    higher_is_better = False
 
     def build(self, output: Node, target: Node, weight: Node | None, ignore: int | None) -> Node:
         return ops.metric_mean(ops.mse(output, target, reduction="none"), weight)
@@ -174,7 +170,7 @@ class RootMeanSquaredError(MeanSquaredError):
         return sqrt(mean)
 
 
-class R2(Metric):
+class R2(_Closeness):
     """1 - sum (p - t)^2 / sum (t - mean t)^2, the mean over outputs (scikit-learn's r2_score)."""
 
     name = "r2"
@@ -214,6 +210,11 @@ def get(metrics: Iterable[Any]) -> list[Metric]:
 
 def _get(metric: Any) -> Metric:
     if isinstance(metric, Metric):
+        base, method = Metric, "build"
+        if isinstance(metric, RowMetric):
+            base, method = RowMetric, "compute"
+        if getattr(type(metric), method) is getattr(base, method):
+            raise options.refuse("metrics", f"a metric whose class defines {method}", metric)
         return metric
     if isinstance(metric, str) and metric.startswith("top_") and metric[4:].isdecimal():
         return TopK(int(metric[4:]))

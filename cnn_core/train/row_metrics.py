@@ -10,28 +10,15 @@ from abc import abstractmethod
 
 import numpy as np
 
-from cnn_core.errors import OptionError
-from cnn_core.graph.node import Node
-from cnn_core.nn.meaning import BINARY, CLASSES, LOGITS, MULTILABEL, REAL, Meaning
+from cnn_core.nn.meaning import BINARY, CLASSES, DECISIONS, LOGITS, MARGINS, MULTILABEL, Meaning
 from cnn_core.train.metric import RowMetric
-
-
-def need_decisions(name: str, meaning: Meaning) -> None:
-    """Raise `OptionError` where targets are numbers, of which none is right or wrong."""
-    if meaning.kind == REAL:
-        raise OptionError(
-            f"{name}: need labels, or targets within [0, 1] or [-1, 1], to tell right from wrong; "
-            f"got others: for regression use mae, rmse or r2"
-        )
 
 
 class _Decisions(RowMetric):
     """What the metrics of decisions share."""
 
     higher_is_better = True
-
-    def check(self, output: Node, meaning: Meaning) -> None:
-        need_decisions(self.name, meaning)
+    kinds = DECISIONS
 
     def compute(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
@@ -126,14 +113,7 @@ class BalancedAccuracy(_Decisions):
     """
 
     name = "balanced_accuracy"
-
-    def check(self, output: Node, meaning: Meaning) -> None:
-        super().check(output, meaning)
-        if meaning.kind == MULTILABEL:
-            raise OptionError(
-                f"{self.name}: need classes or one yes-or-no question to a row; got "
-                f"{output.shape}, a question to each output: use accuracy or f1"
-            )
+    kinds = (CLASSES, BINARY)
 
     def _of(self, targets: np.ndarray, outputs: np.ndarray, w: np.ndarray, m: Meaning) -> float:
         truth, guess = (a.reshape(-1).astype(np.int64) for a in _decided(targets, outputs, m))
@@ -157,7 +137,7 @@ def _questions(t: np.ndarray, z: np.ndarray, m: Meaning) -> tuple[np.ndarray, np
         return truth, z.reshape(len(z), -1)
     if z.shape[1] == 2:
         return truth[:, None] == 1, z[:, 1:] - z[:, :1]
-    if m.scale == LOGITS:  # what ranks the rows of one class are probabilities
+    if m.scale in (LOGITS, MARGINS):  # what ranks the rows of one class are probabilities
         z = np.exp(z - z.max(axis=1, keepdims=True))
         z /= z.sum(axis=1, keepdims=True)
     return truth[:, None] == np.arange(z.shape[1]), z

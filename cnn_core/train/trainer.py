@@ -99,7 +99,7 @@ class Trainer(Keywords):
         for fixable in (loss, *self.metrics):
             fixable.fix()
         recompile_on_change(self)
-        warn_of_twice_applied(net, loss)
+        warn_of_twice_applied(loss, net.output)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in CHECKED:
@@ -147,10 +147,10 @@ class Trainer(Keywords):
 
         ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
         tables, are converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,)
-        weighs the rows: only the ratios matter.  ``validation_data`` is (x, y) or
-        (x, y, weights), evaluated after each epoch.  ``callbacks`` are `Callback` objects
-        or functions ``f(epoch, values)``.  ``progress`` shows a bar on a terminal and in a
-        notebook ("always": lines of text elsewhere).
+        weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.
+        ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
+        ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
+        a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
         Everything is checked before the first step.  Ctrl-C ends the training after the current
         chunk of steps: the parameters are those of the last whole step, callbacks have ended,
@@ -283,7 +283,7 @@ class Trainer(Keywords):
 
         What the targets of the last `fit` meant goes on: of a few rows it is less certain.
         """
-        if not any(m.needs_meaning for m in self.metrics):
+        if not any(m.asks for m in self.metrics):
             return data
         meaning = None if anew else self._meanings.get(data.target_key)
         if meaning is None:

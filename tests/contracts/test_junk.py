@@ -50,14 +50,11 @@ JUNK = {
 
 # What is called by the package, or stands for such: bases, hooks, and records without rules.
 NOT_CALLED = {
-    "Callback", "Gate", "Loss", "Metric", "Node", "data.Features", "data.IdxDataset",
+    "Callback", "Gate", "Layer", "Loss", "Metric", "Node", "data.Features", "data.IdxDataset",
     "optim.Optimizer", "optim.Schedule",
 }  # fmt: skip
 WORDS = {"who", "name", "source", "hint"}  # for messages alone, of the doors for data
-NO_ARGUMENTS = {
-    "MAE", "MSE", "BinaryCrossEntropy", "Hinge", "Poisson", "History", "get_num_threads",
-    "show_config",
-}  # fmt: skip
+NO_ARGUMENTS = {"History", "get_num_threads", "show_config"}
 
 
 def public() -> set[str]:

@@ -100,13 +100,14 @@ def check(
             weight = torch.ones(len(z)) if w is None else torch.tensor(w[part])
             if ignore is not None:
                 weight = weight * (t != ignore)
-            value = (rows(z, t) * weight).sum() / weight.sum()
+            divisor = weight.sum() if loss.reduction == "weighted_mean" else len(z)
+            value = (rows(z, t) * weight).sum() / divisor
             step.zero_grad()
             value.backward()
             clip(peer.parameters())
             step.step()
-            total += value.item() * weight.sum().item()
-            counted += weight.sum().item()
+            total += value.item() * float(divisor)
+            counted += float(divisor)
         assert history["loss"][epoch] == pytest.approx(total / counted, rel=TOLERANCE)
     for i, layer in enumerate(peer.dense):
         for name, expected in (("w", layer.weight.detach().numpy().T),
@@ -184,11 +185,14 @@ LOSSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", ["", "weighted_mean", "sum_over_batch"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_trains_like_torch(name, weighted):
     loss, rows, kind, outputs, ignore = LOSSES[name]
-    check(loss, rows, kind, outputs, weighted=weighted, ignore=ignore)
+    if weighted:
+        options = {k: v for k, v in vars(loss).items() if k[0] != "_"}
+        loss = type(loss)(**{**options, "reduction": weighted})
+    check(loss, rows, kind, outputs, weighted=bool(weighted), ignore=ignore)
 
 
 OPTIMIZERS = {

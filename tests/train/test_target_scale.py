@@ -151,7 +151,7 @@ def test_losses_have_names():
 
 @pytest.mark.parametrize(("loss", "text"), [
     ("crossentropy", "got 'crossentropy': did you mean 'softmax_cross_entropy'?"),
-    ("bce", "did you mean 'binary_cross_entropy'?"), ("pinball", r": write Pinball\(q\)"),
+    ("bce", "did you mean 'binary_cross_entropy'?"), ("quantile", "did you mean 'pinball'?"),
     (cnn.Huber, r": write Huber\(...\)"), (None, "got None"), (3, "got 3"),
 ])  # fmt: skip
 def test_an_unknown_loss_is_refused_with_what_was_meant(loss, text):
