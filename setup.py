@@ -1,11 +1,13 @@
-"""Build: the C core once per instruction set, and the Cython modules over it.
+"""Build: the C core once per instruction set, the Cython modules over it, the stub of operations.
 
 The folders are the registry: every file in src_c/ops and src_c/optim is found here, and the
-lists that C needs are written to the build folder.  pyproject.toml holds the metadata.
+lists that C needs are written to the build folder; cnn_core/ops/__init__.pyi, for type checkers, is
+made of the files in cnn_core/ops.  pyproject.toml holds the metadata.
 
 Environment: CNN_CORE_SANITIZE=address,undefined builds for the sanitizers.
 """
 
+import ast
 import os
 import platform
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SANITIZE = os.environ.get("CNN_CORE_SANITIZE")
@@ -54,10 +57,40 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
         LINK_FLAGS = ["-Wl,--strip-all"]
 
 
-def write_if_changed(path: Path, names: list[str]) -> None:
-    text = "".join(f"X({name})\n" for name in names)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+def write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_index(path: Path, names: list[str]) -> None:
+    write_if_changed(path, "".join(f"X({name})\n" for name in names))
+
+
+def write_stub() -> None:
+    """Write the signatures of all operations, which the package itself reads when they are used."""
+    imports, functions = set(), []
+    for path in sorted((ROOT / "cnn_core" / "ops").glob("[!_]*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        (made,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == path.stem)
+        names = {n.id for n in ast.walk(ast.Tuple([made.args, made.returns]))
+                 if isinstance(n, ast.Name)}  # fmt: skip
+        for line in body:
+            if isinstance(line, (ast.Import, ast.ImportFrom)):
+                line.names = [a for a in line.names if (a.asname or a.name) in names]
+                imports |= {ast.unparse(line)} if line.names else set()
+        made.body = [ast.Expr(ast.Constant(...))]
+        functions.append(ast.unparse(made))
+    head = ["# Made by setup.py of the files in this folder: change those.", *sorted(imports)]
+    text = "\n".join([*head, "", "__all__: list[str]", "", *functions])
+    write_if_changed(ROOT / "cnn_core" / "ops" / "__init__.pyi", f"{text}\n")
+
+
+class BuildPy(build_py):
+    """Has the stub written before it collects the files of the package."""
+
+    def run(self) -> None:
+        write_stub()
+        super().run()
 
 
 class BuildExt(build_ext):
@@ -68,6 +101,7 @@ class BuildExt(build_ext):
         self.cython_directives, self.cython_c_in_temp = DIRECTIVES, True
 
     def build_extensions(self) -> None:
+        write_stub()
         objects = self.compile_core()
         for extension in self.extensions:
             if extension.name.endswith(".core"):
@@ -78,10 +112,10 @@ class BuildExt(build_ext):
     def compile_core(self) -> list[str]:
         temp = Path(self.build_temp) / (f"core-{SANITIZE}" if SANITIZE else "core")
         temp.mkdir(parents=True, exist_ok=True)
-        write_if_changed(temp / "cnn_isa_index.inc", list(ISA_FLAGS))
+        write_index(temp / "cnn_isa_index.inc", list(ISA_FLAGS))
         for folder, index in (("ops", "cnn_op_index.inc"), ("optim", "cnn_optim_index.inc")):
             names = sorted(p.stem for p in (ROOT / "src_c" / folder).glob("*.c"))
-            write_if_changed(temp / index, names)
+            write_index(temp / index, names)
 
         # What is chosen once per process is compiled once; all else once per instruction set.
         sources = sorted((ROOT / "src_c").glob("*/*.c"))
@@ -127,4 +161,4 @@ EXTENSIONS = [
     for path in sorted((ROOT / "cnn_core" / "_ext").glob("*.pyx"))
 ]
 
-setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildExt})
+setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildExt, "build_py": BuildPy})

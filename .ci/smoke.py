@@ -30,6 +30,9 @@ def check_files() -> None:
     compiled = {p.name.split(".")[0] for p in (folder / "_ext").glob("*.*") if p.suffix != ".pyi"}
     typed = {p.stem for p in (folder / "_ext").glob("*.pyi")}
     assert compiled - {"__init__", "__pycache__"} == typed, f"{compiled} compiled, {typed} typed"
+    stub = (folder / "ops" / "__init__.pyi").read_text(encoding="utf-8")
+    untyped = [name for name in cnn.ops.__all__ if f"def {name}(" not in stub]
+    assert not untyped, f"operations without a signature for type checkers: {untyped}"
     sources = [p.name for kind in ("c", "h", "pyx", "pxd") for p in folder.rglob(f"*.{kind}")]
     assert not sources, f"sources in the wheel: {sources}"
 
