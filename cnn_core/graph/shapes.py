@@ -26,16 +26,6 @@ def row_or_rows(node: Node, n_rows: int | None) -> tuple[int, ...]:
     return with_rows(node.shape, n_rows)
 
 
-def need_batch(node: Node, i: int, n_dim: int | None = None) -> None:
-    """Raise `ShapeError` unless input ``i`` starts with BATCH (and has ``n_dim`` axes)."""
-    x = node.inputs[i]
-    if not x.batched or (n_dim is not None and len(x.shape) != n_dim):
-        axes = "(B, ...)" if n_dim is None else "(" + ", ".join("BCDEFG"[:n_dim]) + ")"
-        raise ShapeError(
-            f"{node.label}: need input {i} of shape {axes}; got {x.label} with {x.shape}"
-        )
-
-
 def broadcast(node: Node, shapes: Sequence[Shape] | None = None, what: str = "shapes") -> Shape:
     """Return the shape of the inputs broadcast together by NumPy's rule.
 

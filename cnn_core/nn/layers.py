@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core.errors import ShapeError
-from cnn_core.graph.node import BATCH, MAX_ELEMENTS, Node, Parameter, need_possible
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.node import MAX_ELEMENTS, Node, Parameter, need_possible
 from cnn_core.naming import Described
 from cnn_core.nn import activations, init
 
@@ -40,7 +39,7 @@ class Layer(Described, options.Fixable):
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         """Return the node that this layer makes of ``x``; parameters are drawn from ``rng``."""
-        raise NotImplementedError(f"{type(self).__name__} defines no build")
+        raise OptionError(f"{type(self).__name__}: need a layer that defines build; got none")
 
 
 class Dense(Layer):
@@ -135,8 +134,3 @@ def _is_trained(node: Node) -> bool:
                 seen.add(x)
                 stack.append(x)
     return False
-
-
-def output_width(shape: tuple) -> int:
-    """Return the elements of one row of a node's value."""
-    return prod(n for n in shape if n is not BATCH)

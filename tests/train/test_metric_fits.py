@@ -159,7 +159,7 @@ def test_a_loss_of_ones_own_says_what_outputs_are():
     assert own.evaluate(Z, MULTI, W) == known.evaluate(Z, MULTI, W)
 
 
-def test_what_defines_no_arithmetic_is_refused_when_the_trainer_is_made():
+def test_what_defines_no_arithmetic_is_refused_when_it_is_given():
     class Idle(cnn.Loss):
         """Without build."""
 
@@ -169,6 +169,11 @@ def test_what_defines_no_arithmetic_is_refused_when_the_trainer_is_made():
     class All(cnn.train.RowMetric):
         name = "all"
 
+    class Blank(cnn.Layer):
+        """Without build."""
+
+    with pytest.raises(OptionError, match="Blank: need a layer that defines build; got none"):
+        cnn.Sequential([Blank()], 3)
     net = cnn.Sequential([cnn.Dense(3)], 3)
     with pytest.raises(OptionError, match="Trainer: need a loss whose class defines build; got I"):
         cnn.Trainer(net, loss=Idle())
