@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnn_core.errors import UnknownOptionError
 
@@ -94,14 +94,17 @@ def hint(name: Any, known: Iterable[str]) -> str:
 class Keywords:
     """The base of what is made with options: an unknown option is refused with what was meant."""
 
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        if cls.__init__ is object.__init__:  # which, below this __new__, would let anything pass
-            if args or options:
-                got = ", ".join([*map(repr, args), *options])
-                raise UnknownOptionError(f"{cls.__name__}: need no options; got {got}")
-        elif args or options:
-            _check_options(cls, args, options)
-        return super().__new__(cls)
+    if not TYPE_CHECKING:  # which goes by __init__
+
+        def __new__(cls, *args: Any, **options: Any) -> Any:
+            # Below this __new__ that of an object would let anything pass.
+            if cls.__init__ is object.__init__:
+                if args or options:
+                    got = ", ".join([*map(repr, args), *options])
+                    raise UnknownOptionError(f"{cls.__name__}: need no options; got {got}")
+            elif args or options:
+                _check_options(cls, args, options)
+            return super().__new__(cls)
 
 
 class Described(Keywords):

@@ -90,7 +90,8 @@ layer: cnn.Layer = cnn.Dense(3)
 metric: cnn.Metric = cnn.TopK(2)
 """
 MISUSES = ["ops.expp(x)", "ops.exp(x, axis=1)", "ops.huber(x)", "a: int = ops.abs(x)",
-           "ops.clip(x, 'low')", "tanh()"]  # fmt: skip
+           "ops.clip(x, 'low')", "tanh()", "cnn.Huber(dleta=1)",
+           "cnn.Adam(learning_rate=1)"]  # fmt: skip
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])

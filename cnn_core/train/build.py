@@ -54,7 +54,7 @@ def build_loss(loss: Loss, output: Node, target: Input, weight: Input | None) ->
             f"{who}: need build to use the weights of rows that it is given, or to return one "
             f"number per row, (B,); got sample weights and {node!r} without them"
         )
-    over_batch = any(n.op == "row_mean" and n.over_batch for n in found)
+    over_batch = any(getattr(n, "over_batch", False) for n in found)
     if weight is not None and loss.reduction == "sum_over_batch" and not over_batch:
         raise OptionError(
             f"{who}: need build to use over_rows, or to return one number per row, (B,), for "
@@ -71,9 +71,9 @@ def check_objective(
     Raises `OptionError` where that is nothing of the network, or what has no value: that have the
     inputs ``fed`` beside the network's, and all that its outputs depend on.
     """
-    fed = {n for n in fed if n is not None}
-    found = _needs(who, node, outputs, fed)
-    if found.isdisjoint(outputs) and not any(isinstance(n, Input) for n in found - fed):
+    given = {n for n in fed if n is not None}
+    found = _needs(who, node, outputs, given)
+    if found.isdisjoint(outputs) and not any(isinstance(n, Input) for n in found - given):
         raise OptionError(f"{who}: need build to use the output; got {node!r} without it")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -190,7 +190,7 @@ class FunctionMetric(RowMetric):
         )
 
 
-def rows_of(metrics: list[Metric]) -> list[RowMetric]:
+def rows_of(metrics: Iterable[Metric]) -> list[RowMetric]:
     """Return those that need all rows."""
     return [m for m in metrics if isinstance(m, RowMetric)]
 

@@ -7,6 +7,7 @@ largest, or what is above the middle, counts.  A NaN among the outputs makes a m
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class _Decisions(RowMetric):
     """What the metrics of decisions share."""
 
     higher_is_better = True
-    kinds = DECISIONS
+    kinds: ClassVar[tuple[str, ...]] = DECISIONS
 
     def compute(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None, meaning: Meaning
