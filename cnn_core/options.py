@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from math import inf, isfinite, nan
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -251,3 +252,17 @@ class Fixable:
             need = f"a new one and a new {by} for another value (a {by} has this one)"
             raise refuse(f"{type(self).__name__}: {name}", need, value)
         object.__setattr__(self, name, value)
+
+def matching(who: str, pattern: Any, names: Iterable[str]) -> list[str]:
+    """Return the ``names`` that a name or a pattern such as ``"*.b"`` stands for.
+
+    Raises `OptionError` where it stands for none.
+    """
+    known = list(names)
+    text = isinstance(pattern, str)
+    found = [n for n in known if text and (n == pattern or fnmatchcase(n, pattern))]
+    if not found:
+        raise OptionError(
+            f"{who}: need a name or pattern among {', '.join(known)}; got {shown(pattern)}"
+        )
+    return found

@@ -41,6 +41,8 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t n_dim
         int32_t dtype
 
+    const cnn_tensor *cnn_entry(const cnn_tensor *table, int32_t entry)
+
     ctypedef union cnn_attr:
         double f
         int64_t i

@@ -10,6 +10,10 @@ cnp.import_array()
 cdef int[5] _TYPES = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_INT32, cnp.NPY_UINT8, cnp.NPY_INT64]
 
 
+cdef const capi.cnn_tensor *_operand(const capi.cnn_call *c, int i) noexcept:
+    return capi.cnn_entry(c.tensor, c.step.operand[i])
+
+
 cdef cnp.ndarray _view(const capi.cnn_tensor *t, cnp.npy_intp n_row):
     """Return a tensor's rows as an array that does not own them; not to be let out of here."""
     cdef cnp.npy_intp shape[capi.CNN_MAX_DIM]
@@ -35,9 +39,9 @@ cdef class GateCall:
         cdef int i
         cdef list targets = []
         # Copies: a gate may keep or change what it is given, and this memory has other uses.
-        arrays = [_view(&c.tensor[c.step.operand[<int> at]], c.n_row).copy() for at in self._inputs]
+        arrays = [_view(_operand(c, at), c.n_row).copy() for at in self._inputs]
         for at in self._outputs:
-            targets.append(_view(&c.tensor[c.step.operand[<int> at]], c.n_row))
+            targets.append(_view(_operand(c, at), c.n_row))
         results = self._function(arrays, [target.shape for target in targets])
         for i, (target, result) in enumerate(zip(targets, results, strict=True)):
             if c.step.accumulate >> i & 1:

@@ -1,35 +1,47 @@
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.lock cimport Lock
+
+cdef enum:
+    ARENA = 0       # the space of what a run makes and nobody looks at afterwards
+
+cdef dict DTYPES
+
+cdef void *zeros(size_t n, size_t size) except NULL
+
+cdef struct Memory:
+    char *line                          # the first byte that is lent
+    int64_t n_byte
+    Memory *next                        # of those that nobody uses
+
+cdef Memory *take_memory(int64_t n_byte) noexcept
+cdef void give_memory(Memory *memory) noexcept
+
+cdef class Division:
+    cdef capi.cnn_segment *segment
+    cdef capi.cnn_tile *tile
+    cdef int32_t n_segment
+    cdef readonly int32_t n_thread
+    cdef bint rows_first
 
 cdef class Plan:
-    cdef capi.cnn_tensor *_tensor
+    cdef capi.cnn_tensor *_tensor       # with sizes and shapes, without addresses
+    cdef int32_t *_space
+    cdef int64_t *_offset               # bytes from the beginning of the space
     cdef capi.cnn_step *_step
     cdef int32_t *_operand
     cdef capi.cnn_attr *_attr
-    cdef void *_scratch_memory
-    cdef char *_scratch
-    cdef int64_t _scratch_bytes         # of one thread
-    cdef int64_t _max_row               # of a batch
-    cdef capi.cnn_segment *_segment
-    cdef capi.cnn_tile *_tile
-    cdef int32_t _n_step, _n_tensor, _n_thread, _n_segment
-    cdef bint _rows_first
-    cdef Lock _lock
-    cdef object _keep
+    cdef int64_t scratch_bytes          # of one thread
+    cdef int64_t arena_bytes
+    cdef int64_t max_row                # of a batch
+    cdef int32_t n_step, n_tensor
     cdef list _gates
     cdef readonly list labels
 
-    cdef int _set_scratch(self, int32_t n_thread) except -1
-    cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept
-    cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape)
-    cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
-                   tuple operands, tuple attrs, int split, int64_t n_unit, int32_t accumulate,
-                   user, str label)
+    cdef int _add_tensor(self, int32_t space, int64_t offset, str dtype, bint batched,
+                         tuple shape) except -1
+    cdef int _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which,
+                       int dtype, tuple operands, tuple attrs, int split, int64_t n_unit,
+                       int32_t accumulate, user, str label) except -1
     cdef int _find_kernel(self, capi.cnn_step *s, str op, int which, int dtype,
                           str label) except -1
-    cdef int _enter(self) except -1
-    cdef void _leave(self) noexcept
-    cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1
-    cdef capi.cnn_source *_sources(self, list sources) except NULL

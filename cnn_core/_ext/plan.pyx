@@ -1,58 +1,167 @@
-"""Plan: a compiled graph as the C core runs it, flat tables of tensors and steps."""
+"""Plan: a compiled graph as the C core runs it, without an address; and memory to run it in."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api, need_blas, raise_for
-from cnn_core._ext.gate cimport GateCall, call_gate, take_error
-from cnn_core._ext.lock cimport Lock
-from cnn_core._ext.optim cimport Learner
+from cnn_core._ext.core cimport api, need_blas
+from cnn_core._ext.gate cimport GateCall, call_gate
 
-from cnn_core.errors import CnnCoreError, DtypeError, ShapeError
+from cnn_core.errors import CnnCoreError, ShapeError
 
 from cnn_core._ext.core import PRODUCTS
 
 FORWARD, FUSED_LOSS, JOINT = -1, -2, -3      # values of a step's `which`; else an input's number
 
-cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
-                     "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
+cdef dict DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
+                    "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
 
 
-cdef void *_calloc(size_t n, size_t size) except NULL:
+cdef void *zeros(size_t n, size_t size) except NULL:
     cdef void *memory = calloc(n if n else 1, size)
     if memory == NULL:
         raise MemoryError(f"no memory for {n} entries of {size} bytes")
     return memory
 
 
+cdef void *_aligned(void *memory) noexcept:
+    return <void *> ((<uintptr_t> memory + capi.CNN_LINE - 1) & ~(<uintptr_t> capi.CNN_LINE - 1))
+
+
+# -- working memory ------------------------------------------------------------------------------
+
+# What runs leave nothing in is lent to them, by all plans of the process from one stock: the piece
+# that was given back last, of any size, and others up to `MOST_IDLE` bytes.  All under the GIL.
+cdef Memory *_last = NULL
+cdef Memory *_others = NULL             # the one that was put there last comes first
+cdef int64_t MOST_IDLE = 64 << 20
+
+
+cdef Memory *take_memory(int64_t n_byte) noexcept:
+    """Return a piece of at least ``n_byte`` bytes, whatever they are, which is the caller's until
+    it gives it back; NULL where the system has none."""
+    global _last
+    cdef Memory *found = _last
+    if found != NULL and found.n_byte >= n_byte:
+        _last = NULL
+        return found
+    return _search(n_byte)
+
+
+cdef Memory *_search(int64_t n_byte) noexcept:
+    global _last
+    cdef Memory **link = &_others
+    cdef Memory *found
+    cdef void *whole
+    while link[0] != NULL:
+        found = link[0]
+        if found.n_byte >= n_byte:
+            link[0] = found.next
+            return found
+        link = &found.next
+    whole = malloc(n_byte + sizeof(Memory) + 2 * capi.CNN_LINE)
+    if whole == NULL:
+        return NULL
+    free(_last)                         # it was too small: the new one can stand for it
+    _last = NULL
+    found = <Memory *> whole
+    found.n_byte, found.next = n_byte, NULL
+    found.line = <char *> _aligned(<char *> whole + sizeof(Memory))
+    return found
+
+
+cdef void give_memory(Memory *memory) noexcept:
+    global _last, _others
+    cdef Memory **link = &_others
+    cdef Memory *gone
+    cdef int64_t kept = 0
+    if _last == NULL:
+        _last = memory
+        return
+    _last.next, _others = _others, _last
+    _last = memory
+    while link[0] != NULL:
+        kept += link[0].n_byte
+        if kept > MOST_IDLE:
+            gone, link[0] = link[0], link[0].next
+            free(gone)
+        else:
+            link = &link[0].next
+
+
+def idle_memory():
+    """Return the bytes of each piece of working memory that no run uses at present."""
+    cdef Memory *at = _others
+    found = [] if _last == NULL else [_last.n_byte]
+    while at != NULL:
+        found.append(at.n_byte)
+        at = at.next
+    return found
+
+
+def grow_pool(int32_t n_thread):
+    """Let there be ``n_thread`` threads; return how many there are, as the system may refuse."""
+    with nogil:     # who has the pool may be waiting for the GIL, in a gate
+        n_thread = api().grow_pool(n_thread)
+    return n_thread
+
+
+# -- plans ---------------------------------------------------------------------------------------
+
+
+@cython.final
+cdef class Division:
+    """How ``n_thread`` threads divide a plan: the members of a `Schedule`, of
+    `cnn_core.graph.schedule`."""
+
+    def __cinit__(self, list segments, list tiles, bint rows_first, int32_t n_thread):
+        cdef int i
+        self.segment = <capi.cnn_segment *> zeros(len(segments), sizeof(capi.cnn_segment))
+        self.tile = <capi.cnn_tile *> zeros(len(tiles), sizeof(capi.cnn_tile))
+        for i, (split, first, last, first_tile, n_tile, max_row) in enumerate(segments):
+            self.segment[i].split, self.segment[i].first, self.segment[i].last = split, first, last
+            self.segment[i].first_tile, self.segment[i].n_tile = first_tile, n_tile
+            self.segment[i].max_row = max_row
+        for i, (step, begin, end) in enumerate(tiles):
+            self.tile[i].step, self.tile[i].begin, self.tile[i].end = step, begin, end
+        self.n_segment, self.rows_first, self.n_thread = len(segments), rows_first, n_thread
+
+    def __dealloc__(self):
+        free(self.segment)
+        free(self.tile)
+
+
 @cython.final
 cdef class Plan:
-    """The tables of a program.
+    """The steps of a program and the shapes of the tensors that they number: no address.
 
-    ``tensors`` is a list of (address, dtype name, batched, shape), where a batched shape has
-    the maximal number of rows first; ``steps`` a list of (operation, which, dtype, operands,
-    attrs, split, n_unit, accumulate, user, label), where ``user`` is the name of a fused
-    activation, a `GateCall`, which then is the kernel, or None.  ``keep`` holds the arrays that
-    the addresses point into.  One run at a time: a second thread waits.
+    ``tensors`` is a list of (space, offset in bytes, dtype name, batched, shape), where a batched
+    shape has the maximal number of rows first; ``steps`` a list of (operation, which, dtype,
+    operands, attrs, split, n_unit, accumulate, user, label), where ``user`` is the name of a fused
+    activation, a `GateCall`, which then is the kernel, or None.  ``arena_bytes`` is the size of
+    the space `ARENA`.  A plan never changes: any number of `Binding`s and threads run it at once.
     """
 
-    def __cinit__(self, list tensors, list steps, keep):
+    def __cinit__(self, list tensors, list steps, int64_t arena_bytes):
         cdef int64_t n_operand = 0, n_attr = 0
+        cdef int i
         for step in steps:
             n_operand += len(step[3])
             n_attr += len(step[4])
-        self._tensor = <capi.cnn_tensor *> _calloc(len(tensors), sizeof(capi.cnn_tensor))
-        self._step = <capi.cnn_step *> _calloc(len(steps), sizeof(capi.cnn_step))
-        self._operand = <int32_t *> _calloc(n_operand, sizeof(int32_t))
-        self._attr = <capi.cnn_attr *> _calloc(n_attr, sizeof(capi.cnn_attr))
-        self._lock = Lock("a program was called from within its own run, by a gate or a callback")
-        self._keep, self._gates, self.labels, self._max_row = keep, [], [], 1
+        self._tensor = <capi.cnn_tensor *> zeros(len(tensors), sizeof(capi.cnn_tensor))
+        self._space = <int32_t *> zeros(len(tensors), sizeof(int32_t))
+        self._offset = <int64_t *> zeros(len(tensors), sizeof(int64_t))
+        self._step = <capi.cnn_step *> zeros(len(steps), sizeof(capi.cnn_step))
+        self._operand = <int32_t *> zeros(n_operand, sizeof(int32_t))
+        self._attr = <capi.cnn_attr *> zeros(n_attr, sizeof(capi.cnn_attr))
+        self._gates, self.labels = [], []
+        self.max_row, self.arena_bytes = 1, arena_bytes
         if any([step[0] in PRODUCTS for step in steps]):
             need_blas()
-        for address, dtype, batched, shape in tensors:
-            self._add_tensor(address, dtype, batched, shape)
+        if len(tensors) * sizeof(capi.cnn_tensor) > 0x7fffffff:
+            raise ShapeError(f"plan: need fewer tensors; got {len(tensors)}")
+        for space, offset, dtype, batched, shape in tensors:
+            self._add_tensor(space, offset, dtype, batched, shape)
         n_operand = n_attr = 0
         for step in steps:
             op, which, real, operands, attrs, split, n_unit, accumulate, user, label = step
@@ -60,101 +169,41 @@ cdef class Plan:
                            accumulate, user, label)
             n_operand += len(step[3])
             n_attr += len(step[4])
-        self._set_scratch(1)
+        for i in range(self.n_step):
+            self.scratch_bytes = max(self.scratch_bytes, api().scratch_bytes(
+                &self._step[i], self._tensor, self.max_row))
 
     def __dealloc__(self):
         free(self._tensor)
+        free(self._space)
+        free(self._offset)
         free(self._step)
         free(self._operand)
         free(self._attr)
-        free(self._scratch_memory)
-        free(self._segment)
-        free(self._tile)
 
-    cdef int _set_scratch(self, int32_t n_thread) except -1:
-        """Allocate as much working memory for each thread as the steps ask for."""
-        cdef int64_t each = 0
-        cdef int i
-        cdef void *memory
-        for i in range(self._n_step):
-            each = max(each, api().scratch_bytes(&self._step[i], self._tensor, self._max_row))
-        memory = malloc(n_thread * each + capi.CNN_LINE)
-        if memory == NULL:
-            raise MemoryError(f"no memory for {each} bytes of scratch for each of {n_thread} "
-                              f"threads")
-        self._scratch_bytes = each
-        free(self._scratch_memory)
-        self._scratch_memory, self._n_thread = memory, n_thread
-        self._scratch = <char *> ((<uintptr_t> memory + capi.CNN_LINE - 1)
-                                  & ~(<uintptr_t> capi.CNN_LINE - 1))
-        return 0
-
-    def use_threads(self, int32_t n_thread, schedule):
-        """Divide runs of the whole plan among ``n_thread`` threads; return how many there are.
-
-        ``schedule`` is (segments, tiles, rows_first), a `Schedule` of `cnn_core.graph.schedule`,
-        or None for one thread.  Where the system refuses threads,
-        there are fewer.
-        """
-        cdef capi.cnn_segment *segment
-        cdef capi.cnn_tile *tile
-        cdef int i
-        if n_thread <= 1 or schedule is None:
-            self._n_thread = 1
-            return 1
-        with nogil:     # who has the pool may be waiting for the GIL, in a gate
-            n_thread = api().grow_pool(n_thread)
-        segments, tiles, rows_first = schedule
-        segment, tile = NULL, NULL
-        try:
-            segment = <capi.cnn_segment *> _calloc(len(segments), sizeof(capi.cnn_segment))
-            tile = <capi.cnn_tile *> _calloc(len(tiles), sizeof(capi.cnn_tile))
-            for i, (split, first, last, first_tile, n_tile, max_row) in enumerate(segments):
-                segment[i].split, segment[i].first, segment[i].last = split, first, last
-                segment[i].first_tile, segment[i].n_tile = first_tile, n_tile
-                segment[i].max_row = max_row
-            for i, (step, begin, end) in enumerate(tiles):
-                tile[i].step, tile[i].begin, tile[i].end = step, begin, end
-            self._enter()
-            try:
-                self._set_scratch(n_thread)
-                self._segment, segment = segment, self._segment
-                self._tile, tile = tile, self._tile
-                self._n_segment, self._rows_first = len(segments), rows_first
-            finally:
-                self._leave()
-        finally:        # the former ones, or, after an error, the new ones
-            free(segment)
-            free(tile)
-        return n_thread
-
-    cdef void _prepare(self, capi.cnn_run *run, int32_t last, int32_t n_thread) noexcept:
-        """Fill in what every run needs; more threads than one only for the whole plan."""
-        run.step, run.tensor, run.last = self._step, self._tensor, last
-        run.scratch, run.scratch_bytes = self._scratch, self._scratch_bytes
-        run.segment, run.tile, run.n_segment = self._segment, self._tile, self._n_segment
-        run.rows_first = self._rows_first
-        run.n_thread = min(n_thread, self._n_thread) if last == self._n_step else 1
-
-    cdef _add_tensor(self, uintptr_t address, str dtype, bint batched, tuple shape):
-        cdef capi.cnn_tensor *t = &self._tensor[self._n_tensor]
+    cdef int _add_tensor(self, int32_t space, int64_t offset, str dtype, bint batched,
+                         tuple shape) except -1:
+        cdef capi.cnn_tensor *t = &self._tensor[self.n_tensor]
         cdef int i
         if len(shape) > capi.CNN_MAX_DIM:
             raise ShapeError(f"plan: need tensors of at most {capi.CNN_MAX_DIM} axes; got {shape}")
-        t.data, t.dtype, t.n_dim, t.size = <void *> address, _DTYPES[dtype], len(shape), 1
+        # Kernels that are asked for their working memory see an address, and leave it alone.
+        t.data, t.dtype, t.n_dim, t.size = <void *> capi.CNN_LINE, DTYPES[dtype], len(shape), 1
         for i in range(capi.CNN_MAX_DIM):
             t.dim[i] = shape[i] if i < t.n_dim else 1
             if i >= <int> batched:
                 t.size *= t.dim[i]
         t.stride = t.size if batched else 0
         if batched:
-            self._max_row = max(self._max_row, t.dim[0])
-        self._n_tensor += 1
+            self.max_row = max(self.max_row, t.dim[0])
+        self._space[self.n_tensor], self._offset[self.n_tensor] = space, offset
+        self.n_tensor += 1
+        return 0
 
-    cdef _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which, int dtype,
-                   tuple operands, tuple attrs, int split, int64_t n_unit, int32_t accumulate,
-                   user, str label):
-        cdef capi.cnn_step *s = &self._step[self._n_step]
+    cdef int _add_step(self, int64_t first_operand, int64_t first_attr, str op, int which,
+                       int dtype, tuple operands, tuple attrs, int split, int64_t n_unit,
+                       int32_t accumulate, user, str label) except -1:
+        cdef capi.cnn_step *s = &self._step[self.n_step]
         cdef int i
         s.wrt = max(which, 0)
         if isinstance(user, GateCall):
@@ -167,7 +216,8 @@ cdef class Plan:
         s.n_operand, s.split, s.n_unit, s.accumulate = len(operands), split, n_unit, accumulate
         s.operand = self._operand + first_operand
         for i in range(s.n_operand):
-            self._operand[first_operand + i] = operands[i]
+            self._operand[first_operand + i] = <int32_t> operands[i] * <int32_t> sizeof(
+                capi.cnn_tensor)
         s.attr = self._attr + first_attr
         for i in range(len(attrs)):
             if isinstance(attrs[i], float):
@@ -175,7 +225,8 @@ cdef class Plan:
             else:
                 self._attr[first_attr + i].i = attrs[i]
         self.labels.append(label)
-        self._n_step += 1
+        self.n_step += 1
+        return 0
 
     cdef int _find_kernel(self, capi.cnn_step *s, str op, int which, int dtype,
                           str label) except -1:
@@ -197,150 +248,22 @@ cdef class Plan:
             raise CnnCoreError(f"{label}: the operation {op!r} has no kernel for step {which}")
         return 0
 
-    cdef int _enter(self) except -1:
-        """Become the only thread that uses the tables; wait for another one to leave."""
-        return self._lock.enter()
-
-    cdef void _leave(self) noexcept:
-        self._lock.leave()
-
-    cdef int _raise(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
-        cdef const capi.cnn_step *s = &self._step[fault.step]
-        if status == capi.CNN_ERR_CALLBACK:
-            raise take_error(s, self.labels[fault.step])
-        # Where indices are checked, cnn_index.h says where the length of their axis stands.
-        n = s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE else self._tensor[s.operand[0]].size
-        return raise_for(status, self.labels[fault.step], fault, n)
-
     @property
     def n_steps(self):
-        return self._n_step
+        return self.n_step
 
     @property
-    def scratch_bytes(self):
-        """The bytes of working memory that each thread has."""
-        return self._scratch_bytes
-
-    def bind(self, int32_t tensor, uintptr_t address):
-        """Let a tensor's data start at ``address``, which the caller keeps alive."""
-        if not 0 <= tensor < self._n_tensor:
-            raise IndexError(f"need a tensor in [0, {self._n_tensor}); got {tensor}")
-        self._enter()
-        self._tensor[tensor].data = <void *> address
-        self._leave()
+    def n_scratch(self):
+        """The bytes of working memory that each thread needs."""
+        return self.scratch_bytes
 
     def replace_kernel(self, int32_t step, uintptr_t address):
         """Let a step call the C function at ``address``; return the former one.
 
-        For tests, which plant wrong kernels and must see them found.
+        For tests, which plant wrong kernels and must see them found, in plans that nobody shares.
         """
-        if not 0 <= step < self._n_step:
-            raise IndexError(f"need a step in [0, {self._n_step}); got {step}")
+        if not 0 <= step < self.n_step:
+            raise IndexError(f"need a step in [0, {self.n_step}); got {step}")
         former = <uintptr_t> self._step[step].kernel
-        self._enter()
         self._step[step].kernel = <capi.cnn_kernel> address
-        self._leave()
         return former
-
-    def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,
-            bint check_finite=False, int32_t n_thread=1):
-        """Run the steps ``first <= s < last`` over ``n_row`` rows."""
-        cdef capi.cnn_fault fault
-        cdef capi.cnn_run run
-        cdef capi.cnn_status status
-        if not 0 < n_row <= self._max_row:
-            raise ShapeError(f"need 1 to {self._max_row} rows; got {n_row}")
-        if not 0 <= first <= last <= self._n_step:
-            raise IndexError(f"need steps within [0, {self._n_step}]; got [{first}, {last})")
-        memset(&fault, 0, sizeof(fault))
-        self._enter()
-        self._prepare(&run, last, 1 if first > 0 or check_finite else n_thread)
-        run.first, run.n_row = first, n_row
-        run.seed, run.counter, run.check_finite = seed, counter, check_finite
-        with nogil:
-            status = api().run(&run, &fault)
-        self._leave()
-        if status != capi.CNN_OK:
-            self._raise(status, &fault)
-
-    cdef capi.cnn_source *_sources(self, list sources) except NULL:
-        """Enter, and build the table of (tensor, address, dtype name, scale, shift).
-
-        The caller frees the table and leaves.
-        """
-        cdef capi.cnn_source *table
-        cdef int i
-        for tensor, _, dtype, _, _ in sources:      # all that may fail comes before the table
-            if dtype not in _DTYPES:
-                raise DtypeError(f"need a source of dtype {', '.join(_DTYPES)}; got {dtype}")
-            if not 0 <= tensor < self._n_tensor:
-                raise IndexError(f"need a tensor in [0, {self._n_tensor}); got {tensor}")
-        self._enter()
-        try:
-            table = <capi.cnn_source *> _calloc(len(sources), sizeof(capi.cnn_source))
-        except MemoryError:
-            self._leave()
-            raise
-        for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
-            table[i].target = &self._tensor[<int> tensor]
-            table[i].data = <const void *> <uintptr_t> address
-            table[i].dtype, table[i].scale, table[i].shift = _DTYPES[dtype], scale, shift
-        return table
-
-    def gather(self, list sources, int64_t first_row, int64_t n_row):
-        """Copy rows ``first_row ...`` of every source into its tensor, converted."""
-        cdef capi.cnn_source *table = self._sources(sources)
-        cdef int i
-        for i in range(len(sources)):
-            api().gather(&table[i], NULL, first_row, n_row)
-        self._leave()
-        free(table)
-
-    def train(self, int32_t n_step, list sources, const int64_t[::1] index, int64_t first_row,
-              int64_t n_total, int64_t batch, int32_t loss, int32_t total, Learner learner,
-              const double[::1] lr, uint64_t seed, int32_t n_thread=1,
-              double[::1] sums=None):
-        """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
-
-        ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
-        none).  ``learner`` updates the parameters and counts the steps; without it they are
-        only evaluated.  ``sums`` are those of w l and of w, which go on here: in place, since a
-        signal may come before a result is stored.  Returns (last loss, error or None); the steps
-        before an error are done, the one that failed has changed no parameter.
-        """
-        cdef capi.cnn_chunk chunk
-        cdef capi.cnn_fault fault
-        cdef capi.cnn_status status
-        cdef capi.cnn_source *table = self._sources(sources)
-        memset(&chunk, 0, sizeof(chunk))
-        memset(&fault, 0, sizeof(fault))
-        error = None
-        self._prepare(&chunk.run, n_step, n_thread)
-        chunk.run.seed = seed
-        if sums is not None:
-            chunk.loss_sum, chunk.weight_sum = sums[0], sums[1]
-        chunk.source, chunk.n_source = table, len(sources)
-        if index is not None:
-            chunk.index = &index[0]
-        chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
-        chunk.loss = &self._tensor[loss]
-        if total >= 0:
-            chunk.total = <const double *> self._tensor[total].data
-        if learner is not None:
-            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0], learner.step
-        with nogil:
-            status = api().train(&chunk, &fault)
-        if learner is not None:
-            learner.step += chunk.done
-        if sums is not None:
-            sums[0], sums[1] = chunk.loss_sum, chunk.weight_sum
-        self._leave()
-        free(table)
-        if status == capi.CNN_ERR_LOSS or status == capi.CNN_ERR_GRADIENT:
-            error = learner.not_finite(status, &fault)
-        elif status != capi.CNN_OK:
-            try:
-                self._raise(status, &fault)
-            except BaseException as raised:
-                error = raised
-        return chunk.last_loss, error

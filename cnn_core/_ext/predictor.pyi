@@ -3,12 +3,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from cnn_core._ext.plan import Plan
+from cnn_core._ext.binding import Binding
 
 class Predictor:
     def _set_plan(
         self,
-        plan: Plan,
+        binding: Binding,
         input: int,
         output: int,
         row_shape: tuple[int, ...],
@@ -19,6 +19,7 @@ class Predictor:
         direct: bool,
         n_thread: int,
         parallel_rows: int,
+        only: bool,
     ) -> None: ...
     def _forget_plan(self) -> None: ...
     def _predict_direct(self, x: int, out: int, n: int, item: int) -> None: ...

@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
-from cnn_core._ext.plan cimport Plan
+from cnn_core._ext.binding cimport Binding
 
 cnp.import_array()
 
@@ -23,9 +23,15 @@ cdef double PIECE_SECONDS = 0.03
 @cython.final
 cdef class _Compiled:
     """A network's inference plan and what its calls must know of it: never changed once made,
-    for a change of the threads may replace it while another thread predicts with it."""
+    for a change of the threads may replace it while another thread predicts with it.
 
-    cdef Plan plan
+    Where another thread runs the ``first`` binding, a call takes one of its ``twins`` or makes
+    one, so that several predict at once; a program that calls Python has ``only`` one.
+    """
+
+    cdef Binding first
+    cdef list twins                      # that no call uses at present
+    cdef bint only
     cdef int32_t input, output, n_thread
     cdef int type                        # NumPy's number of the network's dtype
     cdef int64_t row, result_row         # elements of a row, in and out
@@ -44,13 +50,14 @@ cdef class Predictor:
 
     cdef _Compiled _compiled
 
-    def _set_plan(self, Plan plan, int32_t input, int32_t output, row_shape, result_shape, dtype,
-                  int64_t max_rows, double flop, bint direct, int32_t n_thread,
-                  int64_t parallel_rows):
+    def _set_plan(self, Binding binding, int32_t input, int32_t output, row_shape, result_shape,
+                  dtype, int64_t max_rows, double flop, bint direct, int32_t n_thread,
+                  int64_t parallel_rows, bint only):
         """Take over a compiled inference plan, which uses ``n_thread`` threads for
-        ``parallel_rows`` rows and more."""
+        ``parallel_rows`` rows and more; ``only`` one thread at a time runs it."""
         cdef _Compiled c = _Compiled.__new__(_Compiled)
-        c.plan, c.input, c.output, c.n_thread = plan, input, output, n_thread
+        c.first, c.twins, c.only = binding, [], only
+        c.input, c.output, c.n_thread = input, output, n_thread
         c.type = cnp.dtype(dtype).num
         c.row = c.result_row = 1
         for n in row_shape:
@@ -136,34 +143,39 @@ cdef class Predictor:
     cdef int64_t _run_piece(self, _Compiled c, char *x, char *out, int64_t n,
                             int item) except -1:
         """Run the first of ``n`` rows or all of them; return how many."""
-        cdef Plan plan = c.plan
+        cdef Binding binding = c.first
+        cdef bint twin = not c.only and binding.lock._owner != 0
         cdef capi.cnn_run run
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
         cdef int64_t done = 0
+        if twin:
+            binding = <Binding> c.twins.pop() if c.twins else <Binding> binding.twin()
         memset(&run, 0, sizeof(run))
-        plan._enter()
-        plan._prepare(&run, plan._n_step, c.n_thread if n >= c.parallel_rows else 1)
+        binding.begin(&run, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
         if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
-            status = _blocks(c, &run, x, out, n, &done, item, &fault)
+            status = _blocks(c, binding.tensor, &run, x, out, n, &done, item, &fault)
         else:
             with nogil:
-                status = _blocks(c, &run, x, out, n, &done, item, &fault)
-        plan._leave()
+                status = _blocks(c, binding.tensor, &run, x, out, n, &done, item, &fault)
+        binding.end()
+        if twin:
+            c.twins.append(binding)
         if status != capi.CNN_OK:
-            plan._raise(status, &fault)
+            binding.raise_fault(status, &fault)
         return done
 
 
-cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_run *run, char *x, char *out, int64_t n,
-                             int64_t *done, int item, capi.cnn_fault *fault) noexcept nogil:
+cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run *run, char *x,
+                             char *out, int64_t n, int64_t *done, int item,
+                             capi.cnn_fault *fault) noexcept nogil:
     """Let input and output lie where the caller's arrays are, block by block, for a while."""
     cdef double end = 0
     cdef capi.cnn_status status = capi.CNN_OK
     while status == capi.CNN_OK:
         run.n_row = min(n - done[0], c.max_rows)
-        c.plan._tensor[c.input].data = x + done[0] * c.row * item
-        c.plan._tensor[c.output].data = out + done[0] * c.result_row * item
+        tensor[c.input].data = x + done[0] * c.row * item
+        tensor[c.output].data = out + done[0] * c.result_row * item
         status = api().run(run, fault)
         done[0] += run.n_row
         if done[0] >= n:

@@ -1,15 +1,15 @@
 from collections.abc import Callable
 from typing import Any, final
 
+from cnn_core._ext.binding import Binding
 from cnn_core._ext.lock import Lock
-from cnn_core._ext.plan import Plan
 
 @final
 class Runner:
     def __init__(
         self,
         program: Any,
-        plan: Plan,
+        binding: Binding,
         guard: Lock,
         inputs: dict[str, int],
         outputs: list[int],

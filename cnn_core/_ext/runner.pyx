@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 from cnn_core._ext.lock cimport Lock
-from cnn_core._ext.plan cimport Plan
+from cnn_core._ext.binding cimport Binding
 
 cnp.import_array()
 
@@ -20,28 +20,28 @@ cdef int[5] _TYPES = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_INT32, cnp.NPY_UINT
 
 @cython.final
 cdef class Runner:
-    """Runs the forward steps ``[0, n_forward)`` of a plan, and the backward steps after them.
+    """Runs the forward steps ``[0, n_forward)`` of a program, and the backward steps after them.
 
     ``inputs`` and ``gradients`` give each name the number of a tensor; a gradient of -1 is zero
     and comes as it stands in ``zeros``.  ``outputs`` are read after forward; ``seeds`` get 1
-    before backward.  ``program``, whose plan it is, is told the number of rows.  All calls keep
+    before backward.  ``program``, whose binding it is, is told the number of rows.  All calls keep
     the GIL from beginning to end, so that nobody gets between feeding and reading; they leave the
     work to the long way (and return None) while somebody is inside ``guard``, who may have given
     up the GIL in between.
     """
 
     cdef object _program
-    cdef Plan _plan
+    cdef Binding _binding
     cdef Lock _guard
     cdef dict _inputs, _gradients, _zeros
     cdef list _outputs, _seeds
     cdef int32_t _n_forward
     cdef uint64_t _seed
 
-    def __init__(self, program, Plan plan, Lock guard, dict inputs, list outputs, list seeds,
+    def __init__(self, program, Binding binding, Lock guard, dict inputs, list outputs, list seeds,
                  dict gradients, dict zeros, int32_t n_forward, uint64_t seed):
         self._program = program
-        self._plan, self._guard, self._inputs, self._outputs = plan, guard, inputs, outputs
+        self._binding, self._guard, self._inputs, self._outputs = binding, guard, inputs, outputs
         self._seeds, self._gradients, self._zeros = seeds, gradients, zeros
         self._n_forward, self._seed = n_forward, seed
 
@@ -76,12 +76,12 @@ cdef class Runner:
         if self._guard._owner != 0:
             return None
         for at in self._seeds:
-            t = &self._plan._tensor[at]
+            t = &self._binding.tensor[at]
             if t.dtype == capi.CNN_F32:
                 (<float *> t.data)[0] = 1
             else:
                 (<double *> t.data)[0] = 1
-        self._run(self._n_forward, self._plan._n_step, n_row, counter)
+        self._run(self._n_forward, self._binding.plan.n_step, n_row, counter)
         found = {}
         for name, at in self._gradients.items():
             found[name] = self._read(at, n_row) if at >= 0 else self._zeros[name](n_row)
@@ -93,13 +93,12 @@ cdef class Runner:
         cdef capi.cnn_status status
         memset(&fault, 0, sizeof(fault))
         memset(&run, 0, sizeof(run))
-        self._plan._enter()
-        self._plan._prepare(&run, last, 1)
+        self._binding.begin(&run, last, 1)
         run.first, run.n_row, run.seed, run.counter = first, n_row, self._seed, counter
         status = api().run(&run, &fault)
-        self._plan._leave()
+        self._binding.end()
         if status != capi.CNN_OK:
-            self._plan._raise(status, &fault)
+            self._binding.raise_fault(status, &fault)
         return 0
 
     cdef int64_t _feed(self, dict inputs):
@@ -110,10 +109,10 @@ cdef class Runner:
             return 0
         for name, value in inputs.items():
             at = self._inputs.get(name)
-            if at is None or not self._fits(&self._plan._tensor[<int> at], value, &n_row):
+            if at is None or not self._fits(&self._binding.tensor[<int> at], value, &n_row):
                 return 0
         for name, value in inputs.items():
-            t = &self._plan._tensor[<int> self._inputs[name]]
+            t = &self._binding.tensor[<int> self._inputs[name]]
             if cnp.PyArray_CheckExact(value):
                 memcpy(t.data, cnp.PyArray_DATA(<cnp.ndarray> value),
                        cnp.PyArray_NBYTES(<cnp.ndarray> value))
@@ -148,7 +147,7 @@ cdef class Runner:
 
     cdef object _read(self, int tensor, int64_t n_row):
         """Return a tensor's value as a number or a new array."""
-        cdef const capi.cnn_tensor *t = &self._plan._tensor[tensor]
+        cdef const capi.cnn_tensor *t = &self._binding.tensor[tensor]
         cdef cnp.npy_intp shape[capi.CNN_MAX_DIM]
         cdef cnp.ndarray a
         cdef int i

@@ -1,12 +1,12 @@
 from numpy.typing import ArrayLike, DTypeLike
 
+from cnn_core._ext.binding import Binding
 from cnn_core._ext.optim import Learner
-from cnn_core._ext.plan import Plan
 
 class Stepper:
     def __init__(
         self,
-        plan: Plan,
+        binding: Binding,
         x: int,
         y: int,
         loss: int,

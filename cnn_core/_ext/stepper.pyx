@@ -8,7 +8,7 @@ from libc.string cimport memset
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 from cnn_core._ext.optim cimport Learner
-from cnn_core._ext.plan cimport Plan
+from cnn_core._ext.binding cimport Binding
 
 cnp.import_array()
 
@@ -29,19 +29,18 @@ cdef class Stepper:
     of the loss's two sums, -1 where it has none.
     """
 
-    cdef Plan _plan
+    cdef Binding _binding
     cdef int32_t _x, _y, _loss
-    cdef const double *_total
+    cdef int32_t _total
     cdef int _type
     cdef int64_t _row, _target_size, _max_rows
     cdef double _scale, _shift, _reach
     cdef bint _labels
 
-    def __init__(self, Plan plan, int32_t x, int32_t y, int32_t loss, int32_t total, dtype,
+    def __init__(self, Binding binding, int32_t x, int32_t y, int32_t loss, int32_t total, dtype,
                  int64_t row, int64_t target_size, int64_t max_rows, bint labels, double scale,
                  double shift, double reach):
-        self._plan, self._x, self._y, self._loss = plan, x, y, loss
-        self._total = <const double *> plan._tensor[total].data if total >= 0 else NULL
+        self._binding, self._x, self._y, self._loss, self._total = binding, x, y, loss, total
         self._type, self._row, self._target_size = cnp.dtype(dtype).num, row, target_size
         self._max_rows, self._labels, self._scale, self._shift = max_rows, labels, scale, shift
         self._reach = reach
@@ -72,19 +71,20 @@ cdef class Stepper:
         memset(&source, 0, sizeof(source))
         self._source(&source[0], self._x, a, self._scale, self._shift)
         self._source(&source[1], self._y, b, 1, 0)
-        self._plan._enter()
-        self._plan._prepare(&chunk.run, self._plan._n_step, n_thread)
+        self._binding.begin(&chunk.run, self._binding.plan.n_step, n_thread)
         chunk.run.seed, chunk.run.counter = seed, learner.step
         chunk.source, chunk.n_source = source, 2
         chunk.n_total, chunk.batch = n, n
         chunk.learner, chunk.lr = &learner.c, &lr
-        chunk.loss, chunk.total = &self._plan._tensor[self._loss], self._total
+        chunk.loss = &self._binding.tensor[self._loss]
+        if self._total >= 0:
+            chunk.total = <const double *> self._binding.tensor[self._total].data
         with nogil:
             status = api().train(&chunk, &fault)
         learner.step += chunk.done
-        self._plan._leave()
+        self._binding.end()
         if status == capi.CNN_ERR_CALLBACK:     # what the gate raised, not a second call of it
-            self._plan._raise(status, &fault)
+            self._binding.raise_fault(status, &fault)
         return chunk.last_loss if status == capi.CNN_OK else None
 
     cdef bint _fits(self, cnp.ndarray y, int64_t n) noexcept:
@@ -100,7 +100,7 @@ cdef class Stepper:
     cdef void _source(self, capi.cnn_source *s, int32_t tensor, cnp.ndarray array, double scale,
                       double shift) noexcept:
         cdef int kind = cnp.PyArray_TYPE(array)
-        s.target, s.data = &self._plan._tensor[tensor], cnp.PyArray_DATA(array)
+        s.target, s.data = &self._binding.tensor[tensor], cnp.PyArray_DATA(array)
         s.scale, s.shift = scale, shift
         s.dtype = (capi.CNN_F32 if kind == cnp.NPY_FLOAT else capi.CNN_F64 if kind == cnp.NPY_DOUBLE
                    else capi.CNN_I32 if kind == cnp.NPY_INT32 else capi.CNN_I64)

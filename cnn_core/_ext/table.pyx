@@ -1,35 +1,12 @@
 """Table: a plan of a few steps on the stack, built and run within one call."""
-cimport cython
 from libc.stdint cimport int32_t, int64_t, uintptr_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api, raise_for
+from cnn_core._ext.plan cimport Memory, give_memory, take_memory
 
 from cnn_core.errors import OptionError
-
-cdef list _idle = []        # scratch memory that no call uses at the moment
-
-
-@cython.final
-cdef class _Scratch:
-    """Working memory of a thread in the C core; kept from call to call."""
-
-    cdef void *memory
-    cdef char *line
-    cdef int64_t n_byte
-
-    def __cinit__(self, int64_t n_byte):
-        self.n_byte, self.memory = n_byte, malloc(n_byte + capi.CNN_LINE)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for {n_byte} bytes of scratch")
-        self.line = <char *> ((<uintptr_t> self.memory + capi.CNN_LINE - 1)
-                              & ~(<uintptr_t> capi.CNN_LINE - 1))
-
-    def __dealloc__(self):
-        free(self.memory)
-
 
 cdef const capi.cnn_tensor *add_tensor(Table *t, const char *name, const void *data, int dtype,
                                        bint batched, int64_t n_row, int64_t n_column,
@@ -58,7 +35,7 @@ cdef capi.cnn_step *add_step(Table *t, const capi.cnn_op *op, capi.cnn_kernel ke
     given[0], given[1], given[2], given[3], given[4], given[5] = a, b, c, d, e, f
     for tensor in given:
         if tensor != NULL:
-            t.operand[t.n_step][step.n_operand] = <int32_t> (tensor - t.tensor)
+            t.operand[t.n_step][step.n_operand] = <int32_t> (<char *> tensor - <char *> t.tensor)
             step.n_operand += 1
     step.kernel, step.split, step.operand = kernel, split, t.operand[t.n_step]
     step.uses_scratch = op.uses_scratch
@@ -98,7 +75,7 @@ cdef int run_table(Table *t, str who, int64_t n_row, int64_t n_class=0) except -
     cdef capi.cnn_run run
     cdef capi.cnn_fault fault
     cdef capi.cnn_status status
-    cdef _Scratch scratch = None
+    cdef Memory *scratch = NULL
     cdef int64_t n_byte = 0
     cdef int i
     _check_apart(t, who)
@@ -109,12 +86,12 @@ cdef int run_table(Table *t, str who, int64_t n_row, int64_t n_class=0) except -
     run.step, run.tensor, run.last = t.step, t.tensor, t.n_step
     run.n_row, run.n_thread = n_row, 1
     if n_byte > 0:
-        scratch = _idle.pop() if _idle else None
-        if scratch is None or scratch.n_byte < n_byte:
-            scratch = _Scratch(n_byte)
+        scratch = take_memory(n_byte)
+        if scratch == NULL:
+            raise MemoryError(f"no memory for {n_byte} bytes to work in")
         run.scratch, run.scratch_bytes = scratch.line, scratch.n_byte
     with nogil:
         status = api().run(&run, &fault)
-    if scratch is not None:
-        _idle.append(scratch)
+    if scratch != NULL:
+        give_memory(scratch)
     return raise_for(status, who, &fault, n_class)

@@ -98,7 +98,7 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
 
     lines = []
     for node in graph._targets:
-        reached = node in graph.program.lowered.grad
+        reached = graph.program.has_grad(node)
         candidates = _directions(gradients[node].shape, n_directions, rng)
         tried = [
             _compare(graph, node, where, v, _slope(gradients[node], v), output, scale)

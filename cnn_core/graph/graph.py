@@ -13,10 +13,11 @@ from cnn_core._ext.lock import Lock
 from cnn_core._ext.runner import Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
+from cnn_core.graph.blocks import Place
 from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
 from cnn_core.graph.named import NamedNodes
 from cnn_core.graph.node import Input, Node, Parameter
-from cnn_core.graph.params import ParamStore
+from cnn_core.graph.params import ParamStore, store_of
 from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.shapes import with_rows
 from cnn_core.graph.step_program import StepProgram
@@ -38,9 +39,13 @@ BUSY = "graph: need one call at a time; got one from within its own run, by a ga
 class Graph(NamedNodes):
     """A compiled computational graph: values forward, gradients backward.
 
-    ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32.  ``training``
-    keeps dropout at work; ``seed`` starts its masks.  ``params`` lets several graphs share the
-    parameters of one store.
+    ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32; by default that
+    of the parameters, where a network or a graph has them already, else float64.  ``training``
+    keeps dropout at work; ``seed`` starts its masks.
+
+    The numbers of a parameter have one place, which all networks and graphs with it share: what
+    one learns the others see.  ``params``, a `ParamStore`, gives the graph numbers of its own,
+    or lets several graphs share those of one store, by name.
 
     >>> x, y, z = Input("x"), Input("y"), Input("z")
     >>> graph = Graph((x + y) * z)
@@ -54,16 +59,15 @@ class Graph(NamedNodes):
         self,
         outputs: Node | Sequence[Node],
         *,
-        dtype: Any = "float64",
+        dtype: Any = None,
         training: bool = False,
         seed: int = 0,
         params: ParamStore | None = None,
     ) -> None:
         super().__init__(outputs)
-        self._dtype = options.real_dtype("Graph", dtype)
-        found = parameters_of(self.outputs)
-        self._params = ParamStore(found, self.dtype) if params is None else params
-        self._check_params(found)
+        if dtype is not None:
+            dtype = options.real_dtype("Graph", dtype)
+        self._params = self._find_params(params, dtype)
         self._training = options.flag("Graph", training, option="training")
         self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
         self._row = False  # a single row without a batch axis was fed last
@@ -78,7 +82,7 @@ class Graph(NamedNodes):
     @property
     def dtype(self) -> np.dtype:
         """float64 or float32."""
-        return self._dtype
+        return self._params.dtype
 
     @property
     def params(self) -> ParamStore:
@@ -98,16 +102,19 @@ class Graph(NamedNodes):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock, self._compiling, self._stepping = Lock(BUSY), Lock(), None
-        self._check_params(parameters_of(self.outputs))
+        self._find_params(self._params, None)
 
-    def _check_params(self, parameters: list[Parameter]) -> None:
-        if not isinstance(self.params, ParamStore):
-            raise OptionError(
-                f"Graph: need params, a ParamStore; got {options.shown(self.params)}"
-            )
-        if self.params.dtype != self.dtype:
-            raise DtypeError(f"Graph: need params of {self.dtype}; got {self.params.dtype}")
-        self.params.need(parameters, "Graph")
+    def _find_params(self, given: Any, dtype: np.dtype | None) -> ParamStore:
+        """Return the store that holds all parameters, in their shapes and of ``dtype``."""
+        parameters = parameters_of(self.outputs)
+        if given is None:
+            return store_of(parameters, dtype, "Graph")
+        if not isinstance(given, ParamStore):
+            raise OptionError(f"Graph: need params, a ParamStore; got {options.shown(given)}")
+        if dtype is not None and given.dtype != dtype:
+            raise DtypeError(f"Graph: need params of {dtype}; got {given.dtype}")
+        given.need(parameters, "Graph")
+        return given
 
     def __getattr__(self, name: str) -> Any:
         """Compile the graph when it is first asked to run: `step` alone does not need it."""
@@ -132,13 +139,15 @@ class Graph(NamedNodes):
         program = self.program
         if program.flop > FLOP_WORTH_THE_GIL or program.calls_python:
             return None
-        low, tensor = program.lowered, program.tensor
         inputs = {name: program.input_tensor(name) for name in program.inputs}
-        gradients = {n.name: tensor[low.grad[n]] if n in low.grad else -1 for n in self._targets}
-        zeros = {n.name: partial(self._unreached, n) for n in self._targets if n not in low.grad}
+        reached = [n for n in self._targets if program.has_grad(n)]
+        gradients = dict.fromkeys([n.name for n in self._targets], -1)
+        gradients.update((n.name, program.grad_tensor(n)) for n in reached)
+        zeros = {n.name: partial(self._unreached, n) for n in self._targets if n not in reached}
         return Runner(
-            program, program.plan, self._lock, inputs, [tensor[low.value[n]] for n in self.outputs],
-            [tensor[low.grad[n]] for n in self._seeds], gradients, zeros, program.n_forward,
+            program, program.binding, self._lock, inputs,
+            [program.value_tensor(n) for n in self.outputs],
+            [program.grad_tensor(n) for n in self._seeds], gradients, zeros, program.n_forward,
             self._seed,
         )  # fmt: skip
 
@@ -245,9 +254,9 @@ class Graph(NamedNodes):
             self._walk.lose_gradients()
             self.program.run_backward(seed=self._seed, counter=self._counter)
             self._walk.have_gradients(seeds)
-            low, rows = self.program.lowered, self.program.n_rows
-            return {n.name: self.grad(n) if n in low.grad else self._unreached(n, rows)
-                    for n in self._targets}  # fmt: skip
+            program = self.program
+            return {n.name: self.grad(n) if program.has_grad(n)
+                    else self._unreached(n, program.n_rows) for n in self._targets}  # fmt: skip
 
     def _set_seeds(self, seed: Any) -> dict[Node, Any]:
         names = {node: self.name_of(node) for node in self._seeds}
@@ -275,7 +284,10 @@ class Graph(NamedNodes):
             if not hasattr(optimizer, "learner"):
                 raise OptionError(f"step: need an optimizer such as Adam(); got {shown(optimizer)}")
             rows = max((self._rows(name, a) for name, a in inputs.items()), default=1)
-            if self._stepping is None or rows > self._stepping.program.max_batch:
+            former = self._stepping
+            if former is None or rows > former.program.max_batch or former.roles != Place.changes:
+                if former is not None and rows > former.program.max_batch:
+                    rows = max(rows, 2 * former.program.max_batch)
                 self._stepping = StepProgram(
                     self.outputs, self._names, self.params, self._lock, max_batch=rows,
                     seed=self._seed,
@@ -321,7 +333,7 @@ class Graph(NamedNodes):
         """Return the gradient at a node: float or a new array; zero where none flows."""
         node = self.node(node)
         self._walk.need_gradient(node)
-        if node in self.program.lowered.grad:
+        if self.program.has_grad(node):
             return self._shown(node, self.program.grad(node))
         return self._zeros(node, self.program.n_rows)
 

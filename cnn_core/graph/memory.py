@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import prod
 
-from cnn_core.graph.params import LINE
+from cnn_core.graph.blocks import LINE
 from cnn_core.graph.shapes import row_size, with_rows
 from cnn_core.graph.steps import LATE, ROWS, Buffer, Step
 
@@ -100,16 +100,20 @@ def _key(buffer: Buffer, dtype: str, max_batch: int) -> tuple[int, int]:
 
 
 def plan_memory(
-    steps: list[Step], extra: Iterable[Buffer], dtype: str, max_batch: int, guard: int = 0
-) -> tuple[dict[Buffer, int], int]:
+    steps: list[Step], extra: Iterable[Buffer], dtype: str, max_batch: int, guard: int = 0,
+    elsewhere: Collection[Buffer] = (),
+) -> tuple[dict[Buffer, int], int]:  # fmt: skip
     """Return the offset of every arena buffer, and the size of the arena, in bytes.
 
-    ``extra`` are buffers that no step touches.  ``guard`` > 0 leaves that many bytes free after
-    each buffer and lets none share, so that a test can see who writes where it should not.
+    ``extra`` are buffers that no step touches, ``elsewhere`` those that lie outside.  ``guard`` > 0
+    leaves that many bytes free after each buffer and lets none share, so that a test can see who
+    writes where it should not.
     """
     spans = lifetimes(steps)
     for buffer in extra:
         spans.setdefault(buffer, (-1, len(steps)))
+    for buffer in elsewhere:
+        spans.pop(buffer, None)
     starts: dict[int, list[Buffer]] = {}
     ends: dict[int, list[Buffer]] = {}
     for buffer, (first, last) in spans.items():

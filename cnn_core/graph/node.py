@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from math import prod
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from cnn_core import options
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, ShapeError
 from cnn_core.options import shown
+
+if TYPE_CHECKING:
+    from cnn_core.graph.blocks import Place
 
 
 class _Registry(dict[str, "type[Node]"]):
@@ -305,32 +308,32 @@ class Input(Node):
 class Parameter(Node):
     """A trained value.  ``value`` gives the shape and the starting numbers.
 
-    The parameters of a network lie in its store: there ``value`` is a copy of what they are now.
+    The first network or graph with it gives its numbers their one place, which all others share.
     """
 
+    is_state: ClassVar[bool] = False  # such as a running mean, which steps keep up to date
+
     _start: np.ndarray
-    _store: Mapping[str, np.ndarray] | None
+    place: Place | None
+    """Where its numbers lie, in the store that owns them."""
 
     def __init__(self, name: str, value: Any) -> None:
         if not isinstance(name, str) or not name:
             raise GraphError(f"Parameter: need a name; got {shown(name)}")
         start = as_array(value, f"Parameter {name!r}")
-        super().__init__(name=name, shape=start.shape, _start=start, _store=None)
+        super().__init__(name=name, shape=start.shape, _start=start, place=None)
 
     def infer_shape(self) -> None:
         """It is that of the value."""
 
     @property
     def value(self) -> np.ndarray:
-        """The starting numbers, or those of the store that it lies in; float64."""
-        if self._store is None:
-            return self._start
-        return np.array(self._store[self.name], np.float64)
+        """The numbers as they are, float64."""
+        return self._start if self.place is None else np.array(self.place.value, np.float64)
 
-    def place(self, store: Mapping[str, np.ndarray]) -> None:
-        """Let the numbers lie in ``store``, which holds them already, and nowhere else."""
-        if self._store is None:
-            self.__dict__.update(_start=None, _store=store)
+    def settle(self, place: Place) -> None:
+        """Let the numbers lie at ``place``, which holds them already, and nowhere else."""
+        self.__dict__.update(_start=None, place=place)
 
 
 class Constant(Node):

@@ -1,29 +1,26 @@
-"""Program: a graph compiled for one dtype, one maximal batch and one purpose."""
+"""Program: a graph compiled for one purpose, bound to a store of parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from cnn_core._ext.gate import GateCall
+from cnn_core._ext.binding import Binding
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.plan import Plan
-from cnn_core.arrays import as_real
 from cnn_core.errors import ShapeError
+from cnn_core.graph.blocks import aligned_zeros
+from cnn_core.graph.compiled import ARENA, Options, compiled
 from cnn_core.graph.feeding import check_inputs
-from cnn_core.graph.gate import GateNode, GateRun
-from cnn_core.graph.lowering import Lowering
-from cnn_core.graph.memory import plan_memory
 from cnn_core.graph.node import Input, Node, Parameter
 from cnn_core.graph.order import topological_order, unique_names
-from cnn_core.graph.params import LINE, ParamStore, aligned_zeros
-from cnn_core.graph.schedule import Schedule, divide, flop
-from cnn_core.graph.shapes import row_size, with_rows
-from cnn_core.graph.steps import FORWARD, Buffer, Step
+from cnn_core.graph.params import ParamStore
+from cnn_core.graph.schedule import Schedule
+from cnn_core.graph.shapes import with_rows
+from cnn_core.graph.steps import Buffer, Lowered, Step
 from cnn_core.graph.threads import warn_once
 
 
@@ -34,7 +31,7 @@ def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
 
 def what_stops_gradients(program: Program, targets: Sequence[Node], who: str = "backward") -> str:
     """Return why no gradient reaches any of ``targets``; empty if one does."""
-    if not targets or any(n in program.lowered.grad for n in targets):
+    if not targets or any(program.has_grad(n) for n in targets):
         return ""
     stops = [n for n in program.nodes if n.inputs and not n.has_gradient]
     if not stops:
@@ -46,11 +43,13 @@ def what_stops_gradients(program: Program, targets: Sequence[Node], who: str = "
 
 
 class Program:
-    """The steps, the memory and the plan of a compiled graph.
+    """A compiled graph over the numbers of a store: what runs, and where.
 
     ``seeds`` are nodes whose gradient is given (1 for a scalar), ``targets`` those whose
     gradient is wanted.  ``keep_all`` keeps every value and gradient and fuses nothing;
     ``training`` keeps nodes such as dropout.  ``guard`` bytes after every buffer are for tests.
+    ``lent``: each run borrows its memory, in which nothing stays but the float64 sums; equal
+    graphs, over whatever numbers, then share what is compiled.
 
     With ``keep_all`` the forward steps are ``[0, n_forward)``, the backward steps ``[n_forward,
     n_steps)``; otherwise one run makes them all, in stages that suit threads.  A program serves
@@ -68,31 +67,29 @@ class Program:
         keep_all: bool = False,
         training: bool = False,
         guard: int = 0,
+        lent: bool = False,
     ) -> None:
         self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
-        self.dtype, self._real = store.dtype, str(store.dtype)
+        self.dtype = store.dtype
         self.nodes = topological_order(self.outputs)
         self.names = unique_names(self.nodes)
-        store.need([n for n in self.nodes if isinstance(n, Parameter)], "program")
         self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
+        self._number = {node: i for i, node in enumerate(self.nodes)}
         self._separate_random_streams()
-        self.lowered = Lowering(
-            self.nodes, self.names, self.outputs, seeds=list(seeds), targets=set(targets),
-            keep_all=keep_all, training=training,
-        ).run()  # fmt: skip
-        low = self.lowered
-        self.steps = low.in_order(stages=not keep_all)
-        self.n_steps = len(self.steps)
-        self.n_forward = len(low.forward) if keep_all else self.n_steps
-        self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
-                           for n in self.nodes if isinstance(n, GateNode)}  # fmt: skip
-        self.calls_python = bool(self._gate_runs)
+        options = Options(dtype=self.dtype, max_batch=self.max_batch, keep_all=keep_all,
+                          training=training, guard=guard, lent=lent)  # fmt: skip
+        self.code = compiled(self.nodes, self.names, self.outputs, self._placing(), options,
+                             seeds, targets)  # fmt: skip
+        self.n_steps, self.n_forward = self.code.n_steps, self.code.n_forward
+        self.calls_python = self.code.calls_python
         self.lock = Lock()
         self.n_rows = self.max_batch
-        self._place(guard)
-        self._build_plan()
+        self.n_threads = self._threads_wanted = 1
+        self.schedule: Schedule | None = None
+        self._allocate(lent)
+        self.bind()
         for seed in seeds:
-            if seed in self.lowered.grad:
+            if self.has_grad(seed):
                 self.grad(seed)[...] = 1
 
     def _separate_random_streams(self) -> None:
@@ -101,95 +98,80 @@ class Program:
             if node.draws and node.key is None and not node.name:
                 node.__dict__["key"] = crc32(self.names[node].encode())
 
-    # -- memory ---------------------------------------------------------------------------
+    def _placing(self) -> dict[Parameter, tuple[int, int]]:
+        """Return where the numbers of each parameter lie: number of a block, element in it."""
+        number = {block: i for i, block in enumerate(self.store.blocks)}
+        places = {n: self.store.find(n, "program") for n in self.nodes if isinstance(n, Parameter)}
+        return {p: (number[place.block], place.begin) for p, place in places.items()}
 
-    def _place(self, guard: int) -> None:
-        """Give every buffer an address."""
-        low, steps = self.lowered, self.steps
-        found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
-        found.update(dict.fromkeys(b for step in steps for b in step.operands))
-        found.update(dict.fromkeys([b.root for b in found]))
-        self.buffers: list[Buffer] = list(found)
-        arena = [b for b in self.buffers if b.home == "arena" and b.root is b]
-        offsets, size = plan_memory(steps, arena, self._real, self.max_batch, guard)
-        self.arena = aligned_zeros(size, np.uint8)
-        self.constants = self._place_constants(offsets)
-        self._offsets = offsets
+    def _allocate(self, lent: bool) -> None:
+        """Get the memory of all spaces."""
+        code, blocks = self.code, self.store.blocks
+        self.arena = aligned_zeros(0 if lent else code.arena_bytes, np.uint8)
+        kept = aligned_zeros(code.kept_bytes, np.uint8)
+        flat = [array for block in blocks for array in (block.value, block.grad)]
+        self._spaces = [self.arena, code.constants, kept, *flat]
+        self._lent = lent
 
-    def _place_constants(self, offsets: dict[Buffer, int]) -> np.ndarray:
-        """Put all constants into one array, each on a line of its own."""
-        buffers = [b for b in self.buffers if b.home == "constant" and b.root is b]
-        at = 0
-        for b in buffers:
-            offsets[b] = at
-            at += -(-row_size(b.shape) * self.dtype.itemsize // LINE) * LINE
-        memory = aligned_zeros(at, np.uint8)
-        for b in buffers:
-            value = b.source.value  # type: ignore[union-attr]
-            if b.dtype == "real":
-                who = f"constant {self.names[b.source]!r}"  # type: ignore[index]
-                value = as_real(value, self.dtype, who=who)
-            value = np.asarray(value, self._dtype_name(b))
-            memory[offsets[b] : offsets[b] + value.nbytes] = value.reshape(-1).view(np.uint8)
-        return memory
+    def bind(self) -> None:
+        """Tell the plan where its memory and the store's is."""
+        first = 0 if self._lent else self.arena.ctypes.data
+        bases = (first, *[a.ctypes.data for a in self._spaces[1:]])
+        self.binding = Binding(self.code.plan, bases, (self._spaces, self.store))
 
-    def _home(self, buffer: Buffer) -> tuple[np.ndarray, int]:
-        """Return the array that holds a buffer, and the byte where it starts there."""
-        start = buffer.start * np.dtype(self._dtype_name(buffer)).itemsize if buffer.start else 0
-        buffer = buffer.root
-        if buffer.home == "arena":
-            return self.arena, self._offsets[buffer] + start
-        if buffer.home == "constant":
-            return self.constants, self._offsets[buffer] + start
-        flat = self.store.value if buffer.home == "param" else self.store.grad
-        begin = self.store.spans[buffer.source.name][0]  # type: ignore[union-attr]
-        return flat, begin * self.dtype.itemsize + start
+    # -- what is compiled -----------------------------------------------------------------
 
-    def _dtype_name(self, buffer: Buffer) -> str:
-        return self._real if buffer.dtype == "real" else buffer.dtype
+    @property
+    def plan(self) -> Plan:
+        return self.code.plan
 
-    def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
-        """Return a buffer as an array of ``n_rows`` (default: the current) batch rows."""
-        shape = with_rows(buffer.shape, self.n_rows if n_rows is None else n_rows)
-        dtype = np.dtype(self._dtype_name(buffer))
-        array, start = self._home(buffer)
-        n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        return array.view(np.uint8)[start : start + n].view(dtype).reshape(shape)
+    @property
+    def steps(self) -> list[Step]:
+        return self.code.steps
 
-    # -- the plan -------------------------------------------------------------------------
-
-    def _build_plan(self) -> None:
-        base = {id(a): a.ctypes.data for a in (self.arena, self.constants, self.store.value,
-                                               self.store.grad)}  # fmt: skip
-        tensors = []
-        for b in self.buffers:
-            array, start = self._home(b)
-            shape = with_rows(b.shape, self.max_batch)
-            tensors.append((base[id(array)] + start, self._dtype_name(b), b.batched, shape))
-        self.tensor = {b: i for i, b in enumerate(self.buffers)}
-        self.step_index = {step: i for i, step in enumerate(self.steps)}
-        keep = (self.arena, self.constants, self.store)
-        self.plan = Plan(tensors, [self._plan_step(s) for s in self.steps], keep)
-        self.n_threads = self._threads_wanted = 1
-        self.schedule: Schedule | None = None
+    @property
+    def lowered(self) -> Lowered:
+        """What lowering made; programs that are lent their memory have none."""
+        return self.code.lowered
 
     @property
     def flop(self) -> float:
         """An estimate of the floating-point operations of one run at the maximal batch."""
-        return sum(flop(step, self.max_batch) for step in self.steps)
+        return self.code.flop
+
+    def has_grad(self, node: Node) -> bool:
+        """Tell whether a gradient arrives at a node."""
+        return self.code.grad_of[self._number[node]] is not None
+
+    def value_tensor(self, node: Node) -> int:
+        """Return the number of the tensor that holds a node's value."""
+        return self.code.tensor[self.code.value_of[self._number[node]]]
+
+    def grad_tensor(self, node: Node) -> int:
+        """Return the number of the tensor that holds the gradient at a node."""
+        return self.code.tensor[self.code.grad_of[self._number[node]]]  # type: ignore[index]
+
+    def saved_tensor(self, node: Node, i: int) -> int:
+        """Return the number of the i-th tensor that a node keeps for its gradients."""
+        return self.code.tensor[self.code.saved_of[self._number[node]][i]]
+
+    def input_tensor(self, name: str) -> int:
+        """Return the number of an input's tensor in the plan."""
+        return self.value_tensor(self.inputs[name])
 
     def use_threads(self, n_threads: int) -> int:
         """Divide the plan among up to ``n_threads``; return how many it will use.
 
         A plan with little work uses one.
         """
-        schedule = divide(self.steps, n_threads, self.max_batch)
+        schedule, division = self.code.divided(n_threads)
         wanted = n_threads if schedule is not None else 1
         with self.lock:
             self.schedule = schedule
             if wanted != self._threads_wanted:
                 self._threads_wanted = wanted
-                self.n_threads = self.plan.use_threads(wanted, schedule)
+                self.n_threads = 1 if division is None else division.n_thread
+                self.binding.divide(division)
             given = self.n_threads
         if given < wanted:
             warn_once(
@@ -197,25 +179,15 @@ class Program:
             )
         return given
 
-    def _plan_step(self, s: Step) -> tuple:
-        operands = tuple([self.tensor[b] for b in s.operands])
-        real = int(self.dtype == np.float64)
-        user = self._gate_call(s, s.node) if isinstance(s.node, GateNode) else s.activation
-        return (s.op, s.which, real, operands, s.attrs, s.split, s.n_unit, s.accumulate, user,
-                s.label)  # fmt: skip
-
-    def _gate_call(self, s: Step, node: GateNode) -> GateCall:
-        run, n = self._gate_runs[node], len(node.inputs)
-        if s.which == FORWARD:
-            return GateCall(run.forward, tuple(range(n)), (n,))
-        gradients = tuple(range(n + 2, len(s.operands)))
-        return GateCall(partial(run.backward, s.attrs), (n + 1,), gradients)
-
     # -- data in and out ------------------------------------------------------------------
 
-    def input_tensor(self, name: str) -> int:
-        """Return the number of an input's tensor in the plan."""
-        return self.tensor[self.lowered.value[self.inputs[name]]]
+    def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
+        """Return a buffer as an array of ``n_rows`` (default: the current) batch rows."""
+        shape = with_rows(buffer.shape, self.n_rows if n_rows is None else n_rows)
+        dtype = np.dtype(self.code.dtype_name(buffer))
+        space, start = self.code.place(buffer)
+        n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return self._spaces[space].view(np.uint8)[start : start + n].view(dtype).reshape(shape)
 
     def feed(self, arrays: Mapping[str, Any]) -> None:
         """Copy arrays into the inputs; all are checked before the first is copied."""
@@ -225,27 +197,27 @@ class Program:
         if n_rows is not None:
             self.n_rows = n_rows
         for node, array in checked.items():
-            self.view(self.lowered.value[node])[...] = array
+            self.value(node)[...] = array
 
     def value(self, node: Node) -> np.ndarray:
         """Return a node's value, a view that the next run overwrites."""
-        return self.view(self.lowered.value[node])
+        return self.view(self.code.value_of[self._number[node]])
 
     def grad(self, node: Node) -> np.ndarray:
         """Return the gradient at a node, a view that the next run overwrites."""
-        return self.view(self.lowered.grad[node])
+        return self.view(self.code.grad_of[self._number[node]])  # type: ignore[arg-type]
 
     def run_forward(self, **options: Any) -> None:
-        self.plan.run(0, self.n_forward, self.n_rows, **options)
+        self.binding.run(0, self.n_forward, self.n_rows, **options)
 
     def run_backward(self, **options: Any) -> None:
-        self.plan.run(self.n_forward, self.n_steps, self.n_rows, **options)
+        self.binding.run(self.n_forward, self.n_steps, self.n_rows, **options)
 
     def run_node(self, node: Node, *, backward: bool = False, **options: Any) -> None:
         """Run one node's own steps: its value, or what it adds to its inputs' gradients."""
         for step in self.lowered.node_steps[node][int(backward)]:
-            at = self.step_index[step]
-            self.plan.run(at, at + 1, self.n_rows, **options)
+            at = self.code.step_index[step]
+            self.binding.run(at, at + 1, self.n_rows, **options)
 
     def guards(self) -> list[tuple[str, np.ndarray]]:
         """Return (key, bytes that no kernel may write) for each buffer of the arena.
@@ -253,7 +225,8 @@ class Program:
         These are the guard lines, the rest of a buffer's last line, and unused batch rows.
         """
         found = []
-        starts = sorted((start, b) for b, start in self._offsets.items() if b.home == "arena")
+        starts = [(start, b) for b, (space, start) in self.code.places.items() if space == ARENA]
+        starts.sort(key=lambda pair: pair[0])
         ends = [start for start, _ in starts[1:]] + [len(self.arena)]
         for (start, b), end in zip(starts, ends, strict=True):
             found.append((b.key, self.arena[start + self.view(b).nbytes : end]))

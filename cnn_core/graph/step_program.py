@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.runner import Runner
 from cnn_core.errors import GraphError, ShapeError
+from cnn_core.graph.blocks import Place
 from cnn_core.graph.feeding import as_rows, plain
 from cnn_core.graph.node import Node, Parameter
 from cnn_core.graph.params import ParamStore
@@ -38,36 +39,40 @@ class StepProgram:
         self, outputs: list[Node], names: Mapping[Node, str], store: ParamStore, guard: Lock, *,
         max_batch: int, seed: int,
     ) -> None:  # fmt: skip
-        loss, self.parameters = outputs[0], parameters_of(outputs[:1])
+        loss = outputs[0]
+        self.parameters = [p for p in parameters_of(outputs[:1]) if store.learns(p)]
+        self.roles = Place.changes
         if loss.shape != () or loss.dtype != "real":
             raise ShapeError(
                 f"step: need a real scalar as the first output, to minimise; got {names[loss]} "
                 f"with shape {loss.shape}"
             )
         if not self.parameters:
-            raise GraphError(f"step: need parameters that {names[loss]} depends on; got none")
+            raise GraphError(
+                f"step: need parameters that {names[loss]} depends on and that learn; got none"
+            )
         self.program = Program(
             outputs, store, max_batch=max_batch, seeds=[loss], targets=self.parameters,
             training=True,
         )  # fmt: skip
-        low, number = self.program.lowered, self.program.tensor
+        program = self.program
         if stopped := what_stops_gradients(self.program, self.parameters, "step"):
             raise GraphError(stopped)
-        reached = frozenset(p.name for p in self.parameters if p in low.grad)
+        reached = frozenset(p.name for p in self.parameters if program.has_grad(p))
         self._only = None if len(reached) == len(store) else reached
         self._unreached = [grad for name, grad in store.grads.items() if name not in reached]
         # The update changes these; a step returns them as they were before.
         self._updated = [i for i, n in enumerate(outputs) if isinstance(n, Parameter)]
-        self._loss = number[low.value[loss]]
+        self._loss = program.value_tensor(loss)
         # A mean of which no row counts is NaN and no mistake: its sums tell.
-        self._total = number[low.saved[loss][0]] if loss.op == "row_mean" else -1
+        self._total = program.saved_tensor(loss, 0) if loss.op == "row_mean" else -1
         self._batched = [n.batched for n in outputs]
         self._row = False  # a single row without a batch axis was fed last
         self._seed = seed
         inputs = {name: self.program.input_tensor(name) for name in self.program.inputs}
         self.runner = Runner(
-            self.program, self.program.plan, guard, inputs, [number[low.value[n]] for n in outputs],
-            [], {}, {}, self.program.n_steps, seed,
+            program, program.binding, guard, inputs, [program.value_tensor(n) for n in outputs],
+            [], {}, {}, program.n_steps, seed,
         )  # fmt: skip
 
     def feed(self, inputs: dict[str, Any]) -> int:
@@ -94,8 +99,8 @@ class StepProgram:
         n = self.program.n_rows
         before = self.runner.read(n) if self._updated else []
         try:
-            *_, error = self.program.plan.train(
-                self.program.n_steps, [], None, 0, n, n, self._loss, self._total, learner, lr,
+            *_, error = self.program.binding.train(
+                [], None, 0, n, n, self._loss, self._total, learner, lr,
                 self._seed,
             )  # fmt: skip
         finally:

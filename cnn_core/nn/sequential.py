@@ -17,7 +17,7 @@ from cnn_core.errors import DtypeError, OptionError, ShapeError, StateError
 from cnn_core.graph.gate import Gate
 from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape, group
 from cnn_core.graph.order import topological_order, unique_names
-from cnn_core.graph.params import ParamStore
+from cnn_core.graph.params import ParamStore, store_of
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import MIN_FLOP
 from cnn_core.graph.shapes import row_size
@@ -90,9 +90,7 @@ class Sequential(Predictor):
         nodes = topological_order([self.output])
         _check_names(nodes, self.input)
         parameters = [n for n in nodes if isinstance(n, Parameter)]
-        self.store = ParamStore(parameters, self.dtype)
-        for p in parameters:
-            p.place(self.store)
+        self.store = store_of(parameters, self.dtype, "Sequential")
         for layer, names in zip(self.layers, before, strict=True):
             layer.is_used = layer in trained
             layer.fix(names)
@@ -131,9 +129,24 @@ class Sequential(Predictor):
         """The parameters: a mapping from names such as ``dense_0.w`` to views of shape (I, O)."""
         return self.store
 
-    def set_params(self, values: Mapping[str, Any]) -> None:
-        """Overwrite the named parameters.  Nothing changes unless all names and shapes fit."""
-        self.store.assign(values)
+    def set_params(self, values: Mapping[str, Any], *, strict: bool = False) -> None:
+        """Overwrite the named parameters.  Nothing changes unless all names and shapes fit.
+
+        ``strict`` asks for all parameters.  One alone: ``net.params["dense_0.w"] = array``.
+        """
+        self.store.assign(values, strict=options.flag("set_params", strict, option="strict"))
+
+    def freeze(self, pattern: str = "*") -> None:
+        """Let parameters stay as they are in training: those of this name or pattern.
+
+        A pattern is such as ``"dense_0.*"`` or ``"*.b"``.  It holds for every network that has
+        the same parameters.
+        """
+        self.store.freeze(pattern)
+
+    def unfreeze(self, pattern: str = "*") -> None:
+        """Let parameters learn again, which a `freeze` had kept as they are."""
+        self.store.unfreeze(pattern)
 
     @property
     def n_params(self) -> int:
@@ -155,9 +168,9 @@ class Sequential(Predictor):
         last = self.output
         while getattr(last, "training_only", False):
             (last,) = last.inputs
-        program = Program([last], self.store, max_batch=rows)
+        program = Program([last], self.store, max_batch=rows, lent=True)
         self._program = program
-        output = program.tensor[program.lowered.value[last]]
+        output = program.value_tensor(last)
         work = program.flop / rows
         direct = self.input_scale == 1 and self.input_shift == 0
         recompile_on_change(self)
@@ -167,8 +180,9 @@ class Sequential(Predictor):
         fewest = max(1 if by_columns else 2, int(MIN_FLOP / work) + 1)
         most = int(threads * BLOCK_FLOP * 4 / self.dtype.itemsize / work) // 16 * 16
         rows = min(rows, max(most, LEAST_ROWS))
-        self._set_plan(program.plan, program.input_tensor("x"), output, self.input.shape[1:],
-                       self.output.shape[1:], self.dtype, rows, work, direct, threads, fewest)
+        self._set_plan(program.binding, program.input_tensor("x"), output, self.input.shape[1:],
+                       self.output.shape[1:], self.dtype, rows, work, direct, threads, fewest,
+                       program.calls_python)
 
     def _predict(self, x: Any, out: np.ndarray | None) -> np.ndarray:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""

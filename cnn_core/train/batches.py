@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.stepper import Stepper
+from cnn_core.errors import OptionError
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import flop
@@ -49,15 +50,21 @@ class LossProgram:
             check_metric(metric, loss, net.output, data.meaning)
             if weight is not None and not training:
                 metric.check_weights()
+        found = parameters_of([self.loss])
+        learning = [p for p in found if net.store.learns(p)]
+        if training and found and not learning:
+            raise OptionError(
+                f"training: need a parameter that learns; got all {len(found)} frozen "
+                f"(net.unfreeze(pattern) lets some learn)"
+            )
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
-            seeds=[self.loss] if training else (), targets=parameters_of([self.loss]),
+            seeds=[self.loss] if training else (), targets=learning, lent=True,
         )  # fmt: skip
-        low = self.program.lowered
-        self._loss_tensor = self.program.tensor[low.value[self.loss]]
+        self._loss_tensor = self.program.value_tensor(self.loss)
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.
         means = self.loss.op == "row_mean"
-        self._total_tensor = self.program.tensor[low.saved[self.loss][0]] if means else -1
+        self._total_tensor = self.program.saved_tensor(self.loss, 0) if means else -1
         self._loss_sums = np.zeros(2)  # of w l, of w
         self._metric_sums = [self.program.value(node) for node in self._sums]
         scaling = {"x": (net.input_scale, net.input_shift)}
@@ -82,9 +89,9 @@ class LossProgram:
         if not labels and not loss.any_finite_target:
             return None
         stepper = Stepper(
-            program.plan, program.input_tensor("x"), program.input_tensor("y"), self._loss_tensor,
-            self._total_tensor, program.dtype, row_size(net.input.shape), row_size(target.shape),
-            max_batch, labels, net.input_scale, net.input_shift,
+            program.binding, program.input_tensor("x"), program.input_tensor("y"),
+            self._loss_tensor, self._total_tensor, program.dtype, row_size(net.input.shape),
+            row_size(target.shape), max_batch, labels, net.input_scale, net.input_shift,
             net.input_reach,
         )  # fmt: skip
         return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
@@ -128,8 +135,8 @@ class LossProgram:
         updates the parameters, at the rates ``lr``.
         """
         # The sums go on in C, step by step: their bits do not depend on the length of calls.
-        last, error = self.program.plan.train(
-            self.program.n_steps, sources, index, first, n, batch, self._loss_tensor,
+        last, error = self.program.binding.train(
+            sources, index, first, n, batch, self._loss_tensor,
             self._total_tensor, learner, lr, seed, n_threads, self._loss_sums,
         )  # fmt: skip
         if error is not None:

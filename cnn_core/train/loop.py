@@ -108,7 +108,7 @@ class Loop:
         try:
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
-                learner = t.optimizer.learner(t.net.store)
+                learner = t.optimizer.learner(t.net.store, t.net.store.learning)
                 part = self._next_part(learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 index = t._row_order(len(self.data.x)) if self.shuffle else None

@@ -13,6 +13,7 @@ from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.lock import Lock
 from cnn_core.errors import CnnCoreError, OptionError
+from cnn_core.graph.blocks import Place
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.naming import Keywords
 from cnn_core.nn import losses
@@ -96,6 +97,8 @@ class Trainer(Keywords):
         self._programs: dict[tuple, LossProgram] = {}
         self._meanings: dict[tuple, Meaning | None] = {}  # of the targets of the last fit
         self._last: LossProgram | None = None  # of the last step
+        self._only: frozenset[str] | None = None  # what it updated
+        self._roles = 0  # when the roles of parameters were looked at
         for fixable in (loss, *self.metrics):
             fixable.fix()
         recompile_on_change(self)
@@ -215,15 +218,16 @@ class Trainer(Keywords):
         Where no row counts, as all have an ignored label, that is NaN, as it is in `fit` and
         `evaluate`, and the gradients are 0.
         """
-        if sample_weight is None and self._last is not None:
+        if sample_weight is None and self._last is not None and self._roles == Place.changes:
             loss = self._short_step(self._last, x, y)
             if loss is not None:
                 return loss
         data = self._understood(self._data(x, y, sample_weight, "step"))
         program = self._program(data, len(data.x), training=True)
         self._last = program if program.stepper is not None else None
+        self._only, self._roles = self.net.store.learning, Place.changes
         with self._lock:
-            learner = self.optimizer.learner(self.net.store)
+            learner = self.optimizer.learner(self.net.store, self._only)
             try:
                 return program.run(
                     program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
@@ -235,7 +239,7 @@ class Trainer(Keywords):
     def _short_step(self, program: LossProgram, x: Any, y: Any) -> float | None:
         """Make one step if the arrays fit the last program as they are; else return None."""
         with self._lock:
-            learner = self.optimizer.learner(self.net.store)
+            learner = self.optimizer.learner(self.net.store, self._only)
             pace = program.pace
             n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
             begin = time.perf_counter()
@@ -307,9 +311,11 @@ class Trainer(Keywords):
 
     def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""
-        key = (training, *data.key)
+        key = (training, *data.key, self.net.store.learning if training else None)
         found = self._programs.get(key)
         if found is None or found.program.max_batch < max_batch:
+            if found is not None:  # one that grows row by row is not compiled for each
+                max_batch = max(max_batch, 2 * found.program.max_batch)
             found = LossProgram(
                 self.net, self.loss, self.metrics, data, max_batch, training=training,
                 scale=self._scale,

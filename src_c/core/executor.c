@@ -8,7 +8,7 @@
 
 static const cnn_tensor *written_by(const cnn_step *step, const cnn_tensor *tensor)
 {
-    return &tensor[step->operand[step->n_operand - 1]];
+    return cnn_entry(tensor, step->operand[step->n_operand - 1]);
 }
 
 /* Rows or units that one whole call of a step covers. */

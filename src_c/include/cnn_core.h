@@ -58,6 +58,13 @@ typedef struct {
     int32_t dtype;               /* cnn_dtype                                         */
 } cnn_tensor;
 
+/* An entry of a table of tensors, counted in bytes from its beginning: that costs nothing more
+ * than an address would. */
+static inline const cnn_tensor *cnn_entry(const cnn_tensor *table, int32_t entry)
+{
+    return (const cnn_tensor *)(const void *)((const char *)table + entry);
+}
+
 typedef union { double f; int64_t i; } cnn_attr;
 
 /* Working memory, private to one thread.  Where `need` is set there is none: the kernel is only
@@ -81,7 +88,7 @@ typedef enum {
 
 typedef struct {
     cnn_kernel               kernel;
-    const int32_t           *operand;   /* numbers of tensors; order: see cnn_op       */
+    const int32_t           *operand;   /* entries of the table; order: see cnn_op     */
     const cnn_attr          *attr;
     const void              *user;      /* a fused activation, or a Python gate       */
     int64_t                  n_unit;      /* CNN_ROWS: columns that it may be divided by too */

@@ -10,7 +10,7 @@
 #define CNN_DEFINE_OP(op, ...) \
     const cnn_op CNN_FOR_ISA(cnn_op_##op) = {.name = #op, __VA_ARGS__}
 
-#define OPERAND(c, i) (&(c)->tensor[(c)->step->operand[i]])
+#define OPERAND(c, i) cnn_entry((c)->tensor, (c)->step->operand[i])
 #define ATTR_F(c, k)  ((c)->step->attr[k].f)
 #define ATTR_I(c, k)  ((c)->step->attr[k].i)
 

@@ -36,7 +36,7 @@ program.use_threads(3)
 counting = ctypes.cast(library.counting, ctypes.c_void_p).value
 library.follow(ctypes.c_void_p(program.plan.replace_kernel(0, counting)))
 for _ in range(100):
-    program.plan.run(0, program.n_steps, 240, n_thread=3)
+    program.binding.run(0, program.n_steps, 240, n_thread=3)
 print("calls:", ctypes.c_int64.in_dll(library, "n_calls").value)
 """
 

@@ -203,7 +203,7 @@ class Check:
         for node in program.nodes:
             if node.dtype == "float64":
                 program.value(node)[...] = 0
-        program.plan.run(0, program.n_steps, program.n_rows, seed=SEED, counter=STEP,
+        program.binding.run(0, program.n_steps, program.n_rows, seed=SEED, counter=STEP,
                          n_thread=n_threads)  # fmt: skip
         for key, memory in program.guards() if guard and len(program.arena) else ():
             assert np.all(memory == 0xFF), f"{key}: written past its end or its rows"

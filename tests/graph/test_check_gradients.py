@@ -51,7 +51,7 @@ def test_a_wrong_gradient_is_found():
         dx[...] = 1.0
         return 0
 
-    at = graph.program.step_index[step]
+    at = graph.program.code.step_index[step]
     graph.program.plan.replace_kernel(at, ctypes.cast(kernel, ctypes.c_void_p).value)
     report = graph.check_gradients()
     assert not report.ok

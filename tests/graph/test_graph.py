@@ -231,7 +231,7 @@ def test_dtypes_must_be_real_and_agree():
         with pytest.raises(DtypeError, match="need dtype float32 or float64"):
             Graph(x, dtype=dtype)
     with pytest.raises(DtypeError, match="need params of float64; got float32"):
-        Graph(x * w, params=ParamStore([w], "float32"))
+        Graph(x * w, params=ParamStore([w], "float32"), dtype="float64")
     with pytest.raises(GraphError, match="need params that hold w"):
         Graph(x * w, params=ParamStore([], "float64"))
 

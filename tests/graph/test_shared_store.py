@@ -117,23 +117,29 @@ def test_what_programs_lie_in_cannot_be_replaced():
 
 def _damage(change):
     store = ParamStore([Parameter("w", np.ones((3, 4))), Parameter("b", np.ones(4))], "float32")
-    state = store.__getstate__()
-    state = {**state, "spans": dict(state["spans"]), "shapes": dict(state["shapes"])}
-    change(state)
+    state = copy.deepcopy(store.__getstate__())
+    change(state, state["places"]["w"], state["places"]["b"])
     return state
 
 
 DAMAGE = {
-    "type": lambda s: s.update(dtype=np.dtype("float64")),
-    "no real type": lambda s: s.update(dtype=np.dtype("int32"), value=s["value"].astype("int32")),
-    "short": lambda s: s.update(value=s["value"][:5]),
-    "two axes": lambda s: s.update(value=s["value"].reshape(2, -1)),
-    "spans": lambda s: s["spans"].update(b=(16, 4096)),
-    "overlap": lambda s: s["spans"].update(b=(0, 16)),
-    "shapes": lambda s: s["shapes"].update(w=(300, 400)),
-    "negative": lambda s: s["shapes"].update(w=(-3, -4)),
-    "a parameter more": lambda s: s["shapes"].update(c=(300, 400)),
-    "nothing": lambda s: s.clear(),
+    "type": lambda s, w, b: s.update(dtype=np.dtype("float64")),
+    "no real type": lambda s, w, b: s.update(dtype=np.dtype("int32")),
+    "short": lambda s, w, b: setattr(w.block, "value", w.block.value[:5]),
+    "no gradient": lambda s, w, b: setattr(w.block, "grad", w.block.grad[:16]),
+    "two axes": lambda s, w, b: w.block.__setstate__((w.block.value.reshape(2, -1), 32)),
+    "no numbers": lambda s, w, b: w.block.__setstate__((b"1234", 1)),
+    "too long a gradient": lambda s, w, b: w.block.__setstate__((w.block.value, 64)),
+    "past the end": lambda s, w, b: setattr(b, "begin", 4096),
+    "between": lambda s, w, b: setattr(b, "begin", 3),
+    "negative": lambda s, w, b: setattr(b, "begin", -16),
+    "overlap": lambda s, w, b: setattr(b, "begin", 0),
+    "shape": lambda s, w, b: setattr(w, "node", Parameter("w", np.ones((300, 400)))),
+    "role": lambda s, w, b: setattr(w, "role", "king"),
+    "node": lambda s, w, b: setattr(w, "node", "w"),
+    "place": lambda s, w, b: s["places"].update(c=(0, 16)),
+    "name": lambda s, w, b: s["places"].update({3: w}),
+    "nothing": lambda s, w, b: s.clear(),
 }
 
 

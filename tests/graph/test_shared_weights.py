@@ -28,7 +28,7 @@ def run(program, feed):
     batched = any(node.batched for node in program.nodes)
     program.store.grad[:] = np.nan  # nothing is to be added to what was there
     for _ in range(2):
-        program.plan.run(0, program.n_steps, program.n_rows if batched else 1)
+        program.binding.run(0, program.n_steps, program.n_rows if batched else 1)
     return {name: grad.copy() for name, grad in program.store.grads.items()}
 
 

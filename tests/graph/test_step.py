@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from gates import Multiply, Square
 
-from cnn_core import BATCH, Graph, Input, Parameter, ParamStore, ops
+from cnn_core import BATCH, Graph, Input, Node, Parameter, ParamStore, ops
+from cnn_core.graph.program import parameters_of
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSProp
 
 RNG = np.random.default_rng(11)
@@ -60,6 +61,12 @@ OPTIMIZERS = [
 ]  # fmt: skip
 
 
+def _apart(outputs, dtype="float64"):
+    """Return a graph with numbers of its own."""
+    found = parameters_of([outputs] if isinstance(outputs, Node) else outputs)
+    return Graph(outputs, params=ParamStore(found, dtype))
+
+
 def apart(graph, optimizer, feed):
     value = graph.forward(**feed)
     graph.backward()
@@ -74,7 +81,7 @@ def test_a_step_is_forward_backward_and_apply(build, make):
     needs_b = "b" in {n.name for n in Graph(loss).nodes_topologically_sorted()}
     if not needs_b:
         loss = loss + 0.0 * Parameter("b", 1.0)
-    one, other, ours, theirs = Graph(loss), Graph(loss), make(), make()
+    one, other, ours, theirs = _apart(loss), _apart(loss), make(), make()
     for _ in range(4):
         np.testing.assert_allclose(
             one.step(ours, **feed), apart(other, theirs, feed), rtol=1e-12, atol=1e-14
@@ -90,7 +97,7 @@ def test_a_step_is_forward_backward_and_apply(build, make):
 @pytest.mark.parametrize("build", [regression, recurrent, scalars])
 def test_the_gradients_of_a_step_are_those_of_backward(build, dtype):
     loss, feed = build()
-    one, other = Graph(loss, dtype=dtype), Graph(loss, dtype=dtype)
+    one, other = _apart(loss, dtype), _apart(loss, dtype)
     one.step(SGD(lr=0.0001), **feed)
     other.forward(**feed)
     other.backward()
@@ -147,7 +154,7 @@ CONVERSIONS = {
 def test_inputs_are_converted_as_forward_converts_them(convert, dtype):
     loss, _ = classes()
     x = np.round(8 * X)
-    one, other = Graph(loss, dtype=dtype), Graph(loss, dtype=dtype)
+    one, other = _apart(loss, dtype), _apart(loss, dtype)
     found = one.step(SGD(lr=0.5), x=convert(x), t=LABELS.astype(np.int64).tolist())
     assert found == other.step(SGD(lr=0.5), x=x.astype(dtype), t=LABELS)
     assert one.params.value.tobytes() == other.params.value.tobytes()
@@ -155,8 +162,8 @@ def test_inputs_are_converted_as_forward_converts_them(convert, dtype):
 
 def test_batches_may_grow_and_shrink():
     loss, _ = regression()
-    graph, optimizer = Graph(loss), SGD(lr=1e-9)
-    other = Graph(loss)
+    graph, optimizer = _apart(loss), SGD(lr=1e-9)
+    other = _apart(loss)
     for rows in (1, 4, 2, 9, 300, 3):
         x, y = RNG.standard_normal((rows, 3)), RNG.standard_normal((rows, 2))
         other.params.value[:] = graph.params.value
@@ -175,7 +182,7 @@ def test_further_outputs_are_those_before_the_update(extra):
         "a head": lambda: ops.softmax(parts["dense"]), "a parameter": lambda: parts["b"],
     }  # fmt: skip
     outputs = [loss, more[extra](), loss]
-    graph, other, optimizer = Graph(outputs), Graph(outputs), SGD(lr=0.5)
+    graph, other, optimizer = _apart(outputs), _apart(outputs), SGD(lr=0.5)
     for scale in (1.0, 3.0):
         now = {**feed, "x": scale * feed["x"]}
         other.params.value[:] = graph.params.value

@@ -44,7 +44,8 @@ class Bench:
 
     def rebuild(self) -> None:
         """Make the plan again from the steps, with the patched kernels."""
-        self.program._build_plan()
+        self.program.code.build_plan()
+        self.program.bind()
         if self.patch:
             self.patch(self.program)
 
@@ -52,14 +53,14 @@ class Bench:
         store = self.program.store
         store.assign({k: a for k, a in x.items() if k in store})
         self.program.feed({k: a for k, a in x.items() if k not in store})
-        if not any(b.batched for b in self.program.buffers):
+        if not any(b.batched for b in self.program.code.buffers):
             self.program.n_rows = 1  # that a program without a batch axis has
 
     def poison(self, dy: np.ndarray | None) -> None:
         """NaN wherever a kernel must write, sentinels wherever none may; then dy."""
         low = self.program.lowered
         inputs = {low.value[n] for n in self.nodes.values()}
-        for buffer in self.program.buffers:
+        for buffer in self.program.code.buffers:
             if buffer.home in ("arena", "grad") and buffer not in inputs:
                 # Metrics add to what is there.
                 self.program.view(buffer)[...] = 0 if is_metric(buffer.source) else np.nan
@@ -81,7 +82,7 @@ class Bench:
             self.watch.sentinels(self.program.view(buffer))
         self.watch.surround()
         self.watch.start(_written(node, step))
-        self.program.plan.run(at, at + 1, self.program.n_rows, **RUN)
+        self.program.binding.run(at, at + 1, self.program.n_rows, **RUN)
         self.watch.check(who)
         for buffer, value in zip(hidden, kept, strict=True):
             self.program.view(buffer)[...] = value

@@ -241,7 +241,7 @@ def check_split(case: OpCase, dtype: str, rows: int, splitter: Splitter, *, seed
         bench.poison(dy)
         splitter.run(
             bench.program, piece,
-            lambda first, last: bench.program.plan.run(first, last, bench.program.n_rows, **RUN),
+            lambda first, last: bench.program.binding.run(first, last, bench.program.n_rows, **RUN),
         )  # fmt: skip
         for key, value in bench.results().items():
             _same_or_near(f"in pieces of {piece}: {key}", bench, value, whole[key])

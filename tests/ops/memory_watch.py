@@ -22,7 +22,7 @@ class MemoryWatch:
     def __init__(self, program: Program, rng: np.random.Generator) -> None:
         store = program.store
         self.program, self._rng = program, rng
-        self._homes = {"arena": program.arena, "constants": program.constants,
+        self._homes = {"arena": program.arena, "constants": program.code.constants,
                        "parameters": store.value, "gradients": store.grad}  # fmt: skip
         self._before: dict[str, np.ndarray] = {}
         self._writable: dict[str, np.ndarray] = {}
@@ -46,7 +46,8 @@ class MemoryWatch:
                 self.sentinels(flat[begin + store[name].size : end])
 
     def _bytes(self, buffer: Buffer) -> tuple[str, slice]:
-        array, start = self.program._home(buffer)
+        space, start = self.program.code.place(buffer)
+        array = self.program._spaces[space]
         home = next(k for k, a in self._homes.items() if a is array)
         return home, slice(start, start + self.program.view(buffer).nbytes)
 

@@ -19,8 +19,9 @@ from test_gemm import gemm  # noqa: F401
 import cnn_core as cnn
 from cnn_core import ops
 from cnn_core.graph import program
+from cnn_core.graph.blocks import SPAN, aligned_zeros, layout
 from cnn_core.graph.memory import n_bytes, plan_memory
-from cnn_core.graph.params import SPAN, ParamStore, aligned_zeros, spans_of
+from cnn_core.graph.params import ParamStore
 from cnn_core.graph.schedule import divide
 from cnn_core.graph.shapes import row_size, with_rows
 from cnn_core.graph.steps import Buffer, Step
@@ -87,11 +88,10 @@ def test_the_schedule_divides_huge_batches_and_weights():
 
 
 def test_parameters_start_where_they_should_past_32_bits():
-    spans = spans_of({"a": (70_001, 40_003), "b": (2**20, 2**13 + 1)})
-    (first, second), (third, end) = spans["a"], spans["b"]
-    assert first == 0
-    assert second == third == -(-70_001 * 40_003 // SPAN) * SPAN > FAR
-    assert end == second + 2**20 * (2**13 + 1)
+    begins, end = layout([(70_001, 40_003), (2**20, 2**13 + 1)])
+    assert begins == [0, -(-70_001 * 40_003 // SPAN) * SPAN]
+    assert begins[1] > FAR
+    assert end == begins[1] + 2**20 * (2**13 + 1)
 
 
 def test_views_and_walks_count_past_32_bits():

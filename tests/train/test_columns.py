@@ -132,8 +132,9 @@ def test_every_instruction_set_has_the_same_bits(simd):
 class Call(ctypes.Structure):
     """The first members of cnn_call."""
 
-    _fields_ = [("step", ctypes.c_void_p), *((name, ctypes.c_int64) for name in
-                ("begin", "end", "column", "n_column", "n_row"))]  # fmt: skip
+    _fields_ = [("step", ctypes.c_void_p), ("tensor", ctypes.c_void_p),
+                *((name, ctypes.c_int64) for name in
+                  ("begin", "end", "column", "n_column", "n_row"))]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rows", "by_columns"), [(1, True), (64, True), (100, True), (101, False)])

@@ -1,0 +1,23 @@
+from libc.stdint cimport int32_t, int64_t
+
+from cnn_core._ext cimport capi
+from cnn_core._ext.lock cimport Lock
+from cnn_core._ext.plan cimport Division, Memory, Plan
+
+cdef class Binding:
+    cdef readonly Plan plan
+    cdef readonly tuple bases
+    cdef capi.cnn_tensor *tensor
+    cdef Lock lock
+    cdef Division _division
+    cdef Memory *_memory                # borrowed for the run under way
+    cdef char *_arena                   # where it begins at present
+    cdef bint _borrows
+    cdef object _keep
+
+    cdef int _lay_out(self) except -1
+    cdef int begin(self, capi.cnn_run *run, int32_t last, int32_t n_thread) except -1
+    cdef void _move_arena(self) noexcept
+    cdef void end(self) noexcept
+    cdef int raise_fault(self, capi.cnn_status status, capi.cnn_fault *fault) except -1
+    cdef capi.cnn_source *_sources(self, list sources) except NULL

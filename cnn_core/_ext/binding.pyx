@@ -1,0 +1,210 @@
+"""Binding: a plan with the addresses of what it runs over."""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from cnn_core._ext cimport capi
+from cnn_core._ext.core cimport api, raise_for
+from cnn_core._ext.gate cimport take_error
+from cnn_core._ext.lock cimport Lock
+from cnn_core._ext.optim cimport Learner
+from cnn_core._ext.plan cimport ARENA, DTYPES, Division, Memory, Plan, give_memory, take_memory, zeros
+
+from cnn_core.errors import DtypeError, ShapeError
+
+
+@cython.final
+cdef class Binding:
+    """A plan with the addresses of one run after the other.
+
+    ``bases`` gives the address of each space; 0 for `ARENA` lets each run borrow it.  ``keep``
+    holds the arrays that the addresses point into.  One run at a time: a second thread waits.
+    """
+
+    def __cinit__(self, Plan plan, tuple bases, keep):
+        self.plan, self.bases, self._keep = plan, bases, keep
+        self.lock = Lock("a program was called from within its own run, by a gate or a callback")
+        self.tensor = <capi.cnn_tensor *> zeros(plan.n_tensor, sizeof(capi.cnn_tensor))
+        self._borrows = bases[ARENA] == 0
+        self._lay_out()
+
+    def __dealloc__(self):
+        free(self.tensor)
+
+    cdef int _lay_out(self) except -1:
+        cdef Plan plan = self.plan
+        cdef int i
+        cdef list base = list(self.bases)
+        memcpy(self.tensor, plan._tensor, plan.n_tensor * sizeof(capi.cnn_tensor))
+        for i in range(plan.n_tensor):
+            self.tensor[i].data = <void *> (<uintptr_t> base[plan._space[i]] + plan._offset[i])
+        self._arena = <char *> <uintptr_t> base[ARENA]
+        return 0
+
+    def twin(self):
+        """Return another binding to the same memory, for another thread; it borrows its arena."""
+        cdef Binding other = Binding(self.plan, self.bases, self._keep)
+        other._division = self._division
+        return other
+
+    @property
+    def tensors(self):
+        """The addresses of all tensors at present."""
+        return [<uintptr_t> self.tensor[i].data for i in range(self.plan.n_tensor)]
+
+    def divide(self, Division division):
+        """Let runs of the whole plan be divided so; None: not at all."""
+        self.lock.enter()
+        self._division = division
+        self.lock.leave()
+
+    cdef int begin(self, capi.cnn_run *run, int32_t last, int32_t n_thread) except -1:
+        """Become the only thread that runs this, and fill in what every run needs.
+
+        More threads than one are only for the whole plan.  `end` must follow.
+        """
+        cdef Plan plan = self.plan
+        cdef Division division
+        cdef int64_t n_byte
+        self.lock.enter()
+        division = self._division
+        run.step, run.tensor, run.last, run.n_thread = plan._step, self.tensor, last, 1
+        if division is not None and last == plan.n_step:
+            run.n_thread = min(n_thread, division.n_thread)
+            run.segment, run.tile = division.segment, division.tile
+            run.n_segment, run.rows_first = division.n_segment, division.rows_first
+        n_byte = run.n_thread * plan.scratch_bytes + (plan.arena_bytes if self._borrows else 0)
+        if n_byte == 0:
+            return 0
+        self._memory = take_memory(n_byte)
+        if self._memory == NULL:
+            self.lock.leave()
+            raise MemoryError(f"no memory for {n_byte} bytes to work in")
+        run.scratch, run.scratch_bytes = self._memory.line, plan.scratch_bytes
+        if self._borrows:
+            run.scratch += plan.arena_bytes
+            if self._memory.line != self._arena:
+                self._move_arena()
+        return 0
+
+    cdef void _move_arena(self) noexcept:
+        cdef Plan plan = self.plan
+        cdef int i
+        self._arena = self._memory.line
+        for i in range(plan.n_tensor):
+            if plan._space[i] == ARENA:
+                self.tensor[i].data = self._arena + plan._offset[i]
+
+    cdef void end(self) noexcept:
+        if self._memory != NULL:
+            give_memory(self._memory)
+            self._memory = NULL
+        self.lock.leave()
+
+    cdef int raise_fault(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
+        cdef const capi.cnn_step *s = &self.plan._step[fault.step]
+        if status == capi.CNN_ERR_CALLBACK:
+            raise take_error(s, self.plan.labels[fault.step])
+        # Where indices are checked, cnn_index.h says where the length of their axis stands.
+        n = (s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE
+             else capi.cnn_entry(self.tensor, s.operand[0]).size)
+        return raise_for(status, self.plan.labels[fault.step], fault, n)
+
+    def bind(self, int32_t tensor, uintptr_t address):
+        """Let a tensor's data start at ``address``, which the caller keeps alive."""
+        if not 0 <= tensor < self.plan.n_tensor:
+            raise IndexError(f"need a tensor in [0, {self.plan.n_tensor}); got {tensor}")
+        self.lock.enter()
+        self.tensor[tensor].data = <void *> address
+        self.lock.leave()
+
+    def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,
+            bint check_finite=False, int32_t n_thread=1):
+        """Run the steps ``first <= s < last`` over ``n_row`` rows."""
+        cdef capi.cnn_fault fault
+        cdef capi.cnn_run run
+        cdef capi.cnn_status status
+        if not 0 < n_row <= self.plan.max_row:
+            raise ShapeError(f"need 1 to {self.plan.max_row} rows; got {n_row}")
+        if not 0 <= first <= last <= self.plan.n_step:
+            raise IndexError(f"need steps within [0, {self.plan.n_step}]; got [{first}, {last})")
+        memset(&fault, 0, sizeof(fault))
+        memset(&run, 0, sizeof(run))
+        run.first, run.n_row = first, n_row
+        run.seed, run.counter, run.check_finite = seed, counter, check_finite
+        self.begin(&run, last, 1 if first > 0 or check_finite else n_thread)
+        with nogil:
+            status = api().run(&run, &fault)
+        self.end()
+        if status != capi.CNN_OK:
+            self.raise_fault(status, &fault)
+
+    cdef capi.cnn_source *_sources(self, list sources) except NULL:
+        """Return the table of (tensor, address, dtype name, scale, shift), which the caller frees.
+        """
+        cdef capi.cnn_source *table
+        cdef int i
+        for tensor, _, dtype, _, _ in sources:      # all that may fail comes before the table
+            if dtype not in DTYPES:
+                raise DtypeError(f"need a source of dtype {', '.join(DTYPES)}; got {dtype}")
+            if not 0 <= tensor < self.plan.n_tensor:
+                raise IndexError(f"need a tensor in [0, {self.plan.n_tensor}); got {tensor}")
+        table = <capi.cnn_source *> zeros(len(sources), sizeof(capi.cnn_source))
+        for i, (tensor, address, dtype, scale, shift) in enumerate(sources):
+            table[i].target = &self.tensor[<int> tensor]
+            table[i].data = <const void *> <uintptr_t> address
+            table[i].dtype, table[i].scale, table[i].shift = DTYPES[dtype], scale, shift
+        return table
+
+    def train(self, list sources, const int64_t[::1] index, int64_t first_row, int64_t n_total,
+              int64_t batch, int32_t loss, int32_t total, Learner learner, const double[::1] lr,
+              uint64_t seed, int32_t n_thread=1, double[::1] sums=None):
+        """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
+
+        ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
+        none).  ``learner`` updates the parameters and counts the steps; without it they are
+        only evaluated.  ``sums`` are those of w l and of w, which go on here: in place, since a
+        signal may come before a result is stored.  Returns (last loss, error or None); the steps
+        before an error are done, the one that failed has changed no parameter.
+        """
+        cdef capi.cnn_chunk chunk
+        cdef capi.cnn_fault fault
+        cdef capi.cnn_status status
+        cdef capi.cnn_source *table = self._sources(sources)
+        memset(&chunk, 0, sizeof(chunk))
+        memset(&fault, 0, sizeof(fault))
+        error = None
+        try:
+            self.begin(&chunk.run, self.plan.n_step, n_thread)
+        except BaseException:
+            free(table)
+            raise
+        chunk.run.seed = seed
+        if sums is not None:
+            chunk.loss_sum, chunk.weight_sum = sums[0], sums[1]
+        chunk.source, chunk.n_source = table, len(sources)
+        if index is not None:
+            chunk.index = &index[0]
+        chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
+        chunk.loss = &self.tensor[loss]
+        if total >= 0:
+            chunk.total = <const double *> self.tensor[total].data
+        if learner is not None:
+            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0], learner.step
+        with nogil:
+            status = api().train(&chunk, &fault)
+        if learner is not None:
+            learner.step += chunk.done
+        if sums is not None:
+            sums[0], sums[1] = chunk.loss_sum, chunk.weight_sum
+        self.end()
+        free(table)
+        if status == capi.CNN_ERR_LOSS or status == capi.CNN_ERR_GRADIENT:
+            error = learner.not_finite(status, &fault)
+        elif status != capi.CNN_OK:
+            try:
+                self.raise_fault(status, &fault)
+            except BaseException as raised:
+                error = raised
+        return chunk.last_loss, error
