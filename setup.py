@@ -39,7 +39,8 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
     C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
                "-fno-trapping-math", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
                "-Wall", "-Wextra"]  # fmt: skip
-    CYTHON_FLAGS = ["-Os", "-g0", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden"]
+    CYTHON_FLAGS = ["-Os", "-g0", "-ffp-contract=off", "-fno-asynchronous-unwind-tables",
+                    "-fvisibility=hidden"]  # fmt: skip
     LINK_FLAGS = []
     if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):
         # GCC unrolls loops over 16 lanes before it looks for vectors, and then finds none.

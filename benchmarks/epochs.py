@@ -65,7 +65,7 @@ def steps_alone(
     data = trainer._data(x, y, None, "benchmark")
     program: LossProgram = trainer._program(data, BATCH, training=True)
     learner, sources = trainer.optimizer.learner(trainer.net.store), program.sources(data)
-    rate = np.full(-(-n // BATCH), trainer.optimizer.lr_at(0))
+    rate = trainer.optimizer.rates(0, -(-n // BATCH))
 
     def run() -> None:
         for at in range(0, n, len(data.x)):

@@ -41,7 +41,7 @@ from cnn_core.nn.losses import (
     SoftmaxCrossEntropy,
 )
 from cnn_core.nn.sequential import Sequential
-from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSProp
+from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
 from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
 
 _announce()
@@ -75,6 +75,7 @@ __all__ = [
     "Metric",
     "NAdam",
     "Node",
+    "Optimizer",
     "ParamStore",
     "Parameter",
     "Pinball",

@@ -253,6 +253,7 @@ class Fixable:
             raise refuse(f"{type(self).__name__}: {name}", need, value)
         object.__setattr__(self, name, value)
 
+
 def matching(who: str, pattern: Any, names: Iterable[str]) -> list[str]:
     """Return the ``names`` that a name or a pattern such as ``"*.b"`` stands for.
 
@@ -264,5 +265,6 @@ def matching(who: str, pattern: Any, names: Iterable[str]) -> list[str]:
     if not found:
         raise OptionError(
             f"{who}: need a name or pattern among {', '.join(known)}; got {shown(pattern)}"
+            f"{hint(pattern, known)}"
         )
     return found

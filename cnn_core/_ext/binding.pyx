@@ -158,20 +158,25 @@ cdef class Binding:
         return table
 
     def train(self, list sources, const int64_t[::1] index, int64_t first_row, int64_t n_total,
-              int64_t batch, int32_t loss, int32_t total, Learner learner, const double[::1] lr,
-              uint64_t seed, int32_t n_thread=1, double[::1] sums=None):
+              int64_t batch, int32_t loss, int32_t total, Learner learner,
+              const double[:, ::1] lr, uint64_t seed, int32_t n_thread=1, double[::1] sums=None):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
-        none).  ``learner`` updates the parameters and counts the steps; without it they are
-        only evaluated.  ``sums`` are those of w l and of w, which go on here: in place, since a
-        signal may come before a result is stored.  Returns (last loss, error or None); the steps
-        before an error are done, the one that failed has changed no parameter.
+        none).  ``learner`` updates the parameters, with the rates ``lr`` of each step and group,
+        and counts the steps; without it they are only evaluated.  ``sums`` are those of w l and
+        of w, which go on here: in place, since a signal may come before a result is stored.
+        Returns (last loss, error or None); the steps before an error are done, the one that
+        failed has changed no parameter.
         """
         cdef capi.cnn_chunk chunk
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
-        cdef capi.cnn_source *table = self._sources(sources)
+        cdef capi.cnn_source *table
+        if learner is not None and (lr is None or lr.shape[1] != learner.c.n_group
+                                    or lr.shape[0] * batch < n_total):
+            raise ShapeError(f"train: need rates of each step and {learner.c.n_group} groups")
+        table = self._sources(sources)
         memset(&chunk, 0, sizeof(chunk))
         memset(&fault, 0, sizeof(fault))
         error = None
@@ -191,7 +196,7 @@ cdef class Binding:
         if total >= 0:
             chunk.total = <const double *> self.tensor[total].data
         if learner is not None:
-            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0], learner.step
+            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0, 0], learner.step
         with nogil:
             status = api().train(&chunk, &fault)
         if learner is not None:

@@ -94,9 +94,13 @@ cdef extern from "cnn_ext.h" nogil:
         void (*map[2])(int64_t n, const void *x, void *y, const cnn_attr *attr) noexcept nogil
 
     ctypedef struct cnn_range:
-        int64_t begin
-        int64_t end
+        int64_t n
+        int64_t first_block
         double weight_decay
+        int32_t group
+        void *param
+        void *grad
+        void *slot[4]
 
     ctypedef struct cnn_optim:
         const char *name
@@ -143,15 +147,14 @@ cdef extern from "cnn_ext.h" nogil:
         const cnn_optim *optim
         int32_t dtype
         int32_t n_range
+        int32_t n_group
         const cnn_range *range
+        int64_t n_block
         const double *hyper
         double *state
         double clip_norm
         double clip_value
-        int64_t n_param
-        void *param
-        void *grad
-        void *slot[4]
+        double *coef
         double *partial
 
     ctypedef struct cnn_chunk:
@@ -200,9 +203,9 @@ cdef extern from "cnn_ext.h" nogil:
         void (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index) noexcept nogil
         int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x,
                                 double limit) noexcept nogil
-        cnn_status (*learn)(const cnn_learner *learner, double lr, int64_t step,
+        cnn_status (*learn)(const cnn_learner *learner, const double *lr, int64_t step,
                             cnn_fault *fault) noexcept nogil
-        int64_t (*n_block)(const cnn_learner *learner) noexcept nogil
+        int64_t (*count_blocks)(cnn_range *range, int32_t n) noexcept nogil
         int32_t (*grow_pool)(int32_t n_thread) noexcept nogil
         cnn_gemm_fn gemm[2]
         int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor,

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
 
@@ -6,8 +6,9 @@ cdef class Learner:
     cdef capi.cnn_learner c
     cdef public int64_t step            # updates made so far
     cdef double hyper[16]
-    cdef capi.cnn_range *ranges
-    cdef list keep
-    cdef object spans
-    cdef _set_ranges(self, str kernel, ranges, int64_t n)
+    cdef double *lr                     # of one step
+    cdef capi.cnn_range *range
+    cdef list keep, names
+    cdef _set_range(self, str kernel, capi.cnn_range *r, value, grad, list slots)
+    cdef const double *rates(self, tuple lr) except NULL
     cdef object not_finite(self, capi.cnn_status status, const capi.cnn_fault *fault)

@@ -1,8 +1,11 @@
-"""Learner: an optimizer bound to flat buffers, as the C core sees it."""
+"""Learner: an optimizer bound to memory, as the C core sees it; rates of many steps at once."""
 import numpy as np
 
-from libc.stdint cimport int64_t, uintptr_t
-from libc.stdlib cimport free, malloc
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer, Py_buffer)
+from libc.math cimport M_PI, cos, pow
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport calloc, free, malloc
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
@@ -10,97 +13,155 @@ from cnn_core._ext.core cimport api
 from cnn_core.errors import CnnCoreError, DataError, DtypeError, ShapeError
 
 
-cdef uintptr_t _address(array, dtype, int64_t n, str who) except 0:
-    """Return where a flat buffer starts, after checking all that C relies on."""
-    if array.dtype != dtype:
-        raise DtypeError(f"{who}: need dtype {dtype}; got {array.dtype}")
-    if array.ndim != 1 or array.shape[0] != n or not array.flags.c_contiguous:
+cdef void *_address(array, char code, int64_t n, str who) except? NULL:
+    """Return where a flat array of ``n`` floats or doubles starts, after checking it."""
+    cdef Py_buffer view
+    cdef bint fits
+    PyObject_GetBuffer(array, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+    right, writable, address = view.format[0] == code, not view.readonly, <size_t> view.buf
+    fits = view.ndim == 1 and view.shape[0] == n and (n < 2 or view.strides[0] == view.itemsize)
+    PyBuffer_Release(&view)
+    if not right:
+        need = np.dtype(chr(code))
+        raise DtypeError(f"{who}: need dtype {need}; got {array.dtype}")
+    if not fits:
         raise ShapeError(f"{who}: need a contiguous array of {n} elements; got shape {array.shape}")
-    if not array.flags.writeable:
+    if not writable:
         raise CnnCoreError(f"{who}: need a writable array; got a read-only one")
-    return array.ctypes.data
+    return <void *> <size_t> address
 
 
 cdef class Learner:
-    """The optimizer ``kernel`` over ``value``, ``grad`` and its state buffers ``slots``.
+    """The optimizer ``kernel`` over ``ranges`` of memory.
 
-    ``hyper`` are its options in the order of its C file, ``scalars`` 4 float64 that live from
-    step to step, ``ranges`` an (n, 3) array of begin, end, weight decay.  ``clip_norm`` and
-    ``clip_value`` are 0 when off, ``step`` counts the updates made before.  ``spans`` gives each
-    parameter's begin and end by name.  The arrays stay in use as long as the learner.
+    A range is (value, grad, slots, weight decay, group, names): flat arrays of one length and
+    dtype, and where each of its parameters lies in them as (name, begin, end).  ``scalars`` are 4
+    float64 that live from step to step, ``hyper`` the options in the order of the C file.
+    ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
+    has its own rate in every step.  The arrays stay in use as long as the learner.
     """
 
-    def __cinit__(self, str kernel, value, grad, slots, scalars, hyper, ranges,
-                  double clip_norm=0.0, double clip_value=0.0, int64_t step=0, *, spans=None):
-        cdef int64_t n = value.shape[0]
-        cdef int i
+    def __cinit__(self, str kernel, list ranges, scalars, tuple hyper, double clip_norm=0.0,
+                  double clip_value=0.0, *, int32_t n_group=1):
+        cdef int32_t i, n = <int32_t> len(ranges)
         self.c.optim = api().find_optim(kernel.encode())
         if self.c.optim == NULL:
             raise CnnCoreError(f"optimizer: no C kernel named {kernel!r}")
-        self.c.dtype = capi.CNN_F32 if value.dtype == np.float32 else capi.CNN_F64
-        dtype = np.float32 if self.c.dtype == capi.CNN_F32 else np.float64
-        self.keep = [value, grad, list(slots), scalars]
-        self.spans = {} if spans is None else spans
-        self.c.param = <void *> _address(value, dtype, n, f"{kernel}: value")
-        self.c.grad = <void *> _address(grad, dtype, n, f"{kernel}: grad")
-        if len(slots) > self.c.optim.n_slot:
-            raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got "
-                               f"{len(slots)}")
-        for i, slot in enumerate(slots):
-            self.c.slot[i] = <void *> _address(slot, dtype, n, f"{kernel}: slot {i}")
-        self.c.state = <double *> _address(scalars, np.float64, capi.CNN_MAX_SLOT,
-                                           f"{kernel}: scalars")
         if len(hyper) > 16:
             raise CnnCoreError(f"{kernel}: need at most 16 options; got {len(hyper)}")
         for i, option in enumerate(hyper):
             self.hyper[i] = option
-        self.c.hyper = self.hyper
-        self._set_ranges(kernel, np.asarray(ranges, np.float64).reshape(-1, 3), n)
-        self.c.clip_norm, self.c.clip_value, self.c.n_param = clip_norm, clip_value, n
-        self.step = step
-        self.c.partial = <double *> malloc((api().n_block(&self.c) + 1) * sizeof(double))
-        if self.c.partial == NULL:
-            raise MemoryError(f"{kernel}: no memory for the norms of {n} gradients")
+        self.keep, self.names = [ranges, scalars], []
+        self.c.hyper, self.c.clip_norm, self.c.clip_value = self.hyper, clip_norm, clip_value
+        self.c.state = <double *> _address(scalars, c"d", capi.CNN_MAX_SLOT, f"{kernel}: scalars")
+        self.c.n_group = n_group
+        if n and ranges[0][0].dtype == np.float64:
+            self.c.dtype = capi.CNN_F64
+        self.range = <capi.cnn_range *> calloc(max(n, 1), sizeof(capi.cnn_range))
+        if self.range == NULL:
+            raise MemoryError(f"{kernel}: no memory for {n} ranges")
+        for i, (value, grad, slots, decay, group, names) in enumerate(ranges):
+            if not 0 <= group < n_group:
+                raise CnnCoreError(f"{kernel}: need groups below {n_group}; got {group}")
+            self.range[i].weight_decay, self.range[i].group = decay, group
+            self._set_range(kernel, &self.range[i], value, grad, slots)
+            self.names.append(names)
+        self.c.range, self.c.n_range = self.range, n
+        self.c.n_block = api().count_blocks(self.range, n)
+        self.c.coef = <double *> malloc(
+            (n_group * (capi.CNN_MAX_COEF + 1) + self.c.n_block) * sizeof(double))
+        if self.c.coef == NULL:
+            raise MemoryError(f"{kernel}: no memory for the norms of {self.c.n_block} blocks")
+        self.lr = self.c.coef + n_group * capi.CNN_MAX_COEF
+        self.c.partial = self.lr + n_group
 
-    cdef _set_ranges(self, str kernel, ranges, int64_t n):
+    cdef _set_range(self, str kernel, capi.cnn_range *r, value, grad, list slots):
+        cdef char code = c"d" if self.c.dtype == capi.CNN_F64 else c"f"
         cdef int i
-        self.ranges = <capi.cnn_range *> malloc(max(len(ranges), 1) * sizeof(capi.cnn_range))
-        if self.ranges == NULL:
-            raise MemoryError(f"{kernel}: no memory for {len(ranges)} ranges")
-        end = 0
-        for i, (first, last, decay) in enumerate(ranges.tolist()):
-            if not end <= first <= last <= n:
-                raise ShapeError(f"{kernel}: need rising ranges within [0, {n}]; got "
-                                 f"{ranges.tolist()}")
-            end = last
-            self.ranges[i].begin, self.ranges[i].end = <int64_t> first, <int64_t> last
-            self.ranges[i].weight_decay = decay
-        self.c.range, self.c.n_range = self.ranges, len(ranges)
+        r.n = len(value)
+        r.param = _address(value, code, r.n, f"{kernel}: value")
+        r.grad = _address(grad, code, r.n, f"{kernel}: grad")
+        if len(slots) > self.c.optim.n_slot:
+            raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got "
+                               f"{len(slots)}")
+        for i in range(len(slots)):
+            r.slot[i] = _address(slots[i], code, r.n, f"{kernel}: slot {i}")
 
     def __dealloc__(self):
-        free(self.ranges)
-        free(self.c.partial)
+        free(self.range)
+        free(self.c.coef)
 
-    def learn(self, double lr):
-        """Clip the gradients, update the parameters and count the step.
+    def learn(self, tuple lr):
+        """Clip the gradients, update the parameters with a rate for each group, count the step.
 
-        Raises `DataError`, and changes no parameter, where a norm to clip is not finite.
+        Raises `DataError`, and changes no parameter, where a gradient is not finite.
         """
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
+        cdef const double *rates = self.rates(lr)
         with nogil:
-            status = api().learn(&self.c, lr, self.step + 1, &fault)
+            status = api().learn(&self.c, rates, self.step + 1, &fault)
         if status != capi.CNN_OK:
             raise self.not_finite(status, &fault)
         self.step += 1
+
+    cdef const double *rates(self, tuple lr) except NULL:
+        """Return the rates of one step, one for each group, where C can read them."""
+        cdef int32_t i
+        if len(lr) != self.c.n_group:
+            raise ShapeError(f"learner: need {self.c.n_group} rates; got {lr}")
+        for i in range(self.c.n_group):
+            self.lr[i] = lr[i]
+        return self.lr
 
     cdef object not_finite(self, capi.cnn_status status, const capi.cnn_fault *fault):
         """Return the exception for CNN_ERR_LOSS or CNN_ERR_GRADIENT in the step after the last."""
         what, where = "loss", ""
         if status == capi.CNN_ERR_GRADIENT:
             what, where = "gradient", f" at element {fault.index}"
-            for name, (begin, end) in self.spans.items():
+            for name, begin, end in self.names[fault.step]:
                 if begin <= fault.index < end:
                     what, where = f"gradient of {name!r}", f" at element {fault.index - begin}"
         return DataError(f"step {self.step + 1}: need a finite {what}; got {fault.value}{where}, "
                          f"and no parameter was changed")
+
+
+# Schedules: a step's rate is the same to the bit whether it is asked for alone or among others,
+# since one function computes it, with the C library's cos and pow.  (NumPy's differ from CPU to
+# CPU.)
+
+cdef double _cosine(double lr, double floor, int64_t steps, int64_t step) noexcept nogil:
+    if step >= steps:
+        return floor
+    return floor + (lr - floor) * (1 + cos(M_PI * <double> step / <double> steps)) / 2
+
+
+def cosine(double lr, double floor, int64_t steps, int64_t step):
+    """Return the rate of a `CosineDecay` at ``step``."""
+    return _cosine(lr, floor, steps, step)
+
+
+def cosines(double lr, double floor, int64_t steps, int64_t first, out):
+    """Write the rates from the step ``first`` on into ``out``, float64."""
+    cdef int64_t i, n = len(out)
+    cdef double *rate = <double *> _address(out, c"d", n, "cosines")
+    for i in range(n):
+        rate[i] = _cosine(lr, floor, steps, first + i)
+
+
+cdef double _power(double lr, double factor, int64_t every, bint smooth,
+                   int64_t step) noexcept nogil:
+    return lr * pow(factor, <double> step / <double> every if smooth else <double> (step // every))
+
+
+def power(double lr, double factor, int64_t every, bint smooth, int64_t step):
+    """Return the rate of a `StepDecay`, or an `ExponentialDecay` if ``smooth``, at ``step``."""
+    return _power(lr, factor, every, smooth, step)
+
+
+def powers(double lr, double factor, int64_t every, bint smooth, int64_t first, out):
+    """Write the rates from the step ``first`` on into ``out``, float64."""
+    cdef int64_t i, n = len(out)
+    cdef double *rate = <double *> _address(out, c"d", n, "powers")
+    for i in range(n):
+        rate[i] = _power(lr, factor, every, smooth, first + i)

@@ -45,9 +45,10 @@ cdef class Stepper:
         self._max_rows, self._labels, self._scale, self._shift = max_rows, labels, scale, shift
         self._reach = reach
 
-    def step(self, x, y, Learner learner, double lr, uint64_t seed, int32_t n_thread):
+    def step(self, x, y, Learner learner, tuple lr, uint64_t seed, int32_t n_thread):
         """Make one step and return its loss; None if the arrays need the long way.
 
+        ``lr`` holds the rate of each group.
         The long way also finds the words for what is wrong with them, and knows whether features
         may be NaN.
         """
@@ -56,6 +57,7 @@ cdef class Stepper:
         cdef capi.cnn_fault fault
         cdef capi.cnn_source source[2]
         cdef capi.cnn_status status
+        cdef const double *rates
         cdef int64_t n
         if not (cnp.PyArray_CheckExact(x) and cnp.PyArray_CheckExact(y)):
             return None
@@ -67,6 +69,7 @@ cdef class Stepper:
         if (n == 0 or n > self._max_rows or not self._fits(b, n)
                 or not _within(a, self._reach)):
             return None
+        rates = learner.rates(lr)
         memset(&chunk, 0, sizeof(chunk))
         memset(&source, 0, sizeof(source))
         self._source(&source[0], self._x, a, self._scale, self._shift)
@@ -75,7 +78,7 @@ cdef class Stepper:
         chunk.run.seed, chunk.run.counter = seed, learner.step
         chunk.source, chunk.n_source = source, 2
         chunk.n_total, chunk.batch = n, n
-        chunk.learner, chunk.lr = &learner.c, &lr
+        chunk.learner, chunk.lr = &learner.c, rates
         chunk.loss = &self._binding.tensor[self._loss]
         if self._total >= 0:
             chunk.total = <const double *> self._binding.tensor[self._total].data

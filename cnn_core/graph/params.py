@@ -162,10 +162,14 @@ class ParamStore(Mapping[str, np.ndarray]):
         """Tell whether a parameter learns."""
         return self.find(parameter, "ParamStore").role == TRAINABLE
 
+    def place(self, name: str) -> Place:
+        """Return where a parameter lies."""
+        self[name]
+        return self._places[name]
+
     def role(self, name: str) -> str:
         """Return "trainable", "frozen" or "state"."""
-        self[name]
-        return self._places[name].role
+        return self.place(name).role
 
     def freeze(self, pattern: str) -> None:
         """Let the parameters of a name or pattern, such as ``"dense_0.*"``, not learn."""

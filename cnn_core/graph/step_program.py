@@ -24,7 +24,7 @@ class Updates(Protocol):
     """What a step asks of an optimizer (`cnn_core.optim.base.Optimizer`)."""
 
     def learner(self, store: ParamStore, only: frozenset[str] | None) -> Learner: ...
-    def lr_at(self, step: int) -> float: ...
+    def rates(self, first: int, n: int) -> np.ndarray: ...
     def count_steps(self) -> None: ...
 
 
@@ -93,7 +93,7 @@ class StepProgram:
     def run(self, optimizer: Updates) -> list[Any]:
         """Make one step with the inputs fed last; return the outputs before the update."""
         learner = optimizer.learner(self.program.store, self._only)
-        lr = np.array([optimizer.lr_at(learner.step)])
+        lr = optimizer.rates(learner.step, 1)
         for grad in self._unreached:  # another graph over this store may have written there
             grad[...] = 0
         n = self.program.n_rows

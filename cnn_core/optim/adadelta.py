@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.optim.base import Optimizer
@@ -33,12 +34,13 @@ class Adadelta(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         own = {
             "rho": options.fraction("Adadelta: rho", rho),
             "eps": options.epsilon("Adadelta: eps", eps),
         }
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.rho, self.eps)

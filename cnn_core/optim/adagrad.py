@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.optim.base import Optimizer
@@ -36,6 +37,7 @@ class Adagrad(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         own = {
             "lr_decay": options.amount("Adagrad: lr_decay", lr_decay),
@@ -44,7 +46,7 @@ class Adagrad(Optimizer):
             ),
             "eps": options.epsilon("Adagrad: eps", eps),
         }
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.lr_decay, self.eps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.optim.base import Optimizer
@@ -41,6 +42,7 @@ class Adam(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         name = type(self).__name__
         own = {
@@ -49,7 +51,7 @@ class Adam(Optimizer):
             "eps": options.epsilon(f"{name}: eps", eps),
             "amsgrad": options.flag(f"{name}: amsgrad", amsgrad),
         }
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.beta1, self.beta2, self.eps, float(self.amsgrad))
@@ -83,8 +85,9 @@ class AdamW(Adam):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(
             lr, beta1, beta2, eps, amsgrad, weight_decay=weight_decay, no_decay=no_decay,
-            clip_norm=clip_norm, clip_value=clip_value,
+            clip_norm=clip_norm, clip_value=clip_value, groups=groups,
         )  # fmt: skip

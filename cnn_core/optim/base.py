@@ -1,30 +1,26 @@
-"""Optimizer: options, state in flat buffers, and the step count.  The arithmetic is in C."""
+"""Optimizer: options, the step count, and the learner that updates.  The arithmetic is in C."""
 
 from __future__ import annotations
 
-import copy
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
-from cnn_core.arrays import refuse_mask
 from cnn_core.errors import OptionError, StateError
 from cnn_core.graph.params import ParamStore
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
+from cnn_core.optim.groups import Groups
 from cnn_core.optim.schedules import MAX_STEPS, Rate
+from cnn_core.optim.state import N_SCALARS, Part, Stateful, check_fit, parts_of, ranges_of
 from cnn_core.options import shown
 
-N_SCALARS = 4
-"""CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
 
-
-class Optimizer(Keywords, ABC):
+class Optimizer(Keywords, Stateful):
     """Base of the optimizers.  A subclass names its C kernel, its options and its slots.
 
     ``lr`` is a positive number or a schedule (see `cnn_core.optim.schedules`) and may be
@@ -33,22 +29,24 @@ class Optimizer(Keywords, ABC):
     update, gradients are limited to [-clip_value, clip_value], then scaled so that their norm
     over all parameters is at most ``clip_norm`` (torch.nn.utils.clip_grad_norm_).
 
-    Bad options raise `OptionError`.
-    """
+    ``groups`` gives parameters options of their own, by names or patterns::
 
-    kernel: ClassVar[str] = ""
-    """Stem of the C file, and the name that `get` knows."""
+        groups={"*.b": dict(lr_factor=0.1, weight_decay=0.0), "head*": dict(lr=CosineDecay(...))}
+
+    A parameter belongs to the first that matches its name.  ``lr_factor``, from 0 on, multiplies
+    the optimizer's rate at every step; ``lr``, a number or a schedule, takes its place;
+    ``weight_decay`` takes the place of the optimizer's, but what ``no_decay`` names has none in
+    any group.  Norms are clipped over all groups together.
+
+    Bad options raise `OptionError`; so does, when the parameters are known, a pattern that
+    matches none of them.
+    """
 
     lr: Rate
     weight_decay: float
     no_decay: tuple[str, ...]
     clip_norm: float | None
     clip_value: float | None
-
-    slots: list[np.ndarray]
-    scalars: np.ndarray
-    ranges: np.ndarray
-    step_count: int
 
     def __init__(
         self,
@@ -58,6 +56,7 @@ class Optimizer(Keywords, ABC):
         no_decay: Iterable[str],
         clip_norm: float | None,
         clip_value: float | None,
+        groups: Mapping[str, Mapping[str, Any]] | None,
     ) -> None:
         name = type(self).__name__
         found = {
@@ -70,7 +69,9 @@ class Optimizer(Keywords, ABC):
         }
         for option, value in found.items():
             object.__setattr__(self, option, value)
-        self._option_names = tuple(found)
+        self._groups = Groups(name, groups)
+        self._single = self._groups.n_columns == 1
+        self._option_names = (*found, "groups")
         self.reset()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -85,26 +86,42 @@ class Optimizer(Keywords, ABC):
             )
         object.__setattr__(self, name, value)
 
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """A copy of the groups, ``{pattern: {option: value}}``."""
+        return self._groups.options()
+
     @abstractmethod
     def hyper(self) -> tuple[float, ...]:
         """Return the options in the order that the C file documents."""
-
-    @abstractmethod
-    def named_slots(self) -> dict[str, float]:
-        """Return name and starting value of each state buffer that these options call for."""
 
     def slot_starts(self) -> tuple[float, ...]:
         """Return the starting value of each state buffer that these options call for."""
         return tuple(self.named_slots().values())
 
     def lr_at(self, step: int) -> float:
-        """Return the learning rate of ``step``, counted from 0.
+        """Return the learning rate of ``step``, counted from 0, of parameters in no group.
 
         Raises `OptionError` if the schedule gives anything but a finite number >= 0.
         """
-        if type(step) is not int or not 0 <= step <= MAX_STEPS:
-            step = options.whole(f"{type(self).__name__}: step", step, 0, MAX_STEPS)
-        return schedules.rate_at(type(self).__name__, self.lr, step)
+        return schedules.rate_at(type(self).__name__, self.lr, self._counted_step(step))
+
+    def rates_at(self, step: int) -> tuple[float, ...]:
+        """Return what `lr_at` does, then the rate of each group that has one of its own."""
+        if self._single and type(self.lr) is float:  # before every single step
+            return (self.lr,)
+        return self._groups.rates_at(type(self).__name__, self.lr, self._counted_step(step))
+
+    def rates(self, first: int, n: int) -> np.ndarray:
+        """Return the `rates_at` of ``n`` steps from ``first`` on, to the bit, one step a row."""
+        first = self._counted_step(first)
+        n = options.whole(f"{type(self).__name__}: n", n, 0)
+        return self._groups.rates(type(self).__name__, self.lr, first, n)
+
+    def _counted_step(self, step: int) -> int:
+        if type(step) is int and 0 <= step <= MAX_STEPS:
+            return step
+        return options.whole(f"{type(self).__name__}: step", step, 0, MAX_STEPS)
 
     def options(self) -> dict[str, Any]:
         """Return all options by name, in the order of the constructor."""
@@ -114,7 +131,8 @@ class Optimizer(Keywords, ABC):
         """Allocate the state for ``store``; binding to the same store again keeps the state.
 
         Raises `StateError` if bound to another store, or if the state that was loaded before is
-        that of other parameters; `OptionError` if an entry of ``no_decay`` matches no parameter.
+        that of other parameters; `OptionError` if an entry of ``no_decay`` or ``groups`` matches
+        no parameter.
         """
         if self._store is store:
             return
@@ -125,22 +143,23 @@ class Optimizer(Keywords, ABC):
                 f"{type(self).__name__}: need the parameters that it was bound to first; got "
                 f"others (call reset() to start afresh, or make one optimizer per network)"
             )
-        ranges = self._ranges_of(store.spans)
+        parts = parts_of(store)
+        self._kinds(parts)
+        if self._loaded is not None:
+            check_fit(self._who("load_state_dict"), self._loaded, parts, store.dtype)
         slots = [store.like() for _ in self.slot_starts()]
         for slot, start in zip(slots, self.slot_starts(), strict=True):
             if start != 0:
                 slot.fill(start)
+        self._parts, self.slots, self._store = parts, slots, store
         if self._loaded is not None:
-            self._overwrite(self._loaded, store, slots)
-        self.ranges, self.slots, self._store, self._loaded = ranges, slots, store, None
+            self._write(self._loaded)
+            self._loaded = None
 
     def reset(self) -> None:
         """Forget the parameters, the state and the step count; keep the options."""
-        self._store: ParamStore | None = None
-        self._loaded: Mapping[str, Any] | None = None  # a state that waits for the parameters
-        self.slots = []
-        self.scalars = np.zeros(N_SCALARS)
-        self.ranges = np.zeros((0, 3))
+        self._store, self._parts, self._loaded = None, [], None
+        self.slots, self.scalars = [], np.zeros(N_SCALARS)
         self.step_count = 0
         self._forget_learners()
 
@@ -151,20 +170,22 @@ class Optimizer(Keywords, ABC):
         self._counted = 0  # what was last taken over of its steps
 
     def apply(self, store: ParamStore, only: Iterable[str] | None = None) -> None:
-        """Update ``store.value`` once from ``store.grad``, in place, and count the step.
+        """Update the parameters once from their gradients, in place, and count the step.
 
-        Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grad`` itself.  ``only``
-        are the names of the parameters to update; all others, their state and their part of the
-        norm are left out.  There is one count of steps for all: a parameter that is first updated
-        at step t has the bias correction and the rate of step t.
+        Binds to ``store`` first if needed.  ``clip_value`` clips ``store.grads`` themselves.
+        ``only`` are the names of the parameters to update; all others, those that are frozen,
+        their state and their part of the norm are left out.  There is one count of steps for all:
+        a parameter that is first updated at step t has the bias correction and the rate of step t.
 
-        Raises `DataError`, and changes no parameter, where ``clip_norm`` is to clip a NaN or an
-        infinite gradient.
+        Raises `DataError`, and changes no parameter, where a gradient is NaN or infinite.
         """
         names = None if only is None else options.names("apply: only", only)
-        self.learner(store, None if names is None else frozenset(names)).learn(
-            self.lr_at(self.step_count)
-        )
+        self.bind(store)
+        learning = store.learning
+        if names is not None:
+            frozen = () if learning is None else set(store) - learning
+            learning = frozenset(names).difference(frozen)
+        self.learner(store, learning).learn(self.rates_at(self.step_count))
         self.count_steps()
 
     def learner(self, store: ParamStore, only: frozenset[str] | None = None) -> Learner:
@@ -184,10 +205,10 @@ class Optimizer(Keywords, ABC):
             self._learners.clear()
         found = self._learners.get(only)
         if found is None:
+            ranges = ranges_of(self._parts, self.slots, self._kinds(self._parts, only))
             found = self._learners[only] = Learner(
-                self.kernel, store.value, store.grad, self.slots, self.scalars, self.hyper(),
-                self.ranges if only is None else self._ranges_of(store.spans, only),
-                self.clip_norm or 0.0, self.clip_value or 0.0, spans=store.spans,
+                self.kernel, ranges, self.scalars, self.hyper(), self.clip_norm or 0.0,
+                self.clip_value or 0.0, n_group=self._groups.n_columns,
             )  # fmt: skip
         found.step = self.step_count
         self.__dict__.update(_learner=found, _only=only, _counted=found.step)
@@ -199,169 +220,19 @@ class Optimizer(Keywords, ABC):
             # Past __setattr__: this happens at every step.
             self.__dict__["step_count"] = self.__dict__["_counted"] = self._learner.step
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the learners, which hold addresses."""
-        return {**self.__dict__, "_learners": {}, "_learner": None, "_only": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Raise `StateError` unless buffers, options and parameters fit together."""
-        _check_pickled(type(self), state)
-        self.__dict__.update(state)
-        if self._store is not None:
-            slots = [self._store.like() for _ in self.slots]  # where the C core wants them
-            for slot, array in zip(slots, self.slots, strict=True):
-                np.copyto(slot, array)
-            self.slots = slots
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return copies of all that a continued training needs, and the options for the record."""
-        if self._store is None and self._loaded is not None:
-            return {**copy.deepcopy(self._loaded), "options": self.options()}
-        store = self._bound("state_dict")
-        slots = zip(self.named_slots(), self.slots, strict=True)
-        return {
-            "kernel": self.kernel,
-            "options": self.options(),
-            "step_count": self.step_count,
-            "scalars": self.scalars.copy(),
-            "slots": {name: slot.copy() for name, slot in slots},
-            "spans": dict(store.spans),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Overwrite the state with that of `state_dict`; the options stay as they are.
-
-        Before the optimizer knows its parameters, as in a new `Trainer`, a copy of the state waits
-        until it does (`bind`, or the first step), and only then is compared with them.  Raises
-        `StateError`, and changes nothing, unless kernel, state buffers and layout of the
-        parameters are the same.
-        """
-        who = f"{type(self).__name__}.load_state_dict"
-        _check_keys(who, state)
-        _spans(who, state)
-        if state["kernel"] != self.kernel:
-            raise StateError(f"{who}: need the state of {self.kernel!r}; got {state['kernel']!r}")
-        names = list(self.named_slots())
-        if set(state["slots"]) != set(names):
-            raise StateError(f"{who}: need the buffers {names}; got {list(state['slots'])}")
-        _check_array(f"{who}: scalars", self.scalars, state["scalars"])
-        if self._store is None:
-            self._loaded = copy.deepcopy({k: v for k, v in state.items() if k != "options"})
-        else:
-            self._overwrite(state, self._store, self.slots)
-        self.step_count = state["step_count"]
-        self._learner = None  # it may have made steps that nobody has counted
-
-    def _overwrite(
-        self, state: Mapping[str, Any], store: ParamStore, slots: Sequence[np.ndarray]
-    ) -> None:
-        """Write a state into the buffers ``slots`` for ``store``, unless it is that of another."""
-        who = f"{type(self).__name__}.load_state_dict"
-        spans = _spans(who, state)
-        if spans != store.spans:
-            raise StateError(f"{who}: need parameters at {dict(store.spans)}; got {spans}")
-        pairs = {"scalars": (self.scalars, state["scalars"])}
-        for name, slot in zip(self.named_slots(), slots, strict=True):
-            pairs[name] = (slot, state["slots"][name])
-        for name, (target, array) in pairs.items():
-            _check_array(f"{who}: {name}", target, array)
-        for target, array in pairs.values():
-            np.copyto(target, array)
+    def _kinds(
+        self, parts: list[Part], only: frozenset[str] | None = None
+    ) -> dict[str, tuple[float, int]]:
+        """Return weight decay and column of rates of all parameters, or of ``only`` these."""
+        who = type(self).__name__
+        kinds = self._groups.kinds([p.name for p in parts], who, self.weight_decay, self.no_decay)
+        if only is None:
+            return kinds
+        if not only <= kinds.keys():
+            unknown, known = ", ".join(sorted(only - kinds.keys())), ", ".join(kinds)
+            raise OptionError(f"{who}: need names among {known}; got {unknown}")
+        return {name: kinds[name] for name in only}
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
         return f"{type(self).__name__}({inside})"
-
-    def _bound(self, method: str) -> ParamStore:
-        if self._store is None:
-            raise StateError(
-                f"{type(self).__name__}.{method}: need bind(store) first, or a first step; got an "
-                f"unbound optimizer"
-            )
-        return self._store
-
-    def _ranges_of(
-        self, spans: Mapping[str, tuple[int, int]], only: frozenset[str] | None = None
-    ) -> np.ndarray:
-        """Return rows of begin, end, weight decay; neighbours of equal decay become one.
-
-        Rows of parameters that are not among ``only`` are left out.
-        """
-        if only is not None and not only <= spans.keys():
-            unknown, known = ", ".join(sorted(only - spans.keys())), ", ".join(spans)
-            raise OptionError(f"{type(self).__name__}: need names among {known}; got {unknown}")
-        who = f"{type(self).__name__}: no_decay"
-        spared = {name for pattern in self.no_decay for name in _matching(who, pattern, spans)}
-        ranges: list[list[float]] = []
-        for name, (begin, end) in sorted(spans.items(), key=lambda item: item[1]):
-            if only is not None and name not in only:
-                continue
-            decay = 0.0 if name in spared else self.weight_decay
-            if ranges and ranges[-1][1] == begin and ranges[-1][2] == decay:
-                ranges[-1][1] = end
-            else:
-                ranges.append([begin, end, decay])
-        return np.array(ranges, np.float64).reshape(-1, 3)
-
-
-def _matching(who: str, pattern: str, names: Iterable[str]) -> list[str]:
-    found = [name for name in names if name == pattern or fnmatchcase(name, pattern)]
-    if not found:
-        known = ", ".join(names)
-        raise OptionError(f"{who}: need a name or pattern among {known}; got {pattern!r}")
-    return found
-
-
-def _check_keys(who: str, state: Any) -> None:
-    """Raise `StateError` unless ``state`` has the entries of a `state_dict`."""
-    kinds = {"kernel": str, "step_count": (int, np.integer), "scalars": np.ndarray,
-             "slots": Mapping, "spans": Mapping}  # fmt: skip
-    if not isinstance(state, Mapping):
-        raise StateError(f"{who}: need a state_dict; got {type(state).__name__}")
-    for key, kind in kinds.items():
-        if not isinstance(state.get(key), kind) or state[key] is True or state[key] is False:
-            raise StateError(
-                f"{who}: need {key!r} as in a state_dict; got {options.shown(state.get(key))}"
-            )
-    if not 0 <= state["step_count"] <= MAX_STEPS:
-        got = options.shown(state["step_count"])
-        raise StateError(f"{who}: need step_count from 0 to {MAX_STEPS}; got {got}")
-
-
-def _spans(who: str, state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the layout of the parameters; raise `OptionError` where it is none."""
-    return {
-        name: tuple(options.whole(f"{who}: spans", at, 0)
-                    for at in options.items(f"{who}: spans", span, "begin and end"))
-        for name, span in state["spans"].items()
-    }  # fmt: skip
-
-
-def _check_pickled(cls: type[Optimizer], state: Any) -> None:
-    """Raise `StateError` unless an optimizer may have been pickled as ``state``."""
-    who, made = cls.__name__, cls.__new__(cls)
-    made.__dict__.update(state)
-    try:
-        starts, store = made.slot_starts(), made._store
-        _check_array(f"{who}: scalars", np.zeros(N_SCALARS), made.scalars)
-        options.whole(f"{who}: step_count", made.step_count, 0, MAX_STEPS)
-        if len(made.slots) != (0 if store is None else len(starts)):
-            raise StateError(f"{who}: need {len(starts)} buffers; got {len(made.slots)}")
-        for slot in made.slots:
-            _check_array(f"{who}: a buffer", store.value, slot)  # type: ignore[union-attr]
-        if store is not None and not np.array_equal(made.ranges, made._ranges_of(store.spans)):
-            raise StateError(f"{who}: need the ranges of {list(store)}; got {made.ranges.tolist()}")
-    except (AttributeError, TypeError, OptionError) as error:
-        raise StateError(f"{who}: need the state of an optimizer; got another: {error}") from error
-
-
-def _check_array(who: str, target: np.ndarray, array: Any) -> None:
-    if not isinstance(array, np.ndarray):
-        raise StateError(f"{who}: need an array; got {options.shown(array)}")
-    refuse_mask(array, who=who, name="an array")
-    found = array
-    if found.dtype != target.dtype or found.shape != target.shape:
-        raise StateError(
-            f"{who}: need {target.dtype} of shape {target.shape}; "
-            f"got {found.dtype} of shape {found.shape}"
-        )

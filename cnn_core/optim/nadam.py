@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.optim.base import Optimizer
@@ -39,6 +40,7 @@ class NAdam(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         own = {
             "beta1": options.fraction("NAdam: beta1", beta1),
@@ -46,7 +48,7 @@ class NAdam(Optimizer):
             "eps": options.epsilon("NAdam: eps", eps),
             "momentum_decay": options.amount("NAdam: momentum_decay", momentum_decay),
         }
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.beta1, self.beta2, self.eps, self.momentum_decay)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.optim.base import Optimizer
@@ -40,6 +41,7 @@ class RMSProp(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         own = {
             "alpha": options.fraction("RMSProp: alpha", alpha),
@@ -47,7 +49,7 @@ class RMSProp(Optimizer):
             "momentum": options.number("RMSProp: momentum", momentum, 0, 1),
             "centered": options.flag("RMSProp: centered", centered),
         }
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.alpha, self.eps, self.momentum, float(self.centered))

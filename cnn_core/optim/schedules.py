@@ -2,18 +2,22 @@
 
 A schedule is any callable from the step to a number that is finite and not negative.  It must
 depend on the step alone: training that is interrupted and resumed then goes on with the same
-rates.  An optimizer takes one in place of ``lr``.  The ones here compare by value and pickle;
-bad options raise `OptionError`.
+rates.  An optimizer takes one in place of ``lr``.  One of your own is called once for each step,
+before the steps of a chunk are made; the ones here make the rates of a chunk at once (`of_steps`),
+equal to the bit to those of single calls.  They compare by value and pickle; bad options raise
+`OptionError`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from math import cos, pi
 from typing import Any
 
+import numpy as np
+
 from cnn_core import options
+from cnn_core._ext.optim import cosine, cosines, power, powers
 from cnn_core.errors import OptionError
 from cnn_core.naming import Keywords
 
@@ -41,10 +45,35 @@ def rate_at(who: str, value: Rate, step: int) -> float:
     """Return the learning rate of ``step``; raise `OptionError` unless it is finite and >= 0."""
     if not callable(value):
         return value
-    found = options.call(who, "lr, a schedule step -> lr", value, step)
+    if type(value) in OWN:
+        found = value(step)
+    else:
+        found = options.call(who, "lr, a schedule step -> lr", value, step)
+    return checked(who, value, found, step)
+
+
+def checked(who: str, value: Rate, found: float, step: int) -> float:
+    """Return ``found``, what ``value`` gives for ``step``, if it is a rate; else raise."""
     if type(found) is float and 0 <= found <= options.LARGEST:  # no words for every step
         return found
     return options.amount(f"{who}: lr of {value!r} at step {step}", found)
+
+
+def rates_of(who: str, value: Rate, first: int, n: int) -> np.ndarray:
+    """Return the rates of ``n`` steps from ``first`` on, float64: to the bit those of `rate_at`."""
+    if not callable(value):
+        return np.full(n, value)
+    if type(value) in OWN:  # what is derived from these may have another __call__
+        return within(who, value, value.of_steps(first, n), first)  # type: ignore[attr-defined]
+    return np.array([rate_at(who, value, step) for step in range(first, first + n)], np.float64)
+
+
+def within(who: str, value: Rate, rates: np.ndarray, first: int) -> np.ndarray:
+    """Return ``rates``, made of ``value`` from step ``first`` on; raise at one that is none."""
+    if len(rates) and not (rates.min() >= 0 and rates.max() <= options.LARGEST):
+        at = int(np.argmin((rates >= 0) & (rates <= options.LARGEST)))
+        options.amount(f"{who}: lr of {value!r} at step {first + at}", float(rates[at]))
+    return rates
 
 
 def _counted(schedule: Any, step: Any) -> int:
@@ -99,7 +128,12 @@ class StepDecay(Fixed):
     def __call__(self, step: int) -> float:
         if type(step) is not int or not 0 <= step <= MAX_STEPS:
             step = _counted(self, step)
-        return self.lr * self.factor ** (step // self.every)
+        return power(self.lr, self.factor, self.every, False, step)
+
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        powers(self.lr, self.factor, self.every, False, first, out := np.empty(n))
+        return out
 
 
 class ExponentialDecay(StepDecay):
@@ -112,7 +146,12 @@ class ExponentialDecay(StepDecay):
     def __call__(self, step: int) -> float:
         if type(step) is not int or not 0 <= step <= MAX_STEPS:
             step = _counted(self, step)
-        return self.lr * self.factor ** (step / self.every)
+        return power(self.lr, self.factor, self.every, True, step)
+
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        powers(self.lr, self.factor, self.every, True, first, out := np.empty(n))
+        return out
 
 
 class CosineDecay(Fixed):
@@ -139,9 +178,12 @@ class CosineDecay(Fixed):
     def __call__(self, step: int) -> float:
         if type(step) is not int or not 0 <= step <= MAX_STEPS:
             step = _counted(self, step)
-        if step >= self.steps:
-            return self.floor
-        return self.floor + (self.lr - self.floor) * (1 + cos(pi * step / self.steps)) / 2
+        return cosine(self.lr, self.floor, self.steps, step)
+
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        cosines(self.lr, self.floor, self.steps, first, out := np.empty(n))
+        return out
 
 
 class Piecewise(Fixed):
@@ -172,6 +214,16 @@ class Piecewise(Fixed):
             step = _counted(self, step)
         return self.rates[bisect_right(self.boundaries, step)]
 
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        out, at = np.empty(n), bisect_right(self.boundaries, first)
+        out[:] = self.rates[at]
+        for boundary, rate in zip(self.boundaries[at:], self.rates[at + 1 :], strict=True):
+            if boundary >= first + n:
+                break
+            out[boundary - first :] = rate
+        return out
+
 
 class Warmup(Fixed):
     """(step + 1) / steps times the first rate of ``then`` for ``steps`` steps, then ``then``.
@@ -196,3 +248,16 @@ class Warmup(Fixed):
         if step < self.steps:
             return rate_at("Warmup", self.then, 0) * (step + 1) / self.steps
         return rate_at("Warmup", self.then, step - self.steps)
+
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        rising = min(max(self.steps - first, 0), n)
+        if rising == 0:
+            return rates_of("Warmup", self.then, first - self.steps, n)
+        start = rate_at("Warmup", self.then, 0)
+        low = start * np.arange(first + 1, first + rising + 1, dtype=np.float64) / self.steps
+        return np.concatenate([low, rates_of("Warmup", self.then, 0, n - rising)])
+
+
+OWN = frozenset((StepDecay, ExponentialDecay, CosineDecay, Piecewise, Warmup))
+"""The schedules that make the rates of many steps at once."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import OptionError
@@ -34,6 +35,7 @@ class SGD(Optimizer):
         no_decay: Iterable[str] = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         own = {
             "momentum": options.number("SGD: momentum", momentum, 0, 1),
@@ -41,7 +43,7 @@ class SGD(Optimizer):
         }
         if own["nesterov"] and own["momentum"] == 0:
             raise OptionError("SGD: nesterov: need momentum > 0 with nesterov=True; got momentum=0")
-        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value)
+        super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
 
     def hyper(self) -> tuple[float, ...]:
         return (self.momentum, float(self.nesterov))

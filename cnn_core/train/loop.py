@@ -148,7 +148,7 @@ class Loop:
             pace = program.pace
             steps, n_threads = pace.next()
             rows = min(steps * batch, n - at)
-            lr = t._rates(learner.step, -(-rows // batch))
+            lr = t.optimizer.rates(learner.step, -(-rows // batch))
             chunk = None if index is None else index[at : at + rows]
             begin = time.perf_counter()
             try:

@@ -201,13 +201,6 @@ class Trainer(Keywords):
         """Let the next step look at the number of threads again."""
         self._last = None
 
-    def _rates(self, step: int, n: int) -> np.ndarray:
-        """Return the learning rates of ``n`` steps."""
-        o = self.optimizer
-        if not callable(o.lr):
-            return np.full(n, o.lr_at(step))
-        return np.array([o.lr_at(step + i) for i in range(n)])
-
     def _row_order(self, n: int) -> np.ndarray:
         """Return this epoch's order of rows: a function of seed and epoch alone."""
         return shuffled(n, self.seed, self.epochs_done)
@@ -231,7 +224,7 @@ class Trainer(Keywords):
             try:
                 return program.run(
                     program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
-                    lr=self._rates(learner.step, 1), seed=self.seed,
+                    lr=self.optimizer.rates(learner.step, 1), seed=self.seed,
                 )  # fmt: skip
             finally:
                 self.optimizer.count_steps()
@@ -243,7 +236,7 @@ class Trainer(Keywords):
             pace = program.pace
             n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
             begin = time.perf_counter()
-            lr = self.optimizer.lr_at(learner.step)
+            lr = self.optimizer.rates_at(learner.step)
             loss = program.stepper.step(x, y, learner, lr, self.seed, n_threads)
             self.optimizer.count_steps()
             if n_threads > 1 or pace.n_threads > 1:

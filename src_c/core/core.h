@@ -14,7 +14,7 @@
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
 #define cnn_first_beyond  CNN_FOR_ISA(cnn_first_beyond)
-#define cnn_n_block       CNN_FOR_ISA(cnn_n_block)
+#define cnn_count_blocks  CNN_FOR_ISA(cnn_count_blocks)
 #define cnn_step_scratch  CNN_FOR_ISA(cnn_step_scratch)
 
 /* What row tiles do before their first step: gather their rows. */
@@ -39,11 +39,12 @@ void       cnn_gather(const cnn_source *source, const int64_t *index, int64_t fi
 /* Rows [begin, end) of the target only. */
 void       cnn_gather_rows(const cnn_source *source, const int64_t *index, int64_t first,
                            int64_t begin, int64_t end);
-cnn_status cnn_learn(const cnn_learner *learner, double lr, int64_t step, cnn_fault *fault);
+cnn_status cnn_learn(const cnn_learner *learner, const double *lr, int64_t step,
+                     cnn_fault *fault);
 /* The same on n_thread threads of the pool; 1: without it. */
-cnn_status cnn_learn_on(const cnn_learner *learner, double lr, int64_t step, int32_t n_thread,
-                        cnn_fault *fault);
-int64_t    cnn_n_block(const cnn_learner *learner);
+cnn_status cnn_learn_on(const cnn_learner *learner, const double *lr, int64_t step,
+                        int32_t n_thread, cnn_fault *fault);
+int64_t    cnn_count_blocks(cnn_range *range, int32_t n);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 /* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */
 int64_t    cnn_first_beyond(int32_t dtype, int64_t n, const void *x, double limit);

@@ -9,6 +9,7 @@
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #ifdef real
 
@@ -48,23 +49,24 @@ static void K(clip_values)(int64_t n, real limit, real *g)
 }
 
 /* Clip the values of a block, and sum the squares of what is left. */
-static double K(measure)(const cnn_learner *l, int64_t at, int64_t n)
+static double K(measure)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
 {
-    real *g = (real *)l->grad + at;
+    real *g = (real *)r->grad + at;
     if (l->clip_value > 0)
         K(clip_values)(n, (real)l->clip_value, g);
     return K(sum_of_squares)(n, g);
 }
 
-static void K(update)(const cnn_learner *l, const double *coef, double scale, double decay,
-                      int64_t at, int64_t n)
+static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, int64_t at,
+                      int64_t n)
 {
     if (l->clip_value > 0 && !(l->clip_norm > 0))     /* else `measure` has clipped */
-        K(clip_values)(n, (real)l->clip_value, (real *)l->grad + at);
-    cnn_update u = {.n = n, .param = (real *)l->param + at, .grad = (const real *)l->grad + at,
-                    .coef = coef, .grad_scale = scale, .weight_decay = decay};
+        K(clip_values)(n, (real)l->clip_value, (real *)r->grad + at);
+    cnn_update u = {.n = n, .param = (real *)r->param + at, .grad = (const real *)r->grad + at,
+                    .coef = l->coef + r->group * CNN_MAX_COEF, .grad_scale = scale,
+                    .weight_decay = r->weight_decay};
     for (int i = 0; i < CNN_MAX_SLOT; i++)
-        u.slot[i] = l->slot[i] ? (real *)l->slot[i] + at : NULL;
+        u.slot[i] = r->slot[i] ? (real *)r->slot[i] + at : NULL;
     l->optim->update[l->dtype](&u);
 }
 
@@ -82,38 +84,42 @@ typedef int64_t integer_f64;
 
 typedef struct {
     const cnn_learner *learner;
-    double             coef[CNN_MAX_COEF], scale;
+    double             scale;
 } learn_work;
 
-static int64_t blocks_of(const cnn_range *r) { return (r->end - r->begin + BLOCK - 1) / BLOCK; }
-
-int64_t cnn_n_block(const cnn_learner *l)
+int64_t cnn_count_blocks(cnn_range *range, int32_t n)
 {
     int64_t n_block = 0;
-    for (int32_t r = 0; r < l->n_range; r++)
-        n_block += blocks_of(&l->range[r]);
+    for (int32_t r = 0; r < n; r++) {
+        range[r].first_block = n_block;
+        n_block += (range[r].n + BLOCK - 1) / BLOCK;
+    }
     return n_block;
 }
 
-/* The block's range; *at and *n become its first element and its length. */
+/* The block's range, the last that starts with it or before; *at and *n become the block's first
+ * element, within the range, and its length. */
 static const cnn_range *find_block(const cnn_learner *l, int64_t block, int64_t *at, int64_t *n)
 {
     const cnn_range *r = l->range;
-    for (int64_t count; block >= (count = blocks_of(r)); r++)
-        block -= count;
-    *at = r->begin + block * BLOCK;
-    *n = r->end - *at < BLOCK ? r->end - *at : BLOCK;
+    for (int32_t among = l->n_range; among > 1;) {
+        const int32_t half = among / 2, later = r[half].first_block <= block;
+        r += later ? half : 0;
+        among = later ? among - half : half;
+    }
+    *at = (block - r->first_block) * BLOCK;
+    *n = r->n - *at < BLOCK ? r->n - *at : BLOCK;
     return r;
 }
 
 static void measure_block(void *context, int32_t block, int32_t worker)
 {
     const learn_work *w = context;
+    const cnn_learner *l = w->learner;
     int64_t at, n;
     (void)worker;
-    find_block(w->learner, block, &at, &n);
-    w->learner->partial[block] = w->learner->dtype == CNN_F32 ? measure_f32(w->learner, at, n)
-                                                              : measure_f64(w->learner, at, n);
+    const cnn_range *r = find_block(l, block, &at, &n);
+    l->partial[block] = l->dtype == CNN_F32 ? measure_f32(l, r, at, n) : measure_f64(l, r, at, n);
 }
 
 static void update_block(void *context, int32_t block, int32_t worker)
@@ -121,15 +127,16 @@ static void update_block(void *context, int32_t block, int32_t worker)
     const learn_work *w = context;
     int64_t at, n;
     (void)worker;
-    const double decay = find_block(w->learner, block, &at, &n)->weight_decay;
+    const cnn_range *r = find_block(w->learner, block, &at, &n);
     if (w->learner->dtype == CNN_F32)
-        update_f32(w->learner, w->coef, w->scale, decay, at, n);
+        update_f32(w->learner, r, w->scale, at, n);
     else
-        update_f64(w->learner, w->coef, w->scale, decay, at, n);
+        update_f64(w->learner, r, w->scale, at, n);
 }
 
-static void loop(int64_t n_block, cnn_tile_fn run, learn_work *work, int32_t n_thread)
+static void loop(cnn_tile_fn run, learn_work *work, int32_t n_thread)
 {
+    const int64_t n_block = work->learner->n_block;
     CNN_NEED(n_block <= INT32_MAX);     /* 70 PB of parameters */
     if (n_thread > 1)
         cnn_pool_loop((int32_t)n_block, run, work);
@@ -144,27 +151,27 @@ static void check_block(void *context, int32_t block, int32_t worker)
     const cnn_learner *l = ((const learn_work *)context)->learner;
     int64_t at, n, found = -1;
     (void)worker;
-    find_block(l, block, &at, &n);
-    const void *g = l->dtype == CNN_F32 ? (const void *)((const float *)l->grad + at)
-                                        : (const void *)((const double *)l->grad + at);
+    const cnn_range *r = find_block(l, block, &at, &n);
+    const void *g = l->dtype == CNN_F32 ? (const void *)((const float *)r->grad + at)
+                                        : (const void *)((const double *)r->grad + at);
     if (!(l->dtype == CNN_F32 ? all_finite_f32(n, g) : all_finite_f64(n, g)))
         found = cnn_first_beyond(l->dtype, n, g, l->clip_value > 0 ? INFINITY : DBL_MAX);
     l->partial[block] = (double)found;
 }
 
 /* CNN_ERR_GRADIENT and the first such gradient, if there is one. */
-static cnn_status check_gradients(learn_work *work, int64_t n_block, int32_t n_thread,
-                                  cnn_fault *fault)
+static cnn_status check_gradients(learn_work *work, int32_t n_thread, cnn_fault *fault)
 {
     const cnn_learner *l = work->learner;
     int64_t at, n;
-    loop(n_block, check_block, work, n_thread);
-    for (int64_t b = 0; b < n_block; b++)
+    loop(check_block, work, n_thread);
+    for (int64_t b = 0; b < l->n_block; b++)
         if (l->partial[b] >= 0) {
-            find_block(l, b, &at, &n);
+            const cnn_range *r = find_block(l, b, &at, &n);
+            fault->step = (int32_t)(r - l->range);
             fault->index = at + (int64_t)l->partial[b];
-            fault->value = l->dtype == CNN_F32 ? ((const float *)l->grad)[fault->index]
-                                               : ((const double *)l->grad)[fault->index];
+            fault->value = l->dtype == CNN_F32 ? ((const float *)r->grad)[fault->index]
+                                               : ((const double *)r->grad)[fault->index];
             return CNN_ERR_GRADIENT;
         }
     return CNN_OK;
@@ -172,32 +179,36 @@ static cnn_status check_gradients(learn_work *work, int64_t n_block, int32_t n_t
 
 /* The factor that clips finite gradients whose squares add up to more than a double holds; those
  * of float never do.  Where it would be denormal itself, the gradients are made smaller first. */
-static double scale_of_huge(const cnn_learner *l)
+CNN_COLD static double scale_of_huge(const cnn_learner *l)
 {
-    double sum = 0, *g = l->grad;
-    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
-        for (int64_t i = r->begin; i < r->end; i++)
+    double sum = 0;
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++) {
+        const double *g = r->grad;
+        for (int64_t i = 0; i < r->n; i++)
             sum += g[i] * SMALL * (g[i] * SMALL);
+    }
     const double ratio = l->clip_norm / sqrt(sum);     /* 1e-6 is nothing beside such a norm */
     if (ratio * SMALL >= DBL_MIN)
         return ratio * SMALL < 1 ? ratio * SMALL : 1;
-    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
-        for (int64_t i = r->begin; i < r->end; i++)
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++) {
+        double *g = r->grad;
+        for (int64_t i = 0; i < r->n; i++)
             g[i] *= SMALL;
+    }
     return ratio;
 }
 
 /* The norm of all gradients, and at work->scale what brings it down to clip_norm.  Squares that
  * vanish do no harm: such a norm is nothing beside 1e-6. */
-static cnn_status clip(learn_work *work, int64_t n_block, int32_t n_thread, cnn_fault *fault)
+static cnn_status clip(learn_work *work, int32_t n_thread, cnn_fault *fault)
 {
     const cnn_learner *l = work->learner;
     double sum = 0;
-    loop(n_block, measure_block, work, n_thread);
-    for (int64_t b = 0; b < n_block; b++)
+    loop(measure_block, work, n_thread);
+    for (int64_t b = 0; b < l->n_block; b++)
         sum += l->partial[b];
     if (!isfinite(sum)) {
-        const cnn_status status = check_gradients(work, n_block, n_thread, fault);
+        const cnn_status status = check_gradients(work, n_thread, fault);
         if (status == CNN_OK)
             work->scale = scale_of_huge(l);
         return status;
@@ -207,23 +218,33 @@ static cnn_status clip(learn_work *work, int64_t n_block, int32_t n_thread, cnn_
     return CNN_OK;
 }
 
-cnn_status cnn_learn_on(const cnn_learner *l, double lr, int64_t step, int32_t n_thread,
+/* The coefficients of every group; all of them find the state as the last step left it. */
+static void prepare(const cnn_learner *l, const double *lr, int64_t step)
+{
+    double before[CNN_MAX_SLOT];
+    memcpy(before, l->state, sizeof before);
+    for (int32_t g = 0; g < l->n_group; g++) {
+        memcpy(l->state, before, sizeof before);
+        l->optim->prepare(l->hyper, lr[g], step, l->state, l->coef + g * CNN_MAX_COEF);
+    }
+}
+
+cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, int32_t n_thread,
                         cnn_fault *fault)
 {
     learn_work work = {.learner = l, .scale = 1};
     const uint64_t mode = cnn_flush_denormals();
-    const int64_t n_block = cnn_n_block(l);
-    const cnn_status status = l->clip_norm > 0 ? clip(&work, n_block, n_thread, fault)
-                                               : check_gradients(&work, n_block, n_thread, fault);
+    const cnn_status status = l->clip_norm > 0 ? clip(&work, n_thread, fault)
+                                               : check_gradients(&work, n_thread, fault);
     if (status == CNN_OK) {
-        l->optim->prepare(l->hyper, lr, step, l->state, work.coef);
-        loop(n_block, update_block, &work, n_thread);
+        prepare(l, lr, step);
+        loop(update_block, &work, n_thread);
     }
     cnn_restore_denormals(mode);
     return status;
 }
 
-cnn_status cnn_learn(const cnn_learner *l, double lr, int64_t step, cnn_fault *fault)
+cnn_status cnn_learn(const cnn_learner *l, const double *lr, int64_t step, cnn_fault *fault)
 {
     return cnn_learn_on(l, lr, step, 1, fault);
 }

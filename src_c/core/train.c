@@ -45,7 +45,8 @@ static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *faul
         fault->value = loss;
         return CNN_ERR_LOSS;
     }
-    return cnn_learn_on(c->learner, c->lr[c->done], run->counter + 1, run->n_thread, fault);
+    return cnn_learn_on(c->learner, c->lr + c->done * c->learner->n_group, run->counter + 1,
+                        run->n_thread, fault);
 }
 
 /* A step that fails ends the chunk before its update: the parameters are those of the last

@@ -39,12 +39,12 @@ typedef enum {
     CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
     CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
     CNN_ERR_LOSS,          /* of a step is not finite.  fault: the loss              */
-    CNN_ERR_GRADIENT,      /* is not finite.  fault: element of the flat buffer, the gradient */
+    CNN_ERR_GRADIENT,      /* is not finite.  fault: range, element of it, the gradient */
     CNN_ASKED              /* no error: a kernel has said what working memory it needs */
 } cnn_status;
 
 typedef struct {
-    int32_t step;          /* the failing step, counted within the plan              */
+    int32_t step;          /* the failing step, counted within the plan; or the range */
     int64_t index;
     double  value;
 } cnn_fault;
@@ -143,8 +143,8 @@ typedef struct {
     int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
 } cnn_op;
 
-/* One optimizer: one file in src_c/optim.  `prepare` runs once per step, in double;
- * `update` then makes one pass over any part of the flat buffers.  */
+/* One optimizer: one file in src_c/optim.  `prepare` runs once per step and group of parameters,
+ * in double; `update` then makes one pass over any part of the group's memory.  */
 typedef struct {
     int64_t       n;
     void         *param;
@@ -155,14 +155,21 @@ typedef struct {
     double        weight_decay;   /* for this part; 0 where decay is off              */
 } cnn_update;
 
-/* A part of the flat buffers with one weight decay.  Bounds are multiples of CNN_LINE bytes. */
-typedef struct { int64_t begin, end; double weight_decay; } cnn_range;
+/* A run of memory with one learning rate and one weight decay.  Slots that the options do not
+ * call for are NULL. */
+typedef struct {
+    int64_t n, first_block;       /* elements; the work is cut into blocks, counted over all ranges */
+    double  weight_decay;
+    int32_t group;                /* whose rate it has                                */
+    void   *param, *grad, *slot[CNN_MAX_SLOT];
+} cnn_range;
 
 typedef struct {
     const char *name;
     int32_t     n_slot;
     /* hyper: the options in the order that the file documents; step counts from 1;
-     * state: CNN_MAX_SLOT scalars that live from step to step, all 0 at the start. */
+     * state: CNN_MAX_SLOT scalars that live from step to step, all 0 at the start, and must
+     * not depend on lr: each group makes the same of them. */
     void (*prepare)(const double *hyper, double lr, int64_t step, double *state, double *coef);
     void (*update[CNN_N_REAL])(const cnn_update *);
 } cnn_optim;
@@ -207,17 +214,17 @@ typedef struct {                  /* a run of steps of a plan                   
                                       * element to a row                              */
 } cnn_run;
 
-typedef struct {                  /* an optimizer bound to flat buffers                */
+typedef struct {                  /* an optimizer bound to parameters                  */
     const cnn_optim *optim;
     int32_t          dtype;
-    int32_t          n_range;
-    const cnn_range *range;       /* what is updated, in order, without overlap       */
+    int32_t          n_range, n_group;
+    const cnn_range *range;       /* what is updated, without overlap                 */
+    int64_t          n_block;     /* cnn_api.count_blocks(range, n_range)             */
     const double    *hyper;
     double          *state;       /* CNN_MAX_SLOT scalars                             */
     double           clip_norm, clip_value;    /* 0: off                              */
-    int64_t          n_param;     /* elements of each flat buffer                     */
-    void            *param, *grad, *slot[CNN_MAX_SLOT];
-    double          *partial;     /* cnn_api.n_block(learner) doubles                 */
+    double          *coef;        /* CNN_MAX_COEF doubles for each group              */
+    double          *partial;     /* n_block doubles                                  */
 } cnn_learner;
 
 typedef struct {                  /* a run of whole minibatch steps                   */
@@ -229,7 +236,7 @@ typedef struct {                  /* a run of whole minibatch steps             
     int64_t            n_total;   /* rows of the chunk                                */
     int64_t            batch;     /* rows of every step but perhaps the last          */
     const cnn_learner *learner;   /* NULL: forward and backward only                  */
-    const double      *lr;        /* one per step                                     */
+    const double      *lr;        /* one for each group, step after step              */
     const cnn_tensor  *loss;      /* scalar                                           */
     const double      *total;     /* sum of w l and sum of w of a step; NULL: none    */
     double             loss_sum, weight_sum;   /* added to                            */
@@ -249,8 +256,9 @@ typedef struct {
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
     void    (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
     int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x, double limit);
-    cnn_status (*learn)(const cnn_learner *learner, double lr, int64_t step, cnn_fault *fault);
-    int64_t (*n_block)(const cnn_learner *learner);         /* of its ranges together */
+    cnn_status (*learn)(const cnn_learner *learner, const double *lr, int64_t step,
+                        cnn_fault *fault);                  /* lr: one for each group */
+    int64_t (*count_blocks)(cnn_range *range, int32_t n);   /* and note where each starts */
     int32_t (*grow_pool)(int32_t n_thread);   /* returns the threads there are        */
     cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, cnn_scratch scratch);
     /* The working memory that a step asks for, for at most n_row rows, however they are divided. */

@@ -287,6 +287,7 @@ CALLS: dict[str, Call] = {
                                    {"name": "b", "value": np.ones(2)}, store, of_store,
                                    (KeyError,)),
     "ParamStore.role": method("role", store, of_store, also=(KeyError,), name="b"),
+    "ParamStore.place": method("place", store, of_store, also=(KeyError,), name="b"),
     "ParamStore.freeze": method("freeze", store, of_store, pattern="b"),
     "ParamStore.unfreeze": method("unfreeze", store, of_store, pattern="b"),
     "ParamStore.find": Call(lambda s, parameter: s.find(parameter, "a"),
@@ -321,13 +322,23 @@ CALLS: dict[str, Call] = {
     "Optimizer.load_state_dict, a part": Call(
         lambda o, **parts: o[0].load_state_dict(parts),
         {k: Fresh(lambda k=k: bound()[0].state_dict()[k])
-         for k in ("kernel", "step_count", "scalars", "slots", "spans")},
+         for k in ("kernel", "step_count", "scalars", "slots")},
         bound, lambda o: of_optimizer(o[0])),
     "Optimizer.load_state_dict, a slot": Call(
-        lambda o, slot, span: o[0].load_state_dict({
-            **o[0].state_dict(), "slots": {**o[0].state_dict()["slots"], "mean": slot},
-            "spans": {**o[0].state_dict()["spans"], "w": span}}),
-        {"slot": np.zeros(32, np.float32), "span": (0, 16)}, bound, lambda o: of_optimizer(o[0])),
+        lambda o, slot, array: o[0].load_state_dict({
+            **o[0].state_dict(),
+            "slots": {**o[0].state_dict()["slots"],
+                      "mean": slot if array is None else {**slot, "w": array}}}),
+        {"slot": Fresh(lambda: bound()[0].state_dict()["slots"]["mean"]), "array": None}, bound,
+        lambda o: of_optimizer(o[0])),
+    "Optimizer.rates": Call(lambda o, first, n: o.rates(first, n), {"first": 3, "n": 2},
+                            lambda: cnn.SGD(lr=cnn.optim.CosineDecay(0.1, 5)), of_optimizer),
+    "Optimizer groups": plain(lambda groups: cnn.SGD(groups=groups), groups={"w": {"lr": 0.1}}),
+    "Optimizer groups, one": plain(lambda group: cnn.SGD(groups={"w": group}),
+                                   group={"lr_factor": 0.1}),
+    "Optimizer groups, options": plain(
+        lambda lr, decay: cnn.SGD(groups={"w": {"lr": lr, "weight_decay": decay}}), lr=0.1,
+        decay=0.0),
     "Optimizer.lr": Call(lambda o, lr: setattr(o, "lr", lr), {"lr": 0.1}, cnn.Adam, of_optimizer),
     "Optimizer.step_count": Call(lambda o, n: setattr(o, "step_count", n), {"n": 1}, cnn.Adam,
                                  of_optimizer),

@@ -122,7 +122,7 @@ def network(made):
 def snapshot(optimizer, store):
     state = optimizer.state_dict()
     return (store.value.tobytes(), state["step_count"], state["scalars"].tobytes(),
-            [slot.tobytes() for slot in state["slots"].values()])  # fmt: skip
+            [a.tobytes() for slot in state["slots"].values() for a in slot.values()])  # fmt: skip
 
 
 @pytest.mark.parametrize("phase", ["forward", "backward"])

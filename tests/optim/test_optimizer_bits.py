@@ -18,10 +18,13 @@ DTYPES = ["float32", "float64"]
 
 
 def update(optimizer, arrays, scalars, step, ranges):
-    value, grad, *slots = arrays
-    learner = Learner(optimizer.kernel, value, grad, slots, scalars, optimizer.hyper(), ranges,
-                      step=step)  # fmt: skip
-    learner.learn(optimizer.lr_at(step))
+    parts = []
+    for begin, end, decay in ranges:
+        value, grad, *slots = (array[begin:end] for array in arrays)
+        parts.append((value, grad, slots, decay, 0, []))
+    learner = Learner(optimizer.kernel, parts, scalars, optimizer.hyper())
+    learner.step = step
+    learner.learn(optimizer.rates_at(step))
 
 
 def buffers(optimizer, n, dtype, seed):

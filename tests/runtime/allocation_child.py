@@ -91,7 +91,7 @@ def training(count: Counter, n_threads: int) -> dict[str, Any]:
         data = trainer._data(*arrays, "test")
         learner, sources = trainer.optimizer.learner(trainer.net.store), program.sources(data)
         index = np.arange(64_000) % 2048
-        lr = np.full(1000, 1e-3)
+        lr = np.full((1000, 1), 1e-3)
 
         def chunk(steps, program=program, learner=learner, sources=sources, index=index, lr=lr):
             program.run(sources, index[: 64 * steps], 0, 64 * steps, 64, learner=learner,
@@ -105,7 +105,7 @@ def training(count: Counter, n_threads: int) -> dict[str, Any]:
 def planted(count: Counter, n_threads: int) -> dict[str, Any]:
     """Count a chunk of 100 steps in which one kernel allocates."""
     trainer, program, arrays = trained("sgd", n_threads)
-    data, lr = trainer._data(*arrays, "test"), np.full(100, 1e-3)
+    data, lr = trainer._data(*arrays, "test"), np.full((100, 1), 1e-3)
     sources, learner = program.sources(data), trainer.optimizer.learner(trainer.net.store)
     address = ctypes.cast(count.library.allocating_kernel, ctypes.c_void_p).value
     program.program.plan.replace_kernel(0, address)

@@ -202,7 +202,7 @@ def test_training_gathers_rows_past_32_bits(shuffled, n_threads):
         rows = None if index is None else index - (n - 128 - first)
         program.run(program.sources(data), rows, first, 128, 64, n_threads=n_threads,
                     learner=trainer.optimizer.learner(trainer.net.store),
-                    lr=np.full(2, 0.1))  # fmt: skip
+                    lr=np.full((2, 1), 0.1))  # fmt: skip
         found.append(net.store.value.copy())
     assert np.array_equal(found[0], found[1])
 

@@ -76,8 +76,8 @@ def test_a_copied_trainer_goes_on_to_the_same_bits(way, epochs):
         trainer.step(X[:20], Y[:20])
     copied = way(trainer)
     if epochs:
+        copied.optimizer.bind(copied.net.store)  # else at its first step
         assert_same_state(state(copied), state(trainer))
-        assert copied.optimizer._store is copied.net.store is not trainer.net.store
     for one in (trainer, copied):
         one.fit(X, Y, batch_size=16, epochs=2, progress=False)
         one.step(X[:20], Y[:20])
@@ -131,9 +131,10 @@ def test_the_state_of_an_optimizer_may_be_loaded_before_the_first_step():
     fresh.epochs_done = trained.epochs_done
     assert fresh.optimizer.step_count == trained.optimizer.step_count
     again = fresh.optimizer.state_dict()
-    assert all(np.array_equal(again["slots"][k], slot) for k, slot in loaded["slots"].items())
+    np.testing.assert_equal(again["slots"], loaded["slots"])
     for slot in loaded["slots"].values():
-        slot.fill(7)  # it is a copy that waits
+        for array in slot.values():
+            array.fill(7)  # it is a copy that waits
     for one in (trained, fresh):
         one.fit(X, Y, **options)
     assert_same_state(state(fresh), state(trained))
@@ -146,7 +147,7 @@ def test_a_loaded_state_of_other_parameters_is_refused_when_the_optimizer_meets_
     trainer.optimizer.load_state_dict(other.optimizer.state_dict())
     before = trainer.net.store.value.copy()
     for call in (lambda: trainer.fit(X, Y, progress=False), lambda: trainer.step(X, Y)):
-        with pytest.raises(StateError, match=r"Adam\.load_state_dict: need parameters at .*; got"):
+        with pytest.raises(StateError, match=r"mean: need float32 for dense_0\.w .*; got no"):
             call()
     assert np.array_equal(trainer.net.store.value, before)
     trainer.optimizer.reset()

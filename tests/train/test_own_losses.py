@@ -37,7 +37,7 @@ def plain() -> cnn.Trainer:
 
 def short(trainer: cnn.Trainer) -> tuple:
     """Return what the short way of a step needs beside the rows."""
-    return trainer.optimizer.learner(trainer.net.store), 0.01, 0, 1
+    return trainer.optimizer.learner(trainer.net.store), (0.01,), 0, 1
 
 
 def assert_alike(a: cnn.Trainer, b: cnn.Trainer) -> None:
