@@ -19,6 +19,12 @@ from cnn_core.optim.schedules import MAX_STEPS, Rate
 from cnn_core.optim.state import N_SCALARS, Part, Stateful, check_fit, parts_of, ranges_of
 from cnn_core.options import shown
 
+AHEAD = 64
+"""How many single steps' rates are made at once."""
+
+NONE_AHEAD: tuple[int, list[tuple[float, ...]]] = (0, [])
+"""No rates of the steps from 0 on."""
+
 
 class Optimizer(Keywords, Stateful):
     """Base of the optimizers.  A subclass names its C kernel, its options and its slots.
@@ -70,13 +76,13 @@ class Optimizer(Keywords, Stateful):
         for option, value in found.items():
             object.__setattr__(self, option, value)
         self._groups = Groups(name, groups)
-        self._single = self._groups.n_columns == 1
         self._option_names = (*found, "groups")
         self.reset()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "lr":
             value = schedules.rate(f"{type(self).__name__}: lr", value)
+            self.__dict__["_ahead"] = NONE_AHEAD
         elif name == "step_count":
             value = options.whole(f"{type(self).__name__}: step_count", value, 0, MAX_STEPS)
         elif name in self.__dict__.get("_option_names", ()):
@@ -108,14 +114,23 @@ class Optimizer(Keywords, Stateful):
 
     def rates_at(self, step: int) -> tuple[float, ...]:
         """Return what `lr_at` does, then the rate of each group that has one of its own."""
-        if self._single and type(self.lr) is float:  # before every single step
-            return (self.lr,)
-        return self._groups.rates_at(type(self).__name__, self.lr, self._counted_step(step))
+        first, ahead = self._ahead  # at once: this comes before every single step
+        if type(step) is int and 0 <= step - first < len(ahead):
+            return ahead[step - first]
+        who, step = type(self).__name__, self._counted_step(step)
+        if schedules.is_pure(self.lr) and self._groups.are_pure:
+            try:
+                rows = self._groups.rates(who, self.lr, step, AHEAD).tolist()
+            except OptionError:  # of a later step, perhaps
+                rows = []
+            self.__dict__["_ahead"] = step, list(map(tuple, rows))
+        return self._groups.rates_at(who, self.lr, step)
 
     def rates(self, first: int, n: int) -> np.ndarray:
         """Return the `rates_at` of ``n`` steps from ``first`` on, to the bit, one step a row."""
         first = self._counted_step(first)
-        n = options.whole(f"{type(self).__name__}: n", n, 0)
+        if type(n) is not int or not 0 <= n <= MAX_STEPS:
+            n = options.whole(f"{type(self).__name__}: n", n, 0, MAX_STEPS)
         return self._groups.rates(type(self).__name__, self.lr, first, n)
 
     def _counted_step(self, step: int) -> int:
@@ -161,6 +176,7 @@ class Optimizer(Keywords, Stateful):
         self._store, self._parts, self._loaded = None, [], None
         self.slots, self.scalars = [], np.zeros(N_SCALARS)
         self.step_count = 0
+        self._ahead = NONE_AHEAD
         self._forget_learners()
 
     def _forget_learners(self) -> None:

@@ -41,6 +41,7 @@ class Groups:
                 self._rated.append((who, each.get("lr"), each.get("lr_factor", 1.0)))
                 self._column[pattern] = len(self._rated)
         self.n_columns = len(self._rated) + 1
+        self.are_pure = all(lr is None or schedules.is_pure(lr) for _, lr, _ in self._rated)
 
     def options(self) -> dict[str, dict[str, Any]]:
         """Return a copy of what was given."""
@@ -65,7 +66,7 @@ class Groups:
             return np.array([self.rates_at(who, own, first)])
         rates = schedules.rates_of(who, own, first, n)
         if not self._rated:
-            return rates.reshape(n, 1)
+            return rates[:, None]
         found = np.empty((n, self.n_columns))
         found[:, 0] = rates
         for i, (group, lr, factor) in enumerate(self._rated, 1):

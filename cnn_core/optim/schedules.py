@@ -43,18 +43,20 @@ def rate(who: str, value: Rate) -> Rate:
 
 def rate_at(who: str, value: Rate, step: int) -> float:
     """Return the learning rate of ``step``; raise `OptionError` unless it is finite and >= 0."""
-    if not callable(value):
-        return value
     if type(value) in OWN:
-        found = value(step)
-    else:
+        found = value(step)  # type: ignore[operator]
+    elif callable(value):
         found = options.call(who, "lr, a schedule step -> lr", value, step)
+    else:
+        return value
+    if type(found) is float and 0 <= found <= options.LARGEST:  # no words for every step
+        return found
     return checked(who, value, found, step)
 
 
 def checked(who: str, value: Rate, found: float, step: int) -> float:
     """Return ``found``, what ``value`` gives for ``step``, if it is a rate; else raise."""
-    if type(found) is float and 0 <= found <= options.LARGEST:  # no words for every step
+    if type(found) is float and 0 <= found <= options.LARGEST:
         return found
     return options.amount(f"{who}: lr of {value!r} at step {step}", found)
 
@@ -62,7 +64,9 @@ def checked(who: str, value: Rate, found: float, step: int) -> float:
 def rates_of(who: str, value: Rate, first: int, n: int) -> np.ndarray:
     """Return the rates of ``n`` steps from ``first`` on, float64: to the bit those of `rate_at`."""
     if not callable(value):
-        return np.full(n, value)
+        found = np.empty(n)
+        found.fill(value)  # in a sixth of the time of np.full
+        return found
     if type(value) in OWN:  # what is derived from these may have another __call__
         return within(who, value, value.of_steps(first, n), first)  # type: ignore[attr-defined]
     return np.array([rate_at(who, value, step) for step in range(first, first + n)], np.float64)
@@ -261,3 +265,9 @@ class Warmup(Fixed):
 
 OWN = frozenset((StepDecay, ExponentialDecay, CosineDecay, Piecewise, Warmup))
 """The schedules that make the rates of many steps at once."""
+
+
+def is_pure(value: Rate) -> bool:
+    """Tell whether rates may be made before their steps and kept: no function of others decides."""
+    kind = type(value)
+    return kind is float or (kind in OWN and (kind is not Warmup or is_pure(value.then)))  # type: ignore[union-attr]

@@ -237,6 +237,6 @@ class Stateful(ABC):
 
 PASSING = frozenset((
     "_store", "_parts", "_loaded", "slots", "scalars", "step_count",
-    "_learners", "_learner", "_only", "_counted",
+    "_ahead", "_learners", "_learner", "_only", "_counted",
 ))  # fmt: skip
 """What `Optimizer.reset` sets: no part of a pickle, which has the state by names instead."""

@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_core.errors import OptionError
@@ -28,6 +28,20 @@ from cnn_core.optim import (
     sgd,
 )
 
+OPTION = {"lr": st.floats(1e-9, 1e9), "n": st.integers(1, 10**7), "factor": st.floats(1e-3, 1)}
+DRAWN = st.recursive(
+    st.one_of(
+        st.builds(StepDecay, OPTION["lr"], OPTION["n"], OPTION["factor"]),
+        st.builds(ExponentialDecay, OPTION["lr"], OPTION["n"], OPTION["factor"]),
+        st.builds(lambda lr, n, part: CosineDecay(lr, n, lr * part), OPTION["lr"], OPTION["n"],
+                  st.floats(0, 0.999)),
+        st.builds(lambda at, lr: Piecewise(sorted(at), [lr / (i + 1) for i in range(len(at) + 1)]),
+                  st.sets(st.integers(1, 200), max_size=9), OPTION["lr"]),
+        OPTION["lr"], st.just(lambda step: 1.0 / (step + 3)),
+    ),
+    lambda then: st.builds(Warmup, then, st.integers(1, 60)), max_leaves=3,
+)  # fmt: skip
+
 SCHEDULES = [
     StepDecay(0.1, every=10, factor=0.5),
     ExponentialDecay(0.1, every=10, factor=0.5),
@@ -45,6 +59,70 @@ def test_rate_depends_on_the_step_alone_and_stays_within_bounds(schedule, steps)
     backward = [schedule(step) for step in reversed(steps)]
     assert forward == backward[::-1]
     assert all(math.isfinite(rate) and 0 <= rate <= 0.1 for rate in forward)
+
+
+@settings(max_examples=120, deadline=None)
+@given(schedule=DRAWN, first=st.one_of(st.integers(0, 300), st.integers(0, 2**53 - 300)),
+       n=st.integers(0, 130))  # fmt: skip
+def test_the_rates_of_a_chunk_are_those_of_single_calls_to_the_bit(schedule, first, n):
+    found = SGD(lr=schedule).rates(first, n)
+    assert (found.shape, found.dtype) == ((n, 1), np.float64)
+    if n == 0:
+        return
+    single = [schedule(first + i) if callable(schedule) else schedule for i in range(n)]
+    assert found.tobytes() == np.array(single).tobytes()
+    walked = SGD(lr=schedule)  # some of them made ahead
+    assert [walked.rates_at(first + i)[0] for i in range(n)] == single
+
+
+def test_the_formulas_are_those_of_python_to_the_bit():
+    """Which takes cos and pow from the same C library."""
+    for step in [*range(0, 1000, 7), 10**6]:
+        assert StepDecay(0.3, 70, 0.7)(step) == 0.3 * 0.7 ** (step // 70)
+        assert ExponentialDecay(0.3, 70, 0.7)(step) == 0.3 * 0.7 ** (step / 70)
+        cosine = 0.01 + (0.3 - 0.01) * (1 + math.cos(math.pi * min(step, 900) / 900)) / 2
+        assert CosineDecay(0.3, 900, 0.01)(step) == (cosine if step < 900 else 0.01)
+
+
+def test_a_class_of_ones_own_that_is_derived_from_one_is_asked_step_by_step():
+    class Half(CosineDecay):
+        def __call__(self, step: int) -> float:
+            return super().__call__(step) / 2
+
+    half, whole = SGD(lr=Half(0.1, 50)), SGD(lr=CosineDecay(0.1, 50))
+    np.testing.assert_array_equal(half.rates(3, 20), whole.rates(3, 20) / 2)
+    assert half.rates_at(3)[0] == whole.rates_at(3)[0] / 2
+
+
+def test_functions_are_asked_for_a_single_step_when_it_comes():
+    asked = []
+
+    def schedule(step: int) -> float:
+        asked.append(step)
+        return 0.1
+
+    for lr in (schedule, Warmup(schedule, 1)):
+        asked.clear()
+        optimizer = SGD(lr=lr)
+        for step in (1, 2, 3):
+            optimizer.rates_at(step)
+        assert asked == ([1, 2, 3] if lr is schedule else [0, 1, 2])
+
+
+def test_a_new_rate_forgets_those_made_ahead():
+    optimizer = SGD(lr=CosineDecay(0.1, 50))
+    optimizer.rates_at(0)
+    optimizer.lr = 0.5
+    assert optimizer.rates_at(1) == (0.5,)
+
+
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, 1e19, "0.1", None])
+def test_a_bad_rate_in_a_chunk_is_named_by_its_step(bad):
+    for lr in (lambda step: bad if step == 7 else 0.1, Warmup(lambda s: bad if s == 3 else 0.1, 4)):
+        optimizer = SGD(lr=lr)
+        assert len(optimizer.rates(0, 7)) == 7
+        with pytest.raises(OptionError, match=r"lr of <function .* at step (7|3): need a number"):
+            optimizer.rates(5, 9)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)

@@ -238,3 +238,51 @@ def test_clipped_values_train_like_torch():
           optimizer=cnn.SGD(lr=0.1, clip_value=0.02),
           peer_optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
           clip=lambda p: torch.nn.utils.clip_grad_value_(p, 0.02))  # fmt: skip
+
+
+GROUPED = {
+    "sgd": (cnn.SGD, {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+            lambda g: torch.optim.SGD(g, lr=0.05, momentum=0.9, weight_decay=0.01)),
+    "rmsprop": (cnn.RMSProp, {"lr": 0.005}, lambda g: torch.optim.RMSprop(g, lr=0.005)),
+    "adamw": (cnn.AdamW, {"lr": 0.01}, lambda g: torch.optim.AdamW(g, lr=0.01)),
+    "nadam": (cnn.NAdam, {"lr": 0.01}, lambda g: torch.optim.NAdam(g, lr=0.01)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.3])
+@pytest.mark.parametrize("name", GROUPED)
+def test_groups_train_like_parameter_groups_of_torch(name, clip_norm):
+    """A cosine for all, a tenth of it for biases, a schedule of its own for the last layer."""
+    cls, options, make = GROUPED[name]
+    cosine, own = cnn.optim.CosineDecay(options["lr"], 60), cnn.optim.StepDecay(0.02, 9, 0.5)
+    groups = {"dense_2.*": {"lr": own, "weight_decay": 0.1},
+              "*.b": {"lr_factor": 0.1, "weight_decay": 0.0}}  # fmt: skip
+    x, y = data("labels", 4)
+    net = make_net(4)
+    peer = Peer(net, "tanh")
+    optimizer = cls(**{**options, "lr": cosine}, clip_norm=clip_norm, groups=groups)
+    cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=optimizer).fit(
+        x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, progress=False
+    )
+    hidden = list(peer.dense)[:-1]
+    theirs = make([
+        {"params": [layer.weight for layer in hidden]},
+        {"params": [layer.bias for layer in hidden], "weight_decay": 0.0},
+        {"params": list(peer.dense[-1].parameters()), "weight_decay": 0.1},
+    ])  # fmt: skip
+    rates = [cosine, lambda step: 0.1 * cosine(step), own]
+    steps = [part for _ in range(EPOCHS) for part in range(0, ROWS, BATCH)]
+    for step, at in enumerate(steps):
+        for group, rate in zip(theirs.param_groups, rates, strict=True):
+            group["lr"] = rate(step)
+        part = slice(at, at + BATCH)
+        theirs.zero_grad()
+        F.cross_entropy(peer(torch.tensor(x[part])), torch.tensor(y[part])).backward()
+        if clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(peer.parameters(), clip_norm)
+        theirs.step()
+    for i, layer in enumerate(peer.dense):
+        for key, expected in (("w", layer.weight.detach().numpy().T),
+                              ("b", layer.bias.detach().numpy())):  # fmt: skip
+            error = np.abs(net.params[f"dense_{i}.{key}"] - expected).max()
+            assert error <= TOLERANCE * np.abs(expected).max(), f"dense_{i}.{key}: {error}"
