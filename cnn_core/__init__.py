@@ -40,6 +40,7 @@ from cnn_core.nn.losses import (
     Poisson,
     SoftmaxCrossEntropy,
 )
+from cnn_core.nn.model import Model
 from cnn_core.nn.sequential import Sequential
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
 from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
@@ -73,6 +74,7 @@ __all__ = [
     "Layer",
     "Loss",
     "Metric",
+    "Model",
     "NAdam",
     "Node",
     "Optimizer",

@@ -8,6 +8,7 @@ cdef class Binding:
     cdef readonly Plan plan
     cdef readonly tuple bases
     cdef capi.cnn_tensor *tensor
+    cdef char *_bound                   # of each tensor: it lies where `bind` has said
     cdef Lock lock
     cdef Division _division
     cdef Memory *_memory                # borrowed for the run under way

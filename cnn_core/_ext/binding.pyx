@@ -26,11 +26,13 @@ cdef class Binding:
         self.plan, self.bases, self._keep = plan, bases, keep
         self.lock = Lock("a program was called from within its own run, by a gate or a callback")
         self.tensor = <capi.cnn_tensor *> zeros(plan.n_tensor, sizeof(capi.cnn_tensor))
+        self._bound = <char *> zeros(plan.n_tensor, 1)
         self._borrows = bases[ARENA] == 0
         self._lay_out()
 
     def __dealloc__(self):
         free(self.tensor)
+        free(self._bound)
 
     cdef int _lay_out(self) except -1:
         cdef Plan plan = self.plan
@@ -93,7 +95,7 @@ cdef class Binding:
         cdef int i
         self._arena = self._memory.line
         for i in range(plan.n_tensor):
-            if plan._space[i] == ARENA:
+            if plan._space[i] == ARENA and not self._bound[i]:
                 self.tensor[i].data = self._arena + plan._offset[i]
 
     cdef void end(self) noexcept:
@@ -116,7 +118,7 @@ cdef class Binding:
         if not 0 <= tensor < self.plan.n_tensor:
             raise IndexError(f"need a tensor in [0, {self.plan.n_tensor}); got {tensor}")
         self.lock.enter()
-        self.tensor[tensor].data = <void *> address
+        self.tensor[tensor].data, self._bound[tensor] = <void *> address, 1
         self.lock.leave()
 
     def run(self, int32_t first, int32_t last, int64_t n_row, uint64_t seed=0, int64_t counter=0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.arrays import as_numbers
-from cnn_core.errors import ShapeError
+from cnn_core.errors import LabelError, ShapeError
 
 _KEPT = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8))
 
@@ -111,3 +111,30 @@ def _wrong_rows(shape: tuple[int, ...], row_shape: tuple[int, ...], who: str, na
     if len(shape) != 1 + len(row_shape) and np.prod(shape[1:], dtype=int) == np.prod(row_shape):
         return f"{text}: reshape with {name}.reshape({', '.join(map(str, (-1, *row_shape)))})"
     return text
+
+
+def as_indices(
+    x: Any, row_shape: tuple[int, ...], *, who: str, name: str, empty: bool = False
+) -> np.ndarray:
+    """Return ``x`` (N, *row_shape), whole numbers of 32 bits, as a C-contiguous int32 array.
+
+    Raises `LabelError`, naming row and value, for fractions, NaN and what 32 bits do not hold;
+    else what `as_features` raises.
+    """
+    array = as_numbers(x, who=who, name=name)
+    if array.shape[1:] != tuple(row_shape) or array.ndim == 0:
+        raise ShapeError(_wrong_rows(array.shape, tuple(row_shape), who, name))
+    if array.size == 0 and not empty:
+        raise ShapeError(f"{who}: need {name} with at least one row; got shape {array.shape}")
+    if array.dtype != np.int32:
+        limits = np.iinfo(np.int32)
+        fine = (array >= limits.min) & (array <= limits.max)  # False for NaN
+        if array.dtype.kind == "f":
+            fine &= array == np.trunc(array)
+        if not fine.all():
+            at = int(np.argmin(fine))
+            row = at // (array.size // len(array))
+            raise LabelError(
+                f"{who}: need whole numbers of 32 bits in {name}; got {array.flat[at]} in row {row}"
+            )
+    return in_c_order(array, np.dtype(np.int32))

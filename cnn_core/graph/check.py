@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.graph.node import Input, Node
+from cnn_core.graph.node import Node
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -106,7 +106,8 @@ def _check(graph: Graph, n_directions: int, seed: int) -> GradientReport:
         ]
         where, analytic, numeric, error = max(tried, key=lambda t: t[3])
         shape = gradients[node].shape
-        lines.append(GradientLine(node.name, shape, where, analytic, numeric, error, reached))
+        name = graph.name_of(node)
+        lines.append(GradientLine(name, shape, where, analytic, numeric, error, reached))
     output()
     return GradientReport(tuple(lines))
 
@@ -139,7 +140,7 @@ def _compare(graph: Graph, node: Node, where: str, v: np.ndarray, analytic: floa
              output: Callable[[], float],
              scale: float) -> tuple[str, float, float, float]:  # fmt: skip
     """Return (where, analytic, numeric, relative error) of the derivative along ``v``."""
-    home = graph.program.value(node) if isinstance(node, Input) else graph.params[node.name]
+    home = graph.program.value(node)  # of a parameter: where it lies in the store
     start = home.copy()
     h = 1e-3 * max(1.0, float(np.linalg.norm(start)) / start.size**0.5)
     best = (where, analytic, np.inf, np.inf)

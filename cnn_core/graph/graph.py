@@ -67,9 +67,9 @@ class Graph(NamedNodes):
         super().__init__(outputs)
         if dtype is not None:
             dtype = options.real_dtype("Graph", dtype)
-        self._params = self._find_params(params, dtype)
         self._training = options.flag("Graph", training, option="training")
         self._seed, self._counter = options.seed("Graph", seed, "a seed"), 0
+        self._params = self._find_params(params, dtype)
         self._row = False  # a single row without a batch axis was fed last
         self._lock, self._compiling = Lock(BUSY), Lock()
         self._stepping: StepProgram | None = None
@@ -108,7 +108,8 @@ class Graph(NamedNodes):
         """Return the store that holds all parameters, in their shapes and of ``dtype``."""
         parameters = parameters_of(self.outputs)
         if given is None:
-            return store_of(parameters, dtype, "Graph")
+            named = {p: self._names[p] for p in parameters}
+            return store_of(named, dtype, "Graph", self._seed)
         if not isinstance(given, ParamStore):
             raise OptionError(f"Graph: need params, a ParamStore; got {options.shown(given)}")
         if dtype is not None and given.dtype != dtype:
@@ -141,9 +142,10 @@ class Graph(NamedNodes):
             return None
         inputs = {name: program.input_tensor(name) for name in program.inputs}
         reached = [n for n in self._targets if program.has_grad(n)]
-        gradients = dict.fromkeys([n.name for n in self._targets], -1)
-        gradients.update((n.name, program.grad_tensor(n)) for n in reached)
-        zeros = {n.name: partial(self._unreached, n) for n in self._targets if n not in reached}
+        gradients = dict.fromkeys([self._names[n] for n in self._targets], -1)
+        gradients.update((self._names[n], program.grad_tensor(n)) for n in reached)
+        zeros = {self._names[n]: partial(self._unreached, n)
+                 for n in self._targets if n not in reached}  # fmt: skip
         return Runner(
             program, program.binding, self._lock, inputs,
             [program.value_tensor(n) for n in self.outputs],
@@ -161,7 +163,7 @@ class Graph(NamedNodes):
     def _unreached(self, node: Node, n_rows: int) -> Value:
         """Return zeros; for a parameter also where an optimizer looks for its gradient."""
         if isinstance(node, Parameter):
-            self.params.grads[node.name][...] = 0
+            self.params.grads[self.params.name_of(node)][...] = 0
         return self._zeros(node, n_rows)
 
     # -- running --------------------------------------------------------------------------
@@ -255,7 +257,7 @@ class Graph(NamedNodes):
             self.program.run_backward(seed=self._seed, counter=self._counter)
             self._walk.have_gradients(seeds)
             program = self.program
-            return {n.name: self.grad(n) if program.has_grad(n)
+            return {self._names[n]: self.grad(n) if program.has_grad(n)
                     else self._unreached(n, program.n_rows) for n in self._targets}  # fmt: skip
 
     def _set_seeds(self, seed: Any) -> dict[Node, Any]:

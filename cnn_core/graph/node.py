@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cnn_core import options
-from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, ShapeError
+from cnn_core.graph.lengths import BATCH, MAX_ELEMENTS, Shape, as_array, check_shape
 from cnn_core.options import shown
 
 if TYPE_CHECKING:
@@ -28,22 +28,6 @@ class _Registry(dict[str, "type[Node]"]):
         import_module(f"cnn_core.ops.{op}")
         return dict.__getitem__(self, op)
 
-
-class _Batch:
-    """The type of `BATCH`: the leading axis whose length is known only when data comes."""
-
-    def __repr__(self) -> str:
-        return "B"
-
-    def __reduce__(self) -> str:
-        return "BATCH"
-
-
-BATCH = _Batch()
-Shape = tuple[Any, ...]  # e.g. (BATCH, 10): BATCH may stand first, all else is int
-
-MAX_ELEMENTS = 2**40
-"""Elements of a row of any node: what no memory holds is refused before it overflows a size."""
 
 _NEEDS = {
     "real": "real numbers",
@@ -308,27 +292,51 @@ class Input(Node):
 class Parameter(Node):
     """A trained value.  ``value`` gives the shape and the starting numbers.
 
-    The first network or graph with it gives its numbers their one place, which all others share.
+    In place of a value there may be a ``shape`` and ``init``, a function of (shape, rng): whoever
+    first gives it a place draws the numbers.  All networks and graphs with it share that place.
     """
 
     is_state: ClassVar[bool] = False  # such as a running mean, which steps keep up to date
 
-    _start: np.ndarray
+    _start: np.ndarray | None
+    _init: Callable[..., Any] | None
     place: Place | None
     """Where its numbers lie, in the store that owns them."""
 
-    def __init__(self, name: str, value: Any) -> None:
+    def __init__(
+        self, name: str, value: Any = None, *, shape: Any = None,
+        init: Callable[[tuple[int, ...], np.random.Generator], Any] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(name, str) or not name:
             raise GraphError(f"Parameter: need a name; got {shown(name)}")
-        start = as_array(value, f"Parameter {name!r}")
-        super().__init__(name=name, shape=start.shape, _start=start, place=None)
+        start = None
+        if init is None:
+            start = as_array(value, f"Parameter {name!r}")
+            shape = start.shape
+        elif value is not None or not callable(init):
+            raise options.refuse(f"Parameter {name!r}", "a value, or a shape and init", init)
+        shape = check_shape(name, shape)
+        super().__init__(name=name, shape=shape, _start=start, _init=init, place=None)
 
     def infer_shape(self) -> None:
         """It is that of the value."""
 
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw the starting numbers, unless there are numbers already."""
+        if self._init is not None:
+            who, need = f"Parameter {self.name!r}", "an initialiser f(shape, rng)"
+            start = as_array(options.call(who, need, self._init, self.shape, rng), who)
+            if start.shape != self.shape:
+                raise ShapeError(
+                    f"Parameter {self.name!r}: need init to return shape {self.shape}; got "
+                    f"{start.shape}"
+                )
+            self.__dict__.update(_start=start, _init=None)
+
     @property
     def value(self) -> np.ndarray:
         """The numbers as they are, float64."""
+        self.draw(np.random.default_rng())
         return self._start if self.place is None else np.array(self.place.value, np.float64)
 
     def settle(self, place: Place) -> None:
@@ -348,16 +356,6 @@ class Constant(Node):
         self.shape = self.value.shape
 
 
-def as_array(value: Any, who: str) -> np.ndarray:
-    """Return ``value`` as a C-contiguous float64 array of at most 6 axes, none empty; a copy."""
-    if type(value) is float:  # most constants
-        return np.array(value)
-    array = as_numbers(value, who=who)
-    if array.ndim > 6 or array.size == 0:
-        raise ShapeError(f"{who}: need at most 6 axes, none empty; got shape {array.shape}")
-    return np.array(array, np.float64, order="C")
-
-
 def label_of(name: Any, op: str) -> str:
     """Return what messages call a node that is yet to be made."""
     return name if isinstance(name, str) and name else op
@@ -366,25 +364,6 @@ def label_of(name: Any, op: str) -> str:
 def as_node(value: Any) -> Node:
     """Return ``value`` if it is a node, else a `Constant` that holds it."""
     return value if isinstance(value, Node) else Constant(value)
-
-
-def check_shape(who: str, shape: Any) -> Shape:
-    """Return ``shape`` as a tuple; raise `ShapeError` unless BATCH stands first or nowhere."""
-    try:
-        shape = tuple(shape)
-    except TypeError:
-        raise ShapeError(f"{who}: need a shape, a tuple of lengths; got {shown(shape)}") from None
-    if len(shape) > 6:
-        raise ShapeError(f"{who}: need at most 6 axes; got shape {shown(shape)}")
-    for axis, n in enumerate(shape):
-        if n is BATCH and axis == 0:
-            continue
-        if n is BATCH or not options.is_whole(n) or n < 1:
-            raise ShapeError(
-                f"{who}: need positive lengths, BATCH only on axis 0; got shape "
-                f"{options.shown(shape)}"
-            )
-    return tuple(n if n is BATCH else int(n) for n in shape)
 
 
 def need_possible(who: Node | str, shape: Shape) -> None:

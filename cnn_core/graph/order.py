@@ -37,17 +37,20 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
 def unique_names(nodes: Iterable[Node]) -> dict[Node, str]:
     """Return a name for each node: its own, else the operation's with a number.
 
-    Raises `GraphError` where two nodes were given the same name.
+    The parameters of a network within another have the label that this one gives it before
+    theirs: ``trunk.dense_0.w``.  Raises `GraphError` where two nodes were given the same name.
     """
     nodes = list(nodes)
     names: dict[Node, str] = {}
     taken: set[str] = set()
+    within = _networks_within(nodes)
     for node in nodes:
         if node.name:
-            if node.name in taken:
-                raise GraphError(f"graph: need different names; got two nodes named {node.name!r}")
-            taken.add(node.name)
-            names[node] = node.name
+            name = ".".join((*within.get(node, ()), node.name))
+            if name in taken:
+                raise GraphError(f"graph: need different names; got two nodes named {name!r}")
+            taken.add(name)
+            names[node] = name
     counts: dict[str, int] = {}
     for node in nodes:
         stem = node.label
@@ -57,3 +60,18 @@ def unique_names(nodes: Iterable[Node]) -> dict[Node, str]:
             if f"{stem}_{k}" not in taken:
                 names[node] = f"{stem}_{k}"
     return names
+
+
+def _networks_within(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
+    """Return the labels of the networks that leaves come from, for those that do.
+
+    A network applied as a layer is made once more, in a group, over the leaves that it has: they
+    stand outside of that group.
+    """
+    found: dict[Node, tuple[str, ...]] = {}
+    for node in nodes:
+        for x in node.inputs:
+            n = len(node.group) - len(x.group)
+            if n > 0 and x.group and not x.inputs and node.group[n:] == x.group:
+                found.setdefault(x, node.group[:n])
+    return found

@@ -63,6 +63,7 @@ class ParamStore(Mapping[str, np.ndarray]):
         self.__dict__.update(
             dtype=dtype, blocks=blocks, _places=by_name,
             spans=MappingProxyType(spans), _by_node={p.node: p for p in places},
+            _names={place: name for name, place in by_name.items()},
             _views={name: place.value for name, place in by_name.items()},
             grads=MappingProxyType({name: place.grad for name, place in by_name.items()
                                     if place.role != STATE}),
@@ -121,6 +122,10 @@ class ParamStore(Mapping[str, np.ndarray]):
                    {place.node: name for name, place in places.items()})  # fmt: skip
 
     # -- parameters by node ---------------------------------------------------------------
+
+    def name_of(self, parameter: Parameter) -> str:
+        """Return the name of a parameter here: in a network within another it has a longer one."""
+        return self._names[self.find(parameter, "ParamStore")]
 
     def find(self, parameter: Parameter, who: str) -> Place:
         """Return where the numbers of a parameter lie.
@@ -260,14 +265,16 @@ class ParamStore(Mapping[str, np.ndarray]):
         return f"<ParamStore {self.dtype}: {inside}>"
 
 
-def store_of(parameters: Iterable[Parameter], dtype: Any, who: str) -> ParamStore:
-    """Return a store of the numbers that ``parameters`` have, wherever they lie.
+def store_of(
+    parameters: Mapping[Parameter, str], dtype: Any, who: str, seed: int | None = None
+) -> ParamStore:
+    """Return a store of the numbers that ``parameters`` have, wherever they lie, under these names.
 
-    Those that lie nowhere yet are placed in a new block, and nowhere else.  ``dtype`` None is
-    that of the placed ones, or float64.  Raises `DtypeError` where they are of others.
+    Those that lie nowhere yet are drawn, from ``seed``, and placed in a new block and nowhere
+    else.  ``dtype`` None is that of the placed ones, or float64.  Raises `DtypeError` where they
+    are of others.
     """
     found = list(parameters)
-    _check_names(found)
     for p in found:
         if p.place is None:
             continue
@@ -279,10 +286,13 @@ def store_of(parameters: Iterable[Parameter], dtype: Any, who: str) -> ParamStor
                 f"(params=ParamStore(parameters, dtype) makes copies)"
             )
     dtype = np.dtype("float64" if dtype is None else dtype)
+    rng = np.random.default_rng(seed)
+    for p in found:
+        p.draw(rng)
     for place in new_places([p for p in found if p.place is None], dtype):
         place.node.settle(place)
     store = ParamStore.__new__(ParamStore)
-    store._hold(dtype, [p.place for p in found], {p: p.name for p in found})
+    store._hold(dtype, [p.place for p in found], parameters)
     return store
 
 

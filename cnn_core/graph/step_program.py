@@ -58,7 +58,7 @@ class StepProgram:
         program = self.program
         if stopped := what_stops_gradients(self.program, self.parameters, "step"):
             raise GraphError(stopped)
-        reached = frozenset(p.name for p in self.parameters if program.has_grad(p))
+        reached = frozenset(store.name_of(p) for p in self.parameters if program.has_grad(p))
         self._only = None if len(reached) == len(store) else reached
         self._unreached = [grad for name, grad in store.grads.items() if name not in reached]
         # The update changes these; a step returns them as they were before.

@@ -3,43 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import MAX_ELEMENTS, Node, Parameter, need_possible
+from cnn_core.errors import GraphError, OptionError, ShapeError
+from cnn_core.graph.node import MAX_ELEMENTS, Node, Parameter, group, need_possible
 from cnn_core.naming import Described
 from cnn_core.nn import activations, init
+from cnn_core.nn.labels import is_temporary, pending, temporary
+from cnn_core.options import shown
 
 
 class Layer(Described, options.Fixable):
     """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one.
 
-    Once a network has a layer, its options are fixed.
+    A layer is applied by a `Sequential`, or called on nodes; ``layer(x)`` again, or in another
+    network, uses the same weights.  Once it is used, its options are fixed.  A copy has no weights.
     """
 
     fixed_by = "network"
 
+    n_inputs: int | None = 1
+    """How many nodes it is called on; None: a list of any number."""
+
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else options.name(self.kind, name)
 
-    is_used = False
-    """It has given its weights to a network, and cannot give them to another one."""
+    _use: Use | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out that it is used: a copy has no weights and no network yet."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("is_used", "_fixed")}
+        """Leave out the weights and the network: a copy has none yet."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_use", "_fixed")}
+
+    def _forget(self) -> None:
+        """Be as before the first use, which has come to nothing."""
+        for name in ("_use", "_fixed"):
+            self.__dict__.pop(name, None)
 
     @property
     def kind(self) -> str:
         """The stem of automatic names: the class in lower case."""
         return type(self).__name__.lower()
 
-    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
-        """Return the node that this layer makes of ``x``; parameters are drawn from ``rng``."""
+    def build(self, x: Any, name: str, rng: np.random.Generator) -> Node:
+        """Return the node that this layer makes of ``x``, a node, or nodes where it takes several.
+
+        ``name`` is for that node.  Parameters come from `add_parameter`, or are drawn from ``rng``.
+        """
         raise OptionError(f"{type(self).__name__}: need a layer that defines build; got none")
+
+    def add_parameter(self, key: str, shape: tuple[int, ...], init: Any) -> Parameter:
+        """Return the parameter ``<layer>.<key>``, which ``init``, a name or f(shape, rng), draws.
+
+        For `build`.  A layer that is used again has the parameters of the first time; they must
+        fit what it is used on, or `ShapeError` names both.
+        """
+        if self._use is None:
+            raise OptionError(f"{type(self).__name__}: need add_parameter() to be called by build")
+        return self._use.parameter(key, tuple(shape), init)
+
+    def __call__(self, x: Any) -> Node:
+        """Return the node that this layer makes of a node, or of a list of nodes."""
+        if self._use is None:
+            self.__dict__["_use"] = Use(self.name or temporary(self.kind))
+        return self.apply(x, self._use.next_name(), np.random.default_rng())
+
+    def apply(self, x: Any, name: str, rng: np.random.Generator) -> Node:
+        """Return the node, called ``name``, that it makes of ``x`` in a network."""
+        x = self._checked(x)
+        before = tuple(vars(self))
+        if self._use is None:
+            self.__dict__["_use"] = Use(name)
+        with group(name):
+            y = self.build(x, name, rng)
+        if not isinstance(y, Node):
+            raise OptionError(f"{name}: need build to return a node; got {shown(y)}")
+        self.fix(before)
+        return y
+
+    def _checked(self, x: Any) -> Any:
+        n, many = self.n_inputs, isinstance(x, (list, tuple))
+        nodes = list(x) if many else [x]
+        fits = many != (n == 1) and (n is None or len(nodes) == n)
+        if not fits or not nodes or not all(isinstance(node, Node) for node in nodes):
+            need = "a node" if n == 1 else f"a list of {'' if n is None else f'{n} '}nodes"
+            who = self.name or self.kind
+            raise GraphError(f"{who}: need {need} to be called on; got {shown(x)}")
+        return nodes if many else x
+
+
+class Use:
+    """What a layer has from the time that it is first used: its label, and its parameters."""
+
+    def __init__(self, label: str) -> None:
+        self.label, self.parameters, self._times = label, {}, 0
+        if is_temporary(label):
+            pending[label] = self
+
+    parameters: dict[str, Parameter]
+
+    def next_name(self) -> str:
+        """Return the label, with a number from the second time on."""
+        self._times += 1
+        return self.label if self._times == 1 else f"{self.label}@{self._times}"
+
+    def parameter(self, key: str, shape: tuple[int, ...], init: Any) -> Parameter:
+        found = self.parameters.get(key)
+        if found is None:
+            name = f"{self.label}.{key}"
+            need_possible(name, shape)
+            found = Parameter(name, shape=shape, init=partial(_draw, init, name))
+            self.parameters[key] = found
+        elif found.shape != shape:
+            raise ShapeError(
+                f"{self.label}: need what its weights fit, as {found.name} has shape "
+                f"{found.shape}; got an input for which it would be {shape}"
+            )
+        return found
+
+
+def _draw(
+    function: Any, name: str, shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
+    return init.draw(function, shape, rng, who=name)
 
 
 class Dense(Layer):
@@ -72,11 +161,11 @@ class Dense(Layer):
         if len(x.shape) < 2:
             raise ShapeError(f"{name}: need an input (B, I); got {x.label} with shape {x.shape}")
         n_in = x.shape[-1]
-        w = _drawn(f"{name}.w", self._init or self._default(x), (n_in, self.units), rng)
+        w = self.add_parameter("w", (n_in, self.units), self._init or self._default(x))
         b = None
         if self.use_bias:
             b_init = self._bias_init or init.default_bias(n_in)
-            b = _drawn(f"{name}.b", b_init, (self.units,), rng)
+            b = self.add_parameter("b", (self.units,), b_init)
         return activations.apply(self._function, ops.dense(x, w, b, name=name), name)
 
     def _default(self, x: Node) -> init.Initialiser:
@@ -110,13 +199,6 @@ class Dropout(Layer):
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         return ops.dropout(x, self.rate, name=name)
-
-
-def _drawn(
-    name: str, function: init.Initialiser, shape: tuple[int, ...], rng: np.random.Generator
-) -> Parameter:
-    need_possible(name, shape)
-    return Parameter(name, init.draw(function, shape, rng, who=name))
 
 
 def _initialiser(which: Any) -> init.Initialiser | None:

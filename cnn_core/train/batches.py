@@ -16,7 +16,7 @@ from cnn_core.graph.program import Program, parameters_of
 from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
-from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.model import Model
 from cnn_core.train.build import build_loss, build_metric, check_metric
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric, rows_of
@@ -37,17 +37,18 @@ class LossProgram:
     """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows."""
 
     def __init__(
-        self, net: Sequential, loss: Loss, metrics: Sequence[Metric], data: Data,
+        self, net: Model, loss: Loss, metrics: Sequence[Metric], data: Data,
         max_batch: int, *, training: bool, scale: TargetScale = PLAIN,
     ) -> None:  # fmt: skip
         target = data.target
         weight = Input("w", (BATCH,)) if data.w is not None else None
         self.net, self.metrics = net, [m for m in metrics if not isinstance(m, RowMetric)]
-        self.loss = build_loss(loss, net.output, target, weight)
-        self._sums: list[Any] = [build_metric(m, loss, net.output, target, weight, data.meaning)
+        self.loss = build_loss(loss, net.core_output, target, weight)
+        end, meaning = net.core_output, data.meaning
+        self._sums: list[Any] = [build_metric(m, loss, end, target, weight, meaning)
                                  for m in self.metrics]  # fmt: skip
         for metric in rows_of(metrics):
-            check_metric(metric, loss, net.output, data.meaning)
+            check_metric(metric, loss, net.core_output, data.meaning)
             if weight is not None and not training:
                 metric.check_weights()
         found = parameters_of([self.loss])

@@ -13,7 +13,7 @@ from cnn_core.errors import DataError, LabelError, OptionError
 from cnn_core.graph.node import Input
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
-from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.model import Model
 from cnn_core.train.build import check_targets, ignored_label, target_input
 from cnn_core.train.target_scale import TargetScale
 
@@ -42,7 +42,7 @@ class Data(NamedTuple):
 
 
 def check_data(
-    net: Sequential, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool | None,
+    net: Model, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool | None,
     scale: TargetScale,
 ) -> Data:  # fmt: skip
     """Return ``x``, ``y`` and the weights ``w`` as `Data`; raise what is wrong with them.
@@ -54,7 +54,7 @@ def check_data(
     features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
     if y is None:
         raise OptionError(f"{who}: need targets y; got None")
-    target = target_input(loss, net.output, y)
+    target = target_input(loss, net.core_output, y)
     scale.check(net, features, y, target, who)
     if scale.changes:
         y = scale.apply(y, net.dtype, type(loss).__name__)
@@ -75,11 +75,11 @@ def check_data(
 
 
 def _targets(
-    net: Sequential, loss: Loss, target: Input, y: Any, weights: np.ndarray | None
+    net: Model, loss: Loss, target: Input, y: Any, weights: np.ndarray | None
 ) -> np.ndarray:
     """Return the targets; those of rows without weight are replaced where the loss refuses them."""
     try:
-        return loss.targets(target, net.output, y, net.dtype)
+        return loss.targets(target, net.core_output, y, net.dtype)
     except (DataError, LabelError):
         if weights is None or weights.all():
             raise
@@ -87,7 +87,7 @@ def _targets(
         if len(rows) != len(weights):
             raise
         rows[weights == 0] = rows[np.argmax(weights > 0)]
-        return loss.targets(target, net.output, rows, net.dtype)
+        return loss.targets(target, net.core_output, rows, net.dtype)
 
 
 class _Idle:
@@ -110,7 +110,7 @@ class _Idle:
 
 
 def _finite_rows(
-    net: Sequential, x: np.ndarray, source: Any, idle: _Idle, *, who: str, finite: bool
+    net: Model, x: np.ndarray, source: Any, idle: _Idle, *, who: str, finite: bool
 ) -> np.ndarray:
     """Return features ``x``, which came as ``source``, after looking through them.
 

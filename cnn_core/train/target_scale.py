@@ -11,7 +11,7 @@ from cnn_core._ext.stepper import Stepper
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Input
-from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.model import Model
 
 
 class TargetScale:
@@ -31,7 +31,7 @@ class TargetScale:
             scaled += scaled.dtype.type(self.shift)
         return scaled
 
-    def check(self, net: Sequential, x: np.ndarray, y: Any, target: Input, who: str) -> None:
+    def check(self, net: Model, x: np.ndarray, y: Any, target: Input, who: str) -> None:
         """Raise for labels with a scale; warn of pixels that are scaled as inputs only."""
         if target.dtype == "int32" and self.changes:
             raise OptionError(

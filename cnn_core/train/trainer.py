@@ -19,7 +19,7 @@ from cnn_core.naming import Keywords
 from cnn_core.nn import losses
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
-from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train import metrics as metric_module
@@ -64,7 +64,7 @@ class Trainer(Keywords):
 
     def __init__(
         self,
-        net: Sequential,
+        net: Model,
         *,
         loss: Loss | str,
         optimizer: optim.Optimizer | str = "adam",
@@ -74,8 +74,8 @@ class Trainer(Keywords):
         target_scale: float | None = None,
         target_shift: float | None = None,
     ) -> None:
-        if not isinstance(net, Sequential):
-            raise OptionError(f"Trainer: need a net, a Sequential; got {shown(net)}")
+        if not isinstance(net, Model):
+            raise OptionError(f"Trainer: need a net, a Model or Sequential; got {shown(net)}")
         loss = losses.get(loss)
         self.net, self.loss = net, loss
         self.target_scale = 1.0 if target_scale is None else target_scale
@@ -102,7 +102,7 @@ class Trainer(Keywords):
         for fixable in (loss, *self.metrics):
             fixable.fix()
         recompile_on_change(self)
-        warn_of_twice_applied(loss, net.output)
+        warn_of_twice_applied(loss, net.core_output)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in CHECKED:
@@ -284,7 +284,7 @@ class Trainer(Keywords):
             return data
         meaning = None if anew else self._meanings.get(data.target_key)
         if meaning is None:
-            meaning = self.loss.meaning(self.net.output, data.target, data.y)
+            meaning = self.loss.meaning(self.net.core_output, data.target, data.y)
         return data._replace(meaning=meaning)
 
     def _validation(self, given: Sequence[Any] | None) -> Data | None:

@@ -59,6 +59,10 @@ def graph() -> cnn.Graph:
     return made
 
 
+ROW_INPUT = cnn.Input("x", (cnn.BATCH, 3))
+SHARED = Parameter("shared", np.ones(2))
+
+
 def store() -> cnn.ParamStore:
     return cnn.ParamStore([Parameter("w", np.ones((3, 2))), Parameter("b", np.zeros(2))], "float32")
 
@@ -199,9 +203,14 @@ CALLS: dict[str, Call] = {
     "Constant": plain(cnn.Constant, value=1.0, name="c", dtype="real"),
     "Input": plain(cnn.Input, name="i", shape=(BATCH, 3), dtype="real"),
     "Parameter": plain(cnn.Parameter, name="p", value=np.ones(3)),
+    "Parameter, drawn": plain(
+        lambda shape, init: cnn.Parameter("p", shape=shape, init=init).value, shape=(2, 3),
+        init=lambda shape, rng: rng.random(shape)),
     "ParamStore": plain(cnn.ParamStore, parameters=[Parameter("w", 1.0)], dtype="float32"),
     "Graph": plain(cnn.Graph, outputs=cnn.ops.sum(V), dtype="float64", training=False, seed=0,
                    params=None),
+    "Model": plain(cnn.Model, outputs=Fresh(lambda: cnn.Dense(2)(ROW_INPUT)), inputs=[ROW_INPUT],
+                   dtype="float32", seed=0),
     "Sequential": plain(cnn.Sequential, layers=Fresh(lambda: [cnn.Dense(2)]), inputs=3,
                         dtype="float32", seed=0, input_scale=1.0, input_shift=0.0),
     "Trainer": plain(cnn.Trainer, net=Fresh(net), loss=Fresh(cnn.SoftmaxCrossEntropy),
@@ -250,14 +259,14 @@ CALLS: dict[str, Call] = {
                  cnn.optim.CosineDecay(0.1, 5), cnn.optim.Piecewise((2,), (0.1, 0.2)),
                  cnn.optim.Warmup(0.1, 5))},
     "optim.Warmup": plain(cnn.optim.Warmup, then=0.1, steps=3),
-    "Sequential.predict": method("predict", net, lambda n: of_store(n.store), x=ROWS,
+    "Model.predict": method("predict", net, lambda n: of_store(n.store), x=ROWS,
                                  out=copied(ROWS)),
-    "Sequential.__call__": method("__call__", net, lambda n: of_store(n.store), x=ROWS),
-    "Sequential.freeze": method("freeze", net, lambda n: of_store(n.store), pattern="*"),
-    "Sequential.unfreeze": method("unfreeze", net, lambda n: of_store(n.store), pattern="*"),
-    "Sequential.set_params": method("set_params", net, lambda n: of_store(n.store),
+    "Model.__call__": method("__call__", net, lambda n: of_store(n.store), x=ROWS),
+    "Model.freeze": method("freeze", net, lambda n: of_store(n.store), pattern="*"),
+    "Model.unfreeze": method("unfreeze", net, lambda n: of_store(n.store), pattern="*"),
+    "Model.set_params": method("set_params", net, lambda n: of_store(n.store),
                                     values={"dense_1.b": np.ones(3)}),
-    "Sequential.set_params, a value": Call(
+    "Model.set_params, a value": Call(
         lambda n, value: n.set_params({"dense_0.b": np.ones(4), "dense_1.b": value}),
         {"value": np.ones(3)}, net, lambda n: of_store(n.store)),
     "Trainer.fit": method("fit", trainer, of_trainer, **_FIT),
@@ -292,6 +301,8 @@ CALLS: dict[str, Call] = {
     "ParamStore.unfreeze": method("unfreeze", store, of_store, pattern="b"),
     "ParamStore.find": Call(lambda s, parameter: s.find(parameter, "a"),
                             {"parameter": Parameter("b", np.ones(2))}, store, of_store),
+    "ParamStore.name_of": method("name_of", lambda: cnn.Graph(SHARED).params,
+                                 lambda s: s.value.tobytes(), parameter=SHARED),
     "ParamStore.learns": method("learns", store, of_store, parameter=Parameter("b", np.ones(2))),
     "ParamStore.need": Call(lambda s, parameters: s.need(parameters, "a"),
                              {"parameters": [Parameter("b", np.ones(2))]}, store, of_store),

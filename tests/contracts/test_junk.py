@@ -80,13 +80,15 @@ def test_every_public_callable_and_every_argument_is_called():
     for name in public() & set(CALLS):
         for p in inspect.signature(resolve(name)).parameters.values():
             words = name.startswith("data.") and p.name in WORDS
-            if p.name not in CALLS[name].arguments and not words:
+            called = any(p.name in call.arguments for other, call in CALLS.items()
+                         if other.split(",")[0] == name)  # fmt: skip
+            if not called and not words:
                 missing.append(f"{name}: {p.name}")
     assert missing == []
 
 
-METHODS = {"Sequential": {"summary"}, "Trainer": set(), "History": {"to_dict", "plot"},
-           "Graph": set(), "ParamStore": {"like"}}  # fmt: skip
+METHODS = {"Sequential": {"summary"}, "Model": {"apply"}, "Trainer": set(), "Graph": set(),
+           "History": {"to_dict", "plot"}, "ParamStore": {"like"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", METHODS)

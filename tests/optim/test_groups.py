@@ -135,8 +135,8 @@ def scattered():
     blocks = [("b.b", "z", "a.b"), ("c", "b.w"), ("y", "a.w")]
     nodes = {n: Parameter(n, whole[n] if n in whole else np.ones(20)) for b in blocks for n in b}
     for block in blocks:
-        store_of([nodes[n] for n in block], "float64", "test")
-    return store_of([nodes[n] for n in SHAPES], "float64", "test"), alike
+        store_of({nodes[n]: n for n in block}, "float64", "test")
+    return store_of({nodes[n]: n for n in SHAPES}, "float64", "test"), alike
 
 
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)

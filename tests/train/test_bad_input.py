@@ -286,7 +286,7 @@ def test_what_is_no_loss_is_refused(loss):
 
 @pytest.mark.parametrize("net", ["net", 3, [cnn.Dense(3)]])
 def test_what_is_no_network_is_refused(net):
-    with pytest.raises(OptionError, match="Trainer: need a net, a Sequential; got"):
+    with pytest.raises(OptionError, match="Trainer: need a net, a Model or Sequential; got"):
         cnn.Trainer(net, loss=LABELS)
 
 

@@ -39,7 +39,7 @@ def _columns(monkeypatch):
     monkeypatch.setattr(batches, "Pace", AllThreads)
     monkeypatch.setattr(schedule, "COLUMN_WEIGHTS", 1)
     monkeypatch.setattr(schedule, "MIN_FLOP", 1.0)
-    monkeypatch.setattr("cnn_core.nn.sequential.MIN_FLOP", 1.0)
+    monkeypatch.setattr("cnn_core.nn.prediction.MIN_FLOP", 1.0)
     yield
     cnn.set_num_threads(None)
 
@@ -108,7 +108,8 @@ rng = np.random.default_rng(0)
 x, y = rng.standard_normal((500, 131)).astype("f"), rng.integers(0, 10, 500)
 for n in (1, 2, 3):
     cnn.set_num_threads(n)
-    net = cnn.Sequential([cnn.Dense(330, "relu"), cnn.Dense(133, "tanh"), cnn.Dense(10)], 131)
+    layers = [cnn.Dense(330, "relu"), cnn.Dense(133, "tanh"), cnn.Dense(10)]
+    net = cnn.Sequential(layers, 131, seed=0)
     trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy())
     program = trainer._program(trainer._data(x, y, None, "test"), 60, training=True)
     program.pace.next = lambda n=n: (2, n)

@@ -98,7 +98,7 @@ def test_threads_may_be_set_while_others_predict():
 import threading, warnings
 import numpy as np, cnn_core as cnn
 warnings.simplefilter("ignore")
-net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131, seed=0)
 x = np.random.default_rng(0).standard_normal((300, 131))
 expected = net.predict(x)
 done = threading.Event()
@@ -164,7 +164,7 @@ warnings.simplefilter("ignore")
 sys.setswitchinterval(1e-6)
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((600, 131)).astype("f"), rng.integers(0, 10, 600)
-net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131, seed=0)
 trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy())
 data = trainer._data(x, y, None, "fit")
 program = trainer._program(data, 200, training=True)
@@ -213,7 +213,7 @@ else:
     raise SystemExit
 cnn.set_num_threads(1)
 def go():
-    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131)
+    net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(10)], 131, seed=0)
     trainer = cnn.Trainer(net, loss=cnn.MSE())
     trainer.fit(np.ones((300, 131)), np.ones((300, 10)), batch_size=150, epochs=2, progress=False)
     return net.predict(np.ones((300, 131), "f"))

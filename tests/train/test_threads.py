@@ -93,7 +93,7 @@ def test_other_losses_have_the_same_bits(monkeypatch, loss):
     results = []
     for n in (1, 2, 4):
         set_threads(n)
-        net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(5)], 131)
+        net = cnn.Sequential([cnn.Dense(140, "relu"), cnn.Dense(5)], 131, seed=0)
         metrics = ["accuracy"] if isinstance(loss, cnn.Hinge) else ["mae", "r2"]
         trainer = cnn.Trainer(net, loss=loss, optimizer="nadam", metrics=metrics)
         history = trainer.fit(x, y, batch_size=128, epochs=2, progress=False)
@@ -176,7 +176,7 @@ x, y = rng.standard_normal((500, 131)).astype("f"), rng.integers(0, 10, 500)
 for n in (1, 2, 3, 4):
     cnn.set_num_threads(n)
     layers = [cnn.Dense(130, "relu"), cnn.Dropout(0.2), cnn.Dense(33, "tanh"), cnn.Dense(10)]
-    net = cnn.Sequential(layers, 131)
+    net = cnn.Sequential(layers, 131, seed=0)
     trainer = cnn.Trainer(net, loss=cnn.SoftmaxCrossEntropy(), optimizer=cnn.Adam(clip_norm=0.5))
     program = trainer._program(trainer._data(x, y, None, "test"), 200, training=True)
     program.pace.next = lambda n=n: (2, n)
@@ -273,7 +273,7 @@ def test_number_of_threads_may_change_during_use():
 def test_change_of_threads_while_an_argument_is_converted_is_harmless():
     run_checked("""
 import numpy as np, cnn_core as cnn
-net = cnn.Sequential([cnn.Dense(3)], 3)
+net = cnn.Sequential([cnn.Dense(3)], 3, seed=0)
 expected = net.predict(np.ones((4, 3), "f"))
 class Data:
     def __array__(self, dtype=None, copy=None):

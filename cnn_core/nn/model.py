@@ -1,0 +1,251 @@
+"""Model: a graph with named inputs and outputs, one store of parameters, and prediction."""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Iterable, Mapping
+from os import urandom
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.arrays import as_real, reach_of
+from cnn_core.errors import GraphError, OptionError, ShapeError, StateError
+from cnn_core.graph.clone import cloned
+from cnn_core.graph.node import Input, Node, Parameter
+from cnn_core.graph.order import topological_order, unique_names
+from cnn_core.graph.params import ParamStore, store_of
+from cnn_core.graph.program import Program, parameters_of
+from cnn_core.nn import labels
+from cnn_core.nn.prediction import Predicting
+from cnn_core.options import shown
+
+RESERVED = frozenset({"w", "y", "loss"})
+"""Names that a trainer gives to targets, sample weights and the loss."""
+
+FIXED = frozenset({"layers", "dtype", "seed", "input_scale", "input_shift", "input_reach", "input",
+                   "inputs", "layer_names", "output", "outputs", "store"})  # fmt: skip
+"""What programs are compiled from."""
+
+
+class Model(Predicting):
+    """A network with named inputs and outputs.
+
+    ``outputs`` is a node or a dictionary of nodes, such as layers called on `Input`s make; each
+    has a batch, and depends on an input.  ``inputs`` are all of them, in the order in which
+    arrays are given without names; by default in the order in which the outputs meet them.
+    ``dtype`` is float32 or float64, by default that of the parameters where they have numbers
+    already, else float32.  ``seed`` starts the draw of the weights: the same seed gives the same
+    weights; None draws one, and records it.
+
+    A model is itself a layer: ``model(x)`` of nodes applies it, with its weights, to other inputs.
+
+    >>> x = Input("x", (BATCH, 8))
+    >>> net = Model({"price": Dense(1)(x), "sold": Dense(2)(x)})
+    >>> net.predict(np.zeros((5, 8)))["sold"].shape
+    (5, 2)
+    """
+
+    def __init__(
+        self, outputs: Node | Mapping[str, Node], *, inputs: Iterable[Input] | None = None,
+        dtype: Any = None, seed: int | None = None,
+    ) -> None:  # fmt: skip
+        named = outputs if isinstance(outputs, Mapping) else {"output": outputs}
+        for name, node in named.items():
+            options.name("Model: outputs", name)
+            if not isinstance(node, Node) or not node.batched:
+                need = "nodes with a batch as outputs"
+                raise GraphError(f"Model: need {need}; got {shown(node)} for {name!r}")
+        if not named:
+            raise GraphError("Model: need at least one output; got none")
+        order = topological_order(named.values())
+        labels.finish(order)
+        found = [n for n in order if isinstance(n, Input)]
+        self._seed(seed)
+        self._set_up(dict(named), _in_order(found, inputs), dtype)
+        self.is_single = not isinstance(outputs, Mapping)
+
+    def _seed(self, seed: int | None) -> None:
+        who = type(self).__name__
+        drawn = int.from_bytes(urandom(4), "little")
+        self.seed = drawn if seed is None else options.seed(who, seed, "a seed")
+
+    def _set_up(self, outputs: dict[str, Node], inputs: list[Input], dtype: Any) -> None:
+        """Check the graph, and give its parameters numbers and their place."""
+        who = type(self).__name__
+        if dtype is not None:
+            dtype = options.real_dtype(who, dtype)
+        nodes = topological_order(outputs.values())
+        self.core = outputs  # over inputs that are scaled already, as they are when gathered
+        self.__dict__["outputs"] = outputs
+        self.inputs = {node.name: node for node in inputs}
+        names = _checked_names(who, nodes, inputs)
+        for name, node in outputs.items():
+            if not any(isinstance(n, Input) for n in topological_order([node])):
+                raise GraphError(f"{who}: need outputs that depend on an input; got {name!r}")
+        found = [n for n in nodes if isinstance(n, Parameter)]
+        if dtype is None and all(p.place is None for p in found):
+            dtype = np.dtype("float32")
+        self.store = store_of({p: names[p] for p in found}, dtype, who, self.seed)
+        self.dtype = self.store.dtype
+        scaling = np.array([self.input_scale, self.input_shift])
+        as_real(scaling, self.dtype, who=who, name="input_scale and input_shift")
+        self.input_reach = reach_of(self.dtype, self.input_scale, self.input_shift)
+        """The largest magnitude of an input that stays within the dtype, also when scaled."""
+        self.is_single = len(outputs) == 1
+        self._program: Program | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and (name in self.__dict__ or name in ("input", "output")):
+            who = type(self).__name__
+            raise options.refuse(f"{who}: {name}", "a new network for another value", value)
+        object.__setattr__(self, name, value)
+
+    # -- as a layer -----------------------------------------------------------------------
+
+    @property
+    def input(self) -> Input:
+        """The only input."""
+        return self._only("input", self.inputs)
+
+    @property
+    def output(self) -> Node:
+        """The only output."""
+        return self._only("output", self.outputs)
+
+    @property
+    def core_output(self) -> Node:
+        """The only output over inputs that are scaled already, as they are when gathered."""
+        return self._only("output", self.core)
+
+    def _only(self, what: str, found: Mapping[str, Any]) -> Any:
+        if len(found) > 1:
+            raise OptionError(
+                f"{type(self).__name__}: need a network of one {what}; got {', '.join(found)}"
+            )
+        return next(iter(found.values()))
+
+    def apply(self, x: Any, name: str) -> Any:
+        """Return the outputs' nodes for nodes in place of the inputs: see `__call__`."""
+        nodes = self._by_input(x, "nodes")
+        for key, node in nodes.items():
+            own = self.inputs[key]
+            if not isinstance(node, Node) or node.shape != own.shape or node.dtype != own.dtype:
+                raise ShapeError(
+                    f"{name}: need a node like {own!r} for {key!r}; got {shown(node)}"
+                )
+        given = {self.inputs[key]: node for key, node in nodes.items()}
+        made = cloned(self.outputs.values(), given, name)
+        return made[0] if self.is_single else dict(zip(self.outputs, made, strict=True))
+
+    def __call__(self, x: Any) -> Any:
+        """Return what `predict` returns for arrays; for nodes the nodes of the outputs.
+
+        On nodes, in place of the inputs, it is a layer that shares the weights of this network.
+        """
+        parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else [x]
+        if any(isinstance(node, Node) for node in parts):
+            return self.apply(x, labels.temporary(type(self).__name__.lower()))
+        return self.predict(x)
+
+    # -- parameters -----------------------------------------------------------------------
+
+    @property
+    def params(self) -> ParamStore:
+        """The parameters: a mapping from names such as ``dense_0.w`` to views of shape (I, O)."""
+        return self.store
+
+    def set_params(self, values: Mapping[str, Any], *, strict: bool = False) -> None:
+        """Overwrite the named parameters.  Nothing changes unless all names and shapes fit.
+
+        ``strict`` asks for all parameters.  One alone: ``net.params["dense_0.w"] = array``.
+        """
+        self.store.assign(values, strict=options.flag("set_params", strict, option="strict"))
+
+    def freeze(self, pattern: str = "*") -> None:
+        """Let parameters stay as they are in training: those of this name or pattern.
+
+        A pattern is such as ``"dense_0.*"`` or ``"*.b"``.  It holds for every network that has
+        the same parameters.
+        """
+        self.store.freeze(pattern)
+
+    def unfreeze(self, pattern: str = "*") -> None:
+        """Let parameters learn again, which a `freeze` had kept as they are."""
+        self.store.unfreeze(pattern)
+
+    @property
+    def n_params(self) -> int:
+        """The number of trained values."""
+        return sum(view.size for view in self.store.values())
+
+    # -- copies ---------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what is compiled: it is made anew at the next prediction.
+
+        The nodes come first, each after its operands: pickle then needs no deep recursion.
+        """
+        ends = [*self.outputs.values(), *self.core.values()]
+        state = {"_nodes": topological_order(ends), **self.__dict__, "_program": None}
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raise `StateError` or what `ParamStore.need` raises unless nodes and numbers agree."""
+        who, store, dtype = type(self).__name__, state.get("store"), state.get("dtype")
+        if not isinstance(store, ParamStore) or store.dtype != dtype:
+            raise StateError(f"{who}: need parameters of {dtype}; got {shown(store)}")
+        for key in ("outputs", "core", "inputs"):
+            found = state.get(key)
+            if not isinstance(found, dict) or not all(isinstance(n, Node) for n in found.values()):
+                raise StateError(f"{who}: need the state of a network; got one without {key}")
+            store.need(parameters_of(found.values()), who)
+        self.__dict__.update(state)
+        self.__dict__.pop("_nodes", None)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{name} {node.shape}" for name, node in self.inputs.items())
+        outputs = ", ".join(f"{name} {node.shape}" for name, node in self.outputs.items())
+        return f"<{type(self).__name__} {self.dtype}: {inputs} -> {outputs}>"
+
+
+def _in_order(found: list[Input], given: Iterable[Input] | None) -> list[Input]:
+    """Return the inputs in the order that was given; raise where it is not all of them."""
+    if given is None:
+        return found
+    inputs = list(options.items("Model", given, "inputs", "list"))
+    for node in inputs:
+        if node not in found:
+            raise GraphError(f"Model: need inputs that an output depends on; got {shown(node)}")
+    left = [n.name for n in found if n not in inputs]
+    if left or len(set(inputs)) < len(inputs):
+        got = f"none for {', '.join(left)}" if left else "one twice"
+        raise GraphError(f"Model: need all inputs, each once; got {got}")
+    return inputs
+
+
+def _checked_names(who: str, nodes: list[Node], inputs: list[Input]) -> dict[Node, str]:
+    """Return the names; raise where one is what a trainer adds, or is there twice."""
+    taken = RESERVED.union(node.name for node in inputs)
+    for node in nodes:
+        label = node.name
+        if node in inputs:
+            if label in RESERVED or label.startswith("y:"):
+                raise OptionError(
+                    f"{who}: need names of inputs other than {', '.join(sorted(RESERVED))} and "
+                    f"y:..., which targets, weights and the loss have; got {label!r}"
+                )
+            if not node.batched:
+                raise GraphError(f"{who}: need inputs with a batch; got {node!r}")
+        elif isinstance(node, Input):
+            raise OptionError(
+                f"{who}: need layers whose only input is {inputs[0].name!r}, the features; got the "
+                f"input {label!r}"
+            )
+        elif label in taken:
+            raise OptionError(
+                f"{who}: need names of nodes other than {', '.join(sorted(taken))}, which the "
+                f"inputs and the loss have; got a {type(node).__name__} named {label!r}"
+            )
+    return unique_names(nodes)

@@ -1,0 +1,198 @@
+"""Predicting: from arrays to a network's outputs, in blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core._ext.gather import convert_rows, first_beyond
+from cnn_core._ext.predictor import Predictor
+from cnn_core.arrays import as_numbers, check_range, refuse_mask
+from cnn_core.data.arrays import as_features, as_indices, check_lengths
+from cnn_core.errors import DtypeError, OptionError, ShapeError
+from cnn_core.graph.node import Input, Node
+from cnn_core.graph.order import topological_order
+from cnn_core.graph.params import ParamStore
+from cnn_core.graph.program import Program
+from cnn_core.graph.schedule import MIN_FLOP
+from cnn_core.graph.shapes import row_size
+from cnn_core.graph.steps import COLUMNS
+from cnn_core.graph.threads import get_num_threads, recompile_on_change
+from cnn_core.naming import hint
+from cnn_core.options import shown
+
+BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
+"""A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows, ...
+
+Each block copies the weights of a large layer once more."""
+
+THREAD_ROWS = 256
+"""... and at least so many for each thread, which copies them too ..."""
+
+BLOCK_FLOP, LEAST_ROWS = 4e9, 64
+"""... but what a thread computes within a twentieth of a second or so, lest Ctrl-C have to wait."""
+
+
+class Predicting(Predictor):
+    """What predicts of a `Model`, which sets these."""
+
+    inputs: dict[str, Input]
+    outputs: dict[str, Node]
+    core: dict[str, Node]
+    store: ParamStore
+    dtype: np.dtype
+    is_single: bool
+    input_scale, input_shift = 1.0, 0.0
+    input_reach: float
+    _program: Program | None
+
+    def _by_input(self, x: Any, what: str) -> dict[str, Any]:
+        """Return what was given for each input, by name or in their order."""
+        names, who = list(self.inputs), type(self).__name__
+        if isinstance(x, Mapping):
+            unknown = [key for key in x if key not in self.inputs]
+            missing = [name for name in names if name not in x]
+            if unknown or missing:
+                got = f"none for {', '.join(missing)}" if missing else shown(unknown[0])
+                close = hint(unknown[0], names) if unknown else ""
+                raise OptionError(f"{who}: need {what} for {', '.join(names)}; got {got}{close}")
+            return {name: x[name] for name in names}
+        if len(names) == 1:
+            return {names[0]: x}
+        if not isinstance(x, (tuple, list)) or len(x) != len(names):
+            got = f"{len(x)}" if isinstance(x, (tuple, list)) else f"one, a {type(x).__name__}"
+            raise OptionError(f"{who}: need {what} for {', '.join(names)}; got {got}")
+        return dict(zip(names, x, strict=True))
+
+    def _prepare(self) -> None:
+        """Compile the network for prediction, in blocks of rows that stay in the caches."""
+        ends = {name: _without_dropout(node) for name, node in self.core.items()}
+        nodes = topological_order(ends.values())
+        row_bytes = self.dtype.itemsize * sum(row_size(n.shape) for n in nodes if n.batched)
+        rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS),
+                   THREAD_ROWS * get_num_threads())  # fmt: skip
+        program = Program(list(ends.values()), self.store, max_batch=rows, lent=True)
+        self._program = program
+        work = program.flop / rows
+        recompile_on_change(self)
+        threads = program.use_threads(get_num_threads())
+        schedule = program.schedule
+        by_columns = schedule is not None and any(s[0] == COLUMNS for s in schedule.segments)
+        fewest = max(1 if by_columns else 2, int(MIN_FLOP / work) + 1)
+        most = int(threads * BLOCK_FLOP * 4 / self.dtype.itemsize / work) // 16 * 16
+        rows = min(rows, max(most, LEAST_ROWS))
+        outputs = [program.value_tensor(node) for node in ends.values()]
+        self._rows, self._output_tensors, self._parallel = rows, outputs, (threads, fewest)
+        first = next(iter(self.inputs.values()))
+        plain = (self.is_single and len(self.inputs) == 1 and first.dtype == "real"
+                 and self.input_scale == 1 and self.input_shift == 0)  # fmt: skip
+        row, result = first.shape[1:], next(iter(ends.values())).shape[1:]
+        self._set_plan(
+            program.binding, program.input_tensor(first.name), outputs[0], row, result, self.dtype,
+            rows, work, plain, threads, fewest, program.calls_python,
+        )  # fmt: skip
+
+    def _predict(self, x: Any, out: Any) -> Any:
+        """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
+        given = self._by_input(x, "arrays")
+        rows, is_row = self._arrays(given)
+        n = len(next(iter(rows.values())))
+        shapes = {name: (n, *node.shape[1:]) for name, node in self.outputs.items()}
+        outs = out if isinstance(out, Mapping) or not self.is_single else {"output": out}
+        outs = dict.fromkeys(shapes) if out is None else outs
+        if not isinstance(outs, Mapping) or set(outs) != set(shapes):
+            raise options.refuse("predict", f"out, arrays for {', '.join(shapes)}", out)
+        results = {}
+        for name, shape in shapes.items():
+            got = _check_out(outs[name], shape[1:] if is_row else shape, self.dtype)
+            apart = n == 0 or not any(np.may_share_memory(got, a) for a in rows.values())
+            results[name] = got if apart else np.empty_like(got)
+        if n:
+            flat = [a.reshape(n, -1) for a in results.values()]
+            self._run_blocks(rows, flat, n)
+        for name, made in results.items():
+            if outs[name] is not None and outs[name] is not made:
+                outs[name][...] = made
+                results[name] = outs[name]
+        return next(iter(results.values())) if self.is_single else results
+
+    def _arrays(self, given: dict[str, Any]) -> tuple[dict[str, np.ndarray], bool]:
+        """Return the arrays of all inputs as rows, and whether each was a row without an axis."""
+        numbers = {name: as_numbers(a, who="predict", name=name) for name, a in given.items()}
+        is_row = all(a.shape == self.inputs[k].shape[1:] for k, a in numbers.items())
+        rows = {}
+        for name, array in numbers.items():
+            node = self.inputs[name]
+            row, array = node.shape[1:], array[None] if is_row else array
+            if node.dtype == "int32":
+                rows[name] = as_indices(array, row, who="predict", name=name, empty=True)
+                continue
+            array, _ = as_features(array, row, who="predict", name=name, dtype=self.dtype,
+                                   empty=True)  # fmt: skip
+            if len(array) and first_beyond(array, self.input_reach) >= 0:
+                check_range(array, name, who="predict", dtype=self.dtype, reach=self.input_reach,
+                            source=given[name])  # fmt: skip
+            rows[name] = array
+        if len(rows) > 1:
+            check_lengths("predict", **{name: len(a) for name, a in rows.items()})
+        return rows, is_row
+
+    def _run_blocks(self, rows: dict[str, np.ndarray], results: list[np.ndarray], n: int) -> None:
+        """Run all rows, so many at a time as were planned, with a binding of this call's own."""
+        program = self._program
+        assert program is not None
+        binding = program.binding if program.calls_python else program.binding.twin()
+        threads, fewest = self._parallel
+        block = min(n, self._rows)
+        converted = {
+            name: np.empty((block, *a.shape[1:]), self.dtype) for name, a in rows.items()
+            if a.dtype not in (self.dtype, np.int32) or self._scales
+        }  # fmt: skip
+        with program.lock if program.calls_python else _NOBODY:
+            for at in range(0, n, block):
+                k = min(block, n - at)
+                for name, a in rows.items():
+                    part = a[at : at + k]
+                    if name in converted:
+                        part = converted[name][:k]
+                        convert_rows(a[at : at + k], part, self.input_scale, self.input_shift)
+                    binding.bind(program.input_tensor(name), part.ctypes.data)
+                for tensor, result in zip(self._output_tensors, results, strict=True):
+                    binding.bind(tensor, result[at:].ctypes.data)
+                binding.run(0, program.n_steps, k, n_thread=threads if k >= fewest else 1)
+
+    @property
+    def _scales(self) -> bool:
+        return self.input_scale != 1 or self.input_shift != 0
+
+
+class _Nobody:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
+def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if out is None:
+        return np.empty(shape, dtype)
+    refuse_mask(out, who="predict", name="out")
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
+        raise DtypeError(f"predict: need out, an array of {dtype}; got {got}")
+    if out.shape != shape or not out.flags.c_contiguous or not out.flags.writeable:
+        raise ShapeError(
+            f"predict: need out writable, C-contiguous, of shape {shape}; got {out.shape}, "
+            f"strides {out.strides}, writable: {out.flags.writeable}"
+        )
+    return out
+
+
+def _without_dropout(node: Node) -> Node:
+    while getattr(node, "training_only", False):
+        (node,) = node.inputs
+    return node
