@@ -116,7 +116,7 @@ def differentiable(v: Value) -> bool:
 
 def gradients(case: Case, seeds: Mapping[Value, np.ndarray]) -> Gradients:
     """Return the gradients of every value that one reaches, in each run."""
-    noise = Draw(case.seed)
+    noise = Draw(case.seed, noise=2)
     noise.dtype = case.dtype
     found: Gradients = {v: [dy] * RUNS for v, dy in seeds.items()}
     for v in reversed(case.values):
@@ -143,10 +143,12 @@ def _parts(v: Value, dy: np.ndarray, k: int, noise: Draw) -> list[np.ndarray | N
 
     def grads(amplitude: float) -> list[np.ndarray | None]:
         inexact = 0.0 if v.rule.exact else amplitude
-        near = [noise.noisy(a, inexact) for a in (y, *xs)]
+        near = [noise.noisy(y, inexact, float(v.rule.saturates)),
+                *(noise.noisy(x, inexact) for x in xs)]  # fmt: skip
         with np.errstate(all="ignore"):
             found = v.rule.grads(noise.noisy(dy, amplitude), *near, **v.options, **v.hidden)
-        return [g if g is None else noise.noisy(np.asarray(g), amplitude) for g in found]
+        size = np.abs(dy).max(initial=0) if v.rule.saturates else 0.0
+        return [g if g is None else noise.noisy(np.asarray(g), amplitude, size) for g in found]
 
     amplitude = noise.amplitude(v.rule, *xs, y) if k else 0.0
     if k == 0 or v.rule.exact:

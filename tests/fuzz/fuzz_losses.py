@@ -18,7 +18,8 @@ def _rows(d: Draw) -> Value:
     return d.real(lambda v: bool(v.shape), new=lambda: d.new_shape(2))
 
 
-def loss(op, value, slope_p, slope_t, *, kind="normal", options=lambda d: {}, kinks=None):
+def loss(op, value, slope_p, slope_t, *, kind="normal", options=lambda d: {}, kinks=None,
+         saturates=False):  # fmt: skip
     """y_r = the mean over a row of value(p, t)."""
 
     def draw(d: Draw):
@@ -39,7 +40,7 @@ def loss(op, value, slope_p, slope_t, *, kind="normal", options=lambda d: {}, ki
     def distances(p, t, reduction, **given):
         return kinks(p, t.reshape(p.shape), **given)
 
-    rule(op, draw, f, grads, kinks=distances if kinks else None)
+    rule(op, draw, f, grads, kinks=distances if kinks else None, saturates=saturates)
 
 
 def _huber(p, t, delta):
@@ -58,7 +59,8 @@ loss("pinball", lambda p, t, q: np.maximum(q * (t - p), (q - 1) * (t - p)),
      lambda p, t, q: np.where(t > p, q, np.where(t < p, q - 1, 0)),
      options=lambda d: {"q": d.eighths(0.125, 0.875)}, kinks=lambda p, t, q: [p - t])  # fmt: skip
 loss("binary_cross_entropy", lambda z, t: np.logaddexp(z, 0) - t * z,
-     lambda z, t: 1 / (1 + np.exp(-z)) - t, lambda z, t: -z, kind="unit")  # fmt: skip
+     lambda z, t: 1 / (1 + np.exp(-z)) - t, lambda z, t: -z, kind="unit",
+     saturates=True)  # fmt: skip
 loss("poisson", lambda z, t: np.exp(z) - t * z, lambda z, t: np.exp(z) - t, lambda z, t: -z,
      kind="counts")  # fmt: skip
 loss("hinge", lambda z, t: np.maximum(0, 1 - t * z), lambda z, t: np.where(t * z < 1, -t, 0),
@@ -113,7 +115,8 @@ def _cross_entropy_grads(dy, y, z, t, label_smoothing, reduction, ignore_index):
     return [dz, -(1 - label_smoothing) * log_p * dy[:, None] if t.ndim == 2 else None]
 
 
-rule("softmax_cross_entropy", _classes, _cross_entropy, _cross_entropy_grads, chain=True)
+rule("softmax_cross_entropy", _classes, _cross_entropy, _cross_entropy_grads, chain=True,
+     saturates=True)  # fmt: skip
 
 
 def _margins(d: Draw):
@@ -272,6 +275,6 @@ def _r2_sums(p, t, w=None):
 
 
 rule("metric_mean", lambda d: _weighted(d, fixed=False), _sums)
-metric("metric_accuracy", _accuracy, _right, kinks=_ranks, exact=True)
-metric("metric_top_k", _top, _hits, kinks=_ranks, exact=True)
+metric("metric_accuracy", _accuracy, _right, kinks=_ranks, chain=True)
+metric("metric_top_k", _top, _hits, kinks=_ranks, chain=True)
 metric("metric_r2", _regression, _r2_sums)

@@ -226,7 +226,8 @@ def _log_softmax(x, axis):
 rule("softmax", _along, _softmax,
      lambda dy, y, x, axis: [y * (dy - (y * dy).sum(axis=axis, keepdims=True))], chain=True)
 rule("log_softmax", _along, _log_softmax,
-     lambda dy, y, x, axis: [dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)], chain=True)
+     lambda dy, y, x, axis: [dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)], chain=True,
+     saturates=True)  # fmt: skip
 rule("cumsum", _along, lambda x, axis: np.cumsum(x, axis),
      lambda dy, y, x, axis: [np.flip(np.cumsum(np.flip(dy, axis), axis), axis)], chain=True)
 
@@ -300,7 +301,7 @@ reduction("sum", lambda x, **o: x.sum(**o), lambda x, y, **o: 1.0)
 reduction("mean", lambda x, **o: x.mean(**o), lambda x, y, **o: y.size / x.size)
 reduction("max", lambda x, **o: x.max(**o), _first(np.argmax), kinks=_gap, exact=True)
 reduction("min", lambda x, **o: x.min(**o), _first(np.argmin), kinks=_gap, exact=True)
-reduction("logsumexp", _logsumexp, lambda x, y, **o: np.exp(x - y), chain=True)
+reduction("logsumexp", _logsumexp, lambda x, y, **o: np.exp(x - y), chain=True, saturates=True)
 reduction("norm", _norm, lambda x, y, **o: np.where(y > 0, x / np.where(y > 0, y, 1), 0),
           kinks=lambda x, **o: [_norm(x, **o)])  # fmt: skip
 

@@ -45,8 +45,10 @@ class Rule:
     is the reference, ``grads(dy, y, *arrays, **options)`` its gradients, one per operand, None
     where there is none.  Both get the hidden options too, which are not the operation's own.
     ``kinks`` gives arrays that are 0 where the slope jumps.  ``exact``: rounds nothing.
-    ``chain``: sums in the type of the graph, one by one.  ``build`` makes the node where that is
-    more than ``ops.<op>(*operands, **options)``; ``text`` says how that is written.
+    ``chain``: sums in the type of the graph, one by one.  ``saturates``: what it rounds on the way
+    to a result or gradient is of the size of 1, or of dy, however small these are.
+    ``build`` makes the node where that is more than ``ops.<op>(*operands, **options)``; ``text``
+    says how that is written.
     """
 
     op: str
@@ -56,6 +58,7 @@ class Rule:
     kinks: Callable[..., list] | None = None
     exact: bool = False
     chain: bool = False
+    saturates: bool = False
     build: Callable[..., Node] | None = None
     text: str = "{call}({args})"
     written: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options
@@ -119,8 +122,10 @@ class Value:
 class Draw:
     """A graph while it is drawn: the values so far, and ways to choose among them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, noise: int = 1) -> None:
         self.rng = rng = np.random.default_rng(seed)
+        # Apart, so that what the noise is like makes no other graph.
+        self._noise = np.random.default_rng([noise, seed])
         self.dtype = str(rng.choice(["float32", "float64"]))
         self.training = bool(rng.random() < 0.6)
         self.large = bool(rng.random() < 0.015)  # few operations, products among them
@@ -222,10 +227,12 @@ class Draw:
             terms = max((n for a in arrays for n in a.shape), default=1)
         return NOISE * float(np.finfo(self.dtype).eps) * terms**0.5
 
-    def noisy(self, array: np.ndarray, amplitude: float) -> np.ndarray:
+    def noisy(self, array: np.ndarray, amplitude: float, size: float = 0.0) -> np.ndarray:
+        """Return numbers moved relative to themselves, and to ``size``."""
         if array.dtype.kind != "f" or amplitude == 0:
             return array
-        return array * (1 + amplitude * self.rng.uniform(-1, 1, array.shape))
+        moved = array * (1 + amplitude * self._noise.uniform(-1, 1, array.shape))
+        return moved + size * amplitude * self._noise.uniform(-1, 1, array.shape) if size else moved
 
     def apply(self, used: Rule) -> None:
         """Let a rule add values; raise `Unfit` where it cannot."""
@@ -245,7 +252,7 @@ class Draw:
             xs = [self.noisy(x, amplitude) for x in xs]
             with np.errstate(all="ignore"):
                 y = np.asarray(used.value(*xs, **options, **hidden), np.float64)
-            runs.append(self.noisy(y, amplitude))
+            runs.append(self.noisy(y, amplitude, float(used.saturates)))
         self._need_fair(used, operands, options, runs)
         node = used.node([v.node for v in operands], options)
         assert with_rows(node.shape, self.rows) == runs[0].shape, (
@@ -258,6 +265,9 @@ class Draw:
                    runs: list[np.ndarray]) -> None:  # fmt: skip
         """Raise `Unfit` unless the result is finite, not too large or noisy, and off its kinks."""
         y = runs[0]
+        least = np.abs(y[y != 0]).min(initial=1) if y.dtype.kind == "f" else 1
+        if least < 1e6 * np.finfo(self.dtype).tiny:  # what is smaller still becomes 0 on the way
+            raise Unfit
         if y.ndim > 6 or y.size > self.limit or not all(np.isfinite(r).all() for r in runs):
             raise Unfit
         if np.abs(y).max() > LARGEST or parted(runs).mean() > 1e-5 + 1e-3 * np.abs(y).mean():
