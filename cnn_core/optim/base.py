@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,7 +26,7 @@ NONE_AHEAD: tuple[int, list[tuple[float, ...]]] = (0, [])
 """No rates of the steps from 0 on."""
 
 
-class Optimizer(Keywords, Stateful):
+class Optimizer(Keywords, Stateful, ABC):
     """Base of the optimizers.  A subclass names its C kernel, its options and its slots.
 
     ``lr`` is a positive number or a schedule (see `cnn_core.optim.schedules`) and may be
@@ -76,6 +76,7 @@ class Optimizer(Keywords, Stateful):
         for option, value in found.items():
             object.__setattr__(self, option, value)
         self._groups = Groups(name, groups)
+        self._single = self._groups.n_columns == 1
         self._option_names = (*found, "groups")
         self.reset()
 
@@ -101,6 +102,10 @@ class Optimizer(Keywords, Stateful):
     def hyper(self) -> tuple[float, ...]:
         """Return the options in the order that the C file documents."""
 
+    @abstractmethod
+    def named_slots(self) -> dict[str, float]:
+        """Return name and starting value of each state buffer that these options call for."""
+
     def slot_starts(self) -> tuple[float, ...]:
         """Return the starting value of each state buffer that these options call for."""
         return tuple(self.named_slots().values())
@@ -114,17 +119,20 @@ class Optimizer(Keywords, Stateful):
 
     def rates_at(self, step: int) -> tuple[float, ...]:
         """Return what `lr_at` does, then the rate of each group that has one of its own."""
-        first, ahead = self._ahead  # at once: this comes before every single step
+        lr = self.lr  # this comes before every single step, so the likeliest is looked at first
+        if type(lr) is float and self._single:
+            return (lr,)
+        first, ahead = self._ahead
         if type(step) is int and 0 <= step - first < len(ahead):
             return ahead[step - first]
         who, step = type(self).__name__, self._counted_step(step)
-        if schedules.is_pure(self.lr) and self._groups.are_pure:
+        if schedules.is_pure(lr) and self._groups.are_pure:
             try:
-                rows = self._groups.rates(who, self.lr, step, AHEAD).tolist()
+                rows = self._groups.rates(who, lr, step, AHEAD).tolist()
             except OptionError:  # of a later step, perhaps
                 rows = []
             self.__dict__["_ahead"] = step, list(map(tuple, rows))
-        return self._groups.rates_at(who, self.lr, step)
+        return self._groups.rates_at(who, lr, step)
 
     def rates(self, first: int, n: int) -> np.ndarray:
         """Return the `rates_at` of ``n`` steps from ``first`` on, to the bit, one step a row."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import Learner
 from cnn_core.arrays import refuse_mask
 from cnn_core.errors import OptionError, StateError
 from cnn_core.graph.blocks import part
 from cnn_core.graph.params import ParamStore
 from cnn_core.naming import hint
 from cnn_core.optim.schedules import MAX_STEPS
+
+if TYPE_CHECKING:
+    from cnn_core._ext.optim import Learner
 
 N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""
@@ -132,7 +133,7 @@ def check_fit(who: str, state: Mapping[str, Any], parts: list[Part], dtype: Any)
             raise StateError(f"{who}: {slot}: need {dtype} for {need}; got {', '.join(faults)}")
 
 
-class Stateful(ABC):
+class Stateful:
     """The part of an `Optimizer` that saves and loads its state."""
 
     kernel: ClassVar[str] = ""
@@ -147,17 +148,10 @@ class Stateful(ABC):
     """A state that waits for the parameters."""
     _learner: Learner | None
 
-    @abstractmethod
-    def named_slots(self) -> dict[str, float]:
-        """Return name and starting value of each state buffer that these options call for."""
-
-    @abstractmethod
-    def options(self) -> dict[str, Any]:
-        """Return all options by name, in the order of the constructor."""
-
-    @abstractmethod
-    def reset(self) -> None:
-        """Forget the parameters, the state and the step count; keep the options."""
+    if TYPE_CHECKING:  # what an `Optimizer` has
+        def named_slots(self) -> dict[str, float]: ...
+        def options(self) -> dict[str, Any]: ...
+        def reset(self) -> None: ...
 
     def __getstate__(self) -> dict[str, Any]:
         """Options and state; the parameters are not the optimizer's, which finds them again."""

@@ -8,7 +8,17 @@ import numpy as np
 
 from cnn_core.graph.node import Parameter
 from cnn_core.graph.params import ParamStore
-from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
+from cnn_core.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RMSProp,
+    StepDecay,
+)
 
 SHAPES = {"a.w": (7, 5), "a.b": (5,), "b.w": (5, 16), "b.b": (16,), "c": ()}
 """Sizes below, at and above the 16 elements that every span is a multiple of."""
@@ -60,6 +70,13 @@ CASES = [
     Case(NAdam, {"momentum_decay": 0.0}),
     Case(NAdam, {"beta1": 0.5, "beta2": 0.9, "eps": 1e-4, "momentum_decay": 0.1}),
 ]
+
+GROUPS = {
+    "*.b": {"lr_factor": 0.1, "weight_decay": 0.0},
+    "b.*": {"lr": StepDecay(0.02, every=7, factor=0.5)},
+    "c": {"lr": 0.03, "weight_decay": 0.2},
+}
+"""Of `SHAPES`: a.b and b.b are in the first, b.w in the second, c in the third, a.w in none."""
 
 DEFAULTS = [Case(cls, {}) for cls in (SGD, Adagrad, Adadelta, RMSProp, Adam, AdamW, NAdam)]
 
