@@ -219,7 +219,7 @@ class Check:
 
     def _note(self, program: Program) -> None:
         """Count what lowering has done."""
-        self.seen["aliases"] += sum(b.root is not b for b in program.buffers)
+        self.seen["aliases"] += sum(b.root is not b for b in program.code.buffers)
         for step in program.steps:
             self.seen["fused activations"] += step.activation is not None
             self.seen["fused losses"] += step.which == -2

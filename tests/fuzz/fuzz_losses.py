@@ -166,30 +166,43 @@ def _weights(d: Draw, rows: Value) -> list[Value]:
     return [] if d.flip(0.5) else [d.like(rows.shape[:1], "weight")]
 
 
-def _share(x, w):
-    """Return w / sum(w), 0 where nothing counts."""
+def _share(x, w, reduction="mean"):
+    """Return w / sum(w), 0 where nothing counts; or w / B."""
     w = np.ones(len(x)) if w is None else w
+    if reduction == "sum_over_batch":
+        return w / len(x)
     return w / w.sum() if w.sum() else 0 * w
 
 
-def _row_mean_grads(dy, y, x, w=None):
+def _row_mean(x, w=None, reduction="mean"):
+    counts = w is None or w.sum() or reduction != "mean"
+    return np.sum(_share(x, w, reduction) * x) if counts else np.nan
+
+
+def _row_mean_grads(dy, y, x, w=None, reduction="mean"):
+    dx = dy * _share(x, w, reduction)
     if w is None:
-        return [dy * _share(x, w)]
-    return [dy * _share(x, w), dy * (x - y) / w.sum() if w.sum() else 0 * x]
+        return [dx]
+    if reduction == "sum_over_batch":
+        return [dx, dy * x / len(x)]
+    return [dx, dy * (x - y) / w.sum() if w.sum() else 0 * x]
 
 
-def _weighted(d: Draw, *, fixed: bool):
-    x = _one_per_row(d, fixed=fixed)
-    return [([x, *_weights(d, x)], {}, {})]
+def _reduction(d: Draw) -> dict[str, str]:
+    return {"reduction": "sum_over_batch"} if d.flip(0.3) else {}
 
 
-rule("row_mean", lambda d: _weighted(d, fixed=True),
-     lambda x, w=None: np.sum(_share(x, w) * x) if w is None or w.sum() else np.nan,
-     _row_mean_grads)  # fmt: skip
+def _row_means(d: Draw):
+    x = _one_per_row(d, fixed=True)
+    return [([x, *_weights(d, x)], _reduction(d), {})]
+
+
+rule("row_mean", _row_means, _row_mean, _row_mean_grads)
 
 
 # Without weights nothing would say how many rows there are; a fused loss has it so.
-rule("row_coef", lambda d: [([d.like((BATCH,), "weight")], {}, {})], lambda w: _share(w, w))
+rule("row_coef", lambda d: [([d.like((BATCH,), "weight")], _reduction(d), {})],
+     lambda w, reduction="mean": _share(w, w, reduction))  # fmt: skip
 
 
 def _label_weight(d: Draw):
@@ -274,7 +287,12 @@ def _r2_sums(p, t, w=None):
     return np.stack([w.sum() + 0 * mean, mean, *squares])
 
 
-rule("metric_mean", lambda d: _weighted(d, fixed=False), _sums)
+def _metric_mean(d: Draw):
+    x = _one_per_row(d)
+    return [([x, *_weights(d, x)], {}, {})]
+
+
+rule("metric_mean", _metric_mean, _sums)
 metric("metric_accuracy", _accuracy, _right, kinks=_ranks, chain=True)
 metric("metric_top_k", _top, _hits, kinks=_ranks, chain=True)
 metric("metric_r2", _regression, _r2_sums)

@@ -68,7 +68,7 @@ class MemoryWatch:
                 raise AssertionError(f"{who} wrote to {self._describe(home, int(wrong[0]))}")
 
     def _describe(self, home: str, at: int) -> str:
-        places = [(self._bytes(b), b) for b in self.program.buffers]
+        places = [(self._bytes(b), b) for b in self.program.code.buffers]
         owners = [(place, b) for (h, place), b in places if h == home and place.start <= at]
         if not owners:
             return f"byte {at} of the {home}"
