@@ -128,10 +128,10 @@ class Optimizer(Keywords, Stateful, ABC):
         who, step = type(self).__name__, self._counted_step(step)
         if schedules.is_pure(lr) and self._groups.are_pure:
             try:
-                rows = self._groups.rates(who, lr, step, AHEAD).tolist()
+                columns = self._groups.rates(who, lr, step, AHEAD).T.tolist()
             except OptionError:  # of a later step, perhaps
-                rows = []
-            self.__dict__["_ahead"] = step, list(map(tuple, rows))
+                columns = []
+            self.__dict__["_ahead"] = step, list(zip(*columns, strict=True))
         return self._groups.rates_at(who, lr, step)
 
     def rates(self, first: int, n: int) -> np.ndarray:
