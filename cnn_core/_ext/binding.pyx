@@ -76,7 +76,10 @@ cdef class Binding:
             run.n_thread = min(n_thread, division.n_thread)
             run.segment, run.tile = division.segment, division.tile
             run.n_segment, run.rows_first = division.n_segment, division.rows_first
-        n_byte = run.n_thread * plan.scratch_bytes + (plan.arena_bytes if self._borrows else 0)
+        run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
+        run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
+        n_byte = run.n_thread * (plan.scratch_bytes + plan.block_bytes)
+        n_byte += plan.arena_bytes if self._borrows else 0
         if n_byte == 0:
             return 0
         self._memory = take_memory(n_byte)
@@ -136,6 +139,8 @@ cdef class Binding:
         run.first, run.n_row = first, n_row
         run.seed, run.counter, run.check_finite = seed, counter, check_finite
         self.begin(&run, last, 1 if first > 0 or check_finite else n_thread)
+        if check_finite:    # names the first step that makes such a number, whatever the row
+            run.n_stretch = 0
         with nogil:
             status = api().run(&run, &fault)
         self.end()

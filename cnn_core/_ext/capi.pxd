@@ -80,6 +80,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t accumulate
         int32_t wrt
         int32_t uses_scratch
+        int64_t state
 
     ctypedef struct cnn_blas:
         void *gemm_f32
@@ -126,6 +127,22 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t end
         int32_t step
 
+    ctypedef struct cnn_stretch:
+        int32_t first
+        int32_t last
+        int32_t last_sum
+        int32_t first_local
+        int32_t n_local
+        int32_t rows_first
+        int64_t n_row
+
+    ctypedef struct cnn_local:
+        int32_t tensor
+        int32_t summed
+        int32_t fed
+        int64_t offset
+        int64_t row
+
     ctypedef struct cnn_run:
         const cnn_step *step
         const cnn_tensor *tensor
@@ -136,12 +153,17 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t counter
         char *scratch
         int64_t scratch_bytes
+        int64_t block_bytes
         int32_t check_finite
         int32_t n_thread
         int32_t n_segment
         const cnn_segment *segment
         const cnn_tile *tile
         int32_t rows_first
+        int32_t n_stretch
+        int32_t n_tensor
+        const cnn_stretch *stretch
+        const cnn_local *local
 
     ctypedef struct cnn_learner:
         const cnn_optim *optim
@@ -210,6 +232,7 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_gemm_fn gemm[2]
         int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor,
                                  int64_t n_row) noexcept nogil
+        int64_t (*block_bytes)(int32_t n_tensor, int64_t local) noexcept nogil
 
     uint64_t cnn_flush_denormals()
     void cnn_restore_denormals(uint64_t old)

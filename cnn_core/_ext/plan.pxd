@@ -31,10 +31,13 @@ cdef class Plan:
     cdef capi.cnn_step *_step
     cdef int32_t *_operand
     cdef capi.cnn_attr *_attr
+    cdef capi.cnn_stretch *_stretch
+    cdef capi.cnn_local *_local
     cdef int64_t scratch_bytes          # of one thread
+    cdef int64_t block_bytes            # ... and what it needs besides, for blocks of rows
     cdef int64_t arena_bytes
     cdef int64_t max_row                # of a batch
-    cdef int32_t n_step, n_tensor
+    cdef int32_t n_step, n_tensor, n_stretch
     cdef list _gates
     cdef readonly list labels
 

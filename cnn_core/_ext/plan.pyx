@@ -180,6 +180,26 @@ cdef class Plan:
         free(self._step)
         free(self._operand)
         free(self._attr)
+        free(self._stretch)
+        free(self._local)
+
+    def use_blocks(self, list stretches, list local, dict states, int64_t n_byte):
+        """Take runs of row-wise steps block of rows by block of rows, as `Stretches` of
+        `cnn_core.graph.stretches` says; ``local`` has numbers of tensors.  To be called once,
+        before the first run."""
+        cdef int i
+        self._stretch = <capi.cnn_stretch *> zeros(len(stretches), sizeof(capi.cnn_stretch))
+        self._local = <capi.cnn_local *> zeros(len(local), sizeof(capi.cnn_local))
+        for i, (first, last, last_sum, first_local, n_local, rows_first, n_row) in (
+                enumerate(stretches)):
+            self._stretch[i] = capi.cnn_stretch(first, last, last_sum, first_local, n_local,
+                                                rows_first, n_row)
+        for i, (tensor, summed, fed, offset, row) in enumerate(local):
+            self._local[i] = capi.cnn_local(tensor, summed, fed, offset, row)
+        for i, offset in states.items():
+            self._step[i].state = offset
+        self.block_bytes = api().block_bytes(self.n_tensor, n_byte)
+        self.n_stretch = len(stretches)
 
     cdef int _add_tensor(self, int32_t space, int64_t offset, str dtype, bint batched,
                          tuple shape) except -1:

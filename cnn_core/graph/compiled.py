@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from cnn_core._ext.core import blas_loaded
 from cnn_core._ext.gate import GateCall
 from cnn_core._ext.plan import Division, Plan, grow_pool
 from cnn_core.arrays import as_real
@@ -21,6 +22,7 @@ from cnn_core.graph.node import Constant, Node, Parameter
 from cnn_core.graph.schedule import Schedule, divide, flop
 from cnn_core.graph.shapes import with_rows
 from cnn_core.graph.steps import FORWARD, Buffer, Step
+from cnn_core.graph.stretches import find_stretches
 
 ARENA, CONSTANT, KEPT, FIRST_BLOCK = range(4)
 """Spaces that offsets count in: what a run makes, constants, what outlives a run that borrows its
@@ -77,6 +79,7 @@ class Compiled:
         self.tensor = {b: i for i, b in enumerate(self.buffers)}
         self.step_index = {step: i for i, step in enumerate(self.steps)}
         self.build_plan()
+        self._use_blocks([low.value[n] for n in outputs])
         self.flop = sum(flop(step, self.max_batch) for step in self.steps)
         self._divided: dict[int, tuple[Schedule | None, Division | None]] = {}
         # By the number of the node, which graphs that share this have in common.
@@ -150,6 +153,17 @@ class Compiled:
         """Make the plan from the steps."""
         self.plan = Plan([self._plan_tensor(b) for b in self.buffers],
                          [self._plan_step(s) for s in self.steps], self.arena_bytes)  # fmt: skip
+
+    def _use_blocks(self, outputs: list[Buffer]) -> None:
+        """Let large batches go through runs of row-wise steps block by block."""
+        # Sums that BLAS makes depend on how they are divided; a test watches the whole arena.
+        found = self.stretches = find_stretches(
+            self.steps, outputs, self._real, self.max_batch, n_forward=self.n_forward,
+            sums=not blas_loaded(), local=not self.options.guard,
+        )  # fmt: skip
+        if found is not None:
+            numbered = [(self.tensor[b], *rest) for b, *rest in found.locals]
+            self.plan.use_blocks(found.stretches, numbered, found.states, found.n_bytes)
 
     def _plan_tensor(self, b: Buffer) -> tuple:
         return (*self.place(b), self.dtype_name(b), b.batched, with_rows(b.shape, self.max_batch))

@@ -289,12 +289,15 @@ class Lowering:
             inputs = [out.value[node]]  # the value before the activation does not exist
         split, n_unit = self._gradient_split(node, i, x)
         op, attrs = self._kernel(node, i)
-        self._emit(node, Step(
+        step = Step(
             op, i,
             _by_rows(node, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]]),
             attrs, split, self.names[node], n_unit, grads=(x,),
             stage=LATE if out.grad[x].home == "grad" else NORMAL, node=node,
-        ), 1)  # fmt: skip
+        )  # fmt: skip
+        if step.stage == LATE and node.batched:
+            step.state = node.sum_state(i)
+        self._emit(node, step, 1)
 
     def _lower_joint_gradient(self, node: Node, wanted: list[int]) -> None:
         """Emit one step that makes the gradients of all ``wanted`` inputs."""

@@ -19,6 +19,11 @@ def n_bytes(buffer: Buffer, dtype: str, max_batch: int) -> int:
     return -(-prod(with_rows(buffer.shape, max_batch)) * item // LINE) * LINE
 
 
+def row_bytes(buffer: Buffer, dtype: str) -> int:
+    """Return the bytes of one row of a batched buffer."""
+    return row_size(buffer.shape) * ITEM_SIZE[dtype if buffer.dtype == "real" else buffer.dtype]
+
+
 def lifetimes(steps: list[Step]) -> dict[Buffer, tuple[int, int]]:
     """Return the first and last step that touch each buffer of the arena, or a part of it."""
     spans: dict[Buffer, tuple[int, int]] = {}
@@ -94,8 +99,7 @@ class _Resting:
 
 def _key(buffer: Buffer, dtype: str, max_batch: int) -> tuple[int, int]:
     """Return the bytes of a buffer and those of one row; 0 for a buffer without rows."""
-    item = ITEM_SIZE[dtype if buffer.dtype == "real" else buffer.dtype]
-    row = row_size(buffer.shape) * item if buffer.batched else 0
+    row = row_bytes(buffer, dtype) if buffer.batched else 0
     return n_bytes(buffer, dtype, max_batch), row
 
 
@@ -131,4 +135,28 @@ def plan_memory(
             offsets[buffer] = free.take(key[0] + guard) if same is None else same
         for buffer in ends.get(at, ()) if not guard else ():
             resting.give(_key(buffer, dtype, max_batch), offsets[buffer])
+    return offsets, free.end
+
+
+def plan_rows(
+    steps: list[Step], buffers: list[Buffer], dtype: str, n_row: int
+) -> tuple[dict[Buffer, int], int]:
+    """Return the offset of each of ``buffers``, for ``n_row`` rows, and the bytes of all.
+
+    One thread runs the steps one after the other; no other step needs these buffers.
+    """
+    spans: dict[Buffer, list[int]] = {b: [] for b in buffers}
+    for at, step in enumerate(steps):
+        for b in step.operands:
+            if b.root in spans:
+                spans[b.root].append(at)
+    free, offsets = _FreeList(), {}
+    for at, step in enumerate(steps):
+        mine = dict.fromkeys(b.root for b in step.operands if b.root in spans)
+        for b in mine:
+            if spans[b][0] == at:
+                offsets[b] = free.take(n_bytes(b, dtype, n_row))
+        for b in mine:
+            if spans[b][-1] == at:
+                free.give(offsets[b], n_bytes(b, dtype, n_row))
     return offsets, free.end

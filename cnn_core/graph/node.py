@@ -88,8 +88,7 @@ class Node:
     """The C operation has a `map`: one input, one element at a time, possible in place."""
 
     by_rows: ClassVar[bool] = False
-    """The first axis of all operands holds rows, which the kernel takes for those of a batch also
-    where it is no batch axis."""
+    """The kernel takes the first axis of all operands for rows, also where it is no batch axis."""
 
     draws: ClassVar[bool] = False
     """The value depends on random numbers: the seed, the step and the node's ``key``."""
@@ -177,6 +176,10 @@ class Node:
         ``which`` is -1 for the value, else the number of the input whose gradient it is.
         """
         return 0
+
+    def sum_state(self, wrt: int) -> int:
+        """Return what an unbatched input's gradient keeps from block to block (`Step.state`)."""
+        return -1
 
     @property
     def label(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cnn_core.graph.node import BATCH, Node, Shape
@@ -48,10 +49,12 @@ class Step:
 
     ``node`` is what it was made for.  ``grads`` are the nodes whose gradients it makes, the last
     operands in that order; bit i of ``accumulate`` says that the i-th is added to, not written.
+    ``state``: of a sum over the batch that can go on from block to block of rows (cnn_part), the
+    numbers that it keeps between them; else -1.
     """
 
     __slots__ = ("accumulate", "activation", "attrs", "grads", "label", "n_saved", "n_unit",
-                 "node", "op", "operands", "split", "stage", "which")  # fmt: skip
+                 "node", "op", "operands", "split", "stage", "state", "which")  # fmt: skip
 
     def __init__(
         self, op: str, which: int, operands: list[Buffer], attrs: tuple[float | int, ...],
@@ -62,7 +65,7 @@ class Step:
         self.op, self.which, self.operands, self.attrs = op, which, operands, attrs
         self.split, self.label, self.n_unit, self.accumulate = split, label, n_unit, 0
         self.activation, self.stage, self.n_saved = activation, stage, n_saved
-        self.grads, self.node = tuple(grads), node
+        self.grads, self.node, self.state = tuple(grads), node, -1
 
     @property
     def written(self) -> list[Buffer]:
@@ -89,12 +92,17 @@ class Lowered:
     def in_order(self, *, stages: bool) -> list[Step]:
         """Return all steps, forward and backward, and settle who writes and who adds.
 
-        With ``stages``, early steps come first and late ones last.  The first contribution to a
-        gradient is written, so that nothing is zeroed at run time; the others are added.
+        With ``stages``, early steps come first and late ones last, of these first those that can
+        go on from block to block.  The first contribution to a gradient is written, so that
+        nothing is zeroed at run time; the others are added.
         """
         steps = [*self.forward, *self.backward]
         if stages:
-            steps.sort(key=lambda step: step.stage)
+            givers = Counter(node for step in steps for node in step.grads)
+            for step in steps:
+                if step.state >= 0 and givers[step.grads[0]] > 1:
+                    step.state = -1  # the order of its sum would not be that of a whole batch
+            steps.sort(key=lambda step: (step.stage, step.state < 0))
         begun = set(self.given)
         for step in steps:
             step.accumulate = 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from cnn_core.errors import ShapeError
 from cnn_core.graph.node import Node, as_node
 
+LONGEST_VECTOR = 16
+"""Numbers in a vector of the C core, at most."""
+
 
 class Dense(Node):
     """y = x w + b.  x (..., I), w (I, O), b (O,), y (..., O).  Kernel: src_c/ops/dense.c."""
@@ -26,6 +29,9 @@ class Dense(Node):
 
     def n_unit(self, wrt: int) -> int:
         return self.inputs[1].shape[0] if wrt == 1 else 0
+
+    def sum_state(self, wrt: int) -> int:
+        return 0 if wrt == 1 else 4 * (self.inputs[1].shape[1] + LONGEST_VECTOR)
 
     def n_column(self, which: int) -> int:
         n_in, n_out = self.inputs[1].shape

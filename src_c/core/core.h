@@ -16,8 +16,10 @@
 #define cnn_first_beyond  CNN_FOR_ISA(cnn_first_beyond)
 #define cnn_count_blocks  CNN_FOR_ISA(cnn_count_blocks)
 #define cnn_step_scratch  CNN_FOR_ISA(cnn_step_scratch)
+#define cnn_run_stretch   CNN_FOR_ISA(cnn_run_stretch)
+#define cnn_block_bytes   CNN_FOR_ISA(cnn_block_bytes)
 
-/* What row tiles do before their first step: gather their rows. */
+/* What tiles and blocks of rows do before their first step: gather their rows. */
 typedef struct {
     const cnn_source *source;
     int32_t           n_source;
@@ -25,8 +27,29 @@ typedef struct {
     int64_t           first_row;
 } cnn_feed;
 
-/* On this thread.  Denormals are flushed already; `mode` is what cnn_flush_denormals returned. */
-cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, cnn_fault *fault);
+/* Rows or units that one whole call of a step covers. */
+static inline int64_t cnn_extent(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
+{
+    if (step->split == CNN_UNITS)
+        return step->n_unit;
+    return cnn_entry(tensor, step->operand[step->n_operand - 1])->stride ? n_row : 1;
+}
+
+/* Whether a stretch takes the rows of this run block by block: two blocks or more. */
+static inline int cnn_in_blocks(const cnn_run *run, const cnn_stretch *s)
+{
+    return run->n_row >= 2 * s->n_row && s->first >= run->first && s->last_sum <= run->last;
+}
+
+/* The rows [call.begin, call.end) through a stretch, on one of the threads; `alone`: on the only
+ * one, with the sums.  feed: NULL if the rows are there. */
+cnn_status cnn_run_stretch(const cnn_run *run, const cnn_stretch *stretch, cnn_call call,
+                           const cnn_feed *feed, int32_t worker, int alone);
+int64_t    cnn_block_bytes(int32_t n_tensor, int64_t local);
+/* On this thread.  Denormals are flushed already; `mode` is what cnn_flush_denormals returned.
+ * feed: NULL if the rows are there, else what the first stretch gathers, in blocks. */
+cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
+                        cnn_fault *fault);
 /* The same on the threads of the pool, which the caller has taken. */
 cnn_status cnn_plan_parallel(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
                              cnn_fault *fault);

@@ -6,40 +6,27 @@
 #include <float.h>
 #include <stddef.h>
 
-static const cnn_tensor *written_by(const cnn_step *step, const cnn_tensor *tensor)
-{
-    return cnn_entry(tensor, step->operand[step->n_operand - 1]);
-}
-
-/* Rows or units that one whole call of a step covers. */
-static int64_t extent(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
-{
-    if (step->split == CNN_UNITS)
-        return step->n_unit;
-    return written_by(step, tensor)->stride ? n_row : 1;
-}
-
 int64_t cnn_step_scratch(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
 {
     int64_t need = 0;
     if (!step->uses_scratch)
         return 0;
-    step->kernel(&(cnn_call){.step = step, .tensor = tensor, .end = extent(step, tensor, n_row),
+    step->kernel(&(cnn_call){.step = step, .tensor = tensor, .end = cnn_extent(step, tensor, n_row),
                              .n_row = n_row, .scratch = {.need = &need}});
     return (need + CNN_LINE - 1) / CNN_LINE * CNN_LINE;
 }
 
 static cnn_scratch scratch_of(const cnn_run *run, int32_t worker)
 {
-    return (cnn_scratch){.memory = run->scratch + worker * run->scratch_bytes,
+    return (cnn_scratch){.memory = run->scratch + worker * (run->scratch_bytes + run->block_bytes),
                          .bytes = run->scratch_bytes};
 }
 
 /* Look through the operand that a step has just written. */
 static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fault *fault)
 {
-    const cnn_tensor *t = written_by(step, run->tensor);
-    const int64_t n = t->size * (t->stride ? extent(step, run->tensor, run->n_row) : 1);
+    const cnn_tensor *t = cnn_entry(run->tensor, step->operand[step->n_operand - 1]);
+    const int64_t n = t->size * (t->stride ? cnn_extent(step, run->tensor, run->n_row) : 1);
     const int     real = t->dtype == CNN_F32 || t->dtype == CNN_F64;
     const int64_t i = real ? cnn_first_beyond((int32_t)t->dtype, n, t->data, DBL_MAX) : -1;
     if (i < 0)
@@ -49,23 +36,42 @@ static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fa
     return CNN_ERR_NOT_FINITE;
 }
 
-cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, cnn_fault *fault)
+/* The steps [first, last), each over all its rows or units. */
+static cnn_status run_steps(const cnn_run *run, cnn_call *call, int32_t first, int32_t last)
+{
+    cnn_status status = CNN_OK;
+    for (int32_t s = first; s < last && status == CNN_OK; s++) {
+        call->step = &run->step[s];
+        call->end = cnn_extent(call->step, run->tensor, run->n_row);
+        status = call->step->kernel(call);
+        if (status == CNN_OK && run->check_finite)
+            status = check_written(run, call->step, call->fault);
+        if (status != CNN_OK)
+            call->fault->step = s;
+    }
+    return status;
+}
+
+cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, const cnn_feed *feed, cnn_fault *fault)
 {
     cnn_call call = {.tensor = run->tensor, .n_row = run->n_row, .seed = run->seed,
                      .counter = run->counter, .float_mode = mode, .scratch = scratch_of(run, 0),
                      .fault = fault};
     cnn_status status = CNN_OK;
+    int32_t    next = run->first;
 
-    for (int32_t s = run->first; s < run->last && status == CNN_OK; s++) {
-        call.step = &run->step[s];
-        call.end = extent(call.step, run->tensor, run->n_row);
-        status = call.step->kernel(&call);
-        if (status == CNN_OK && run->check_finite)
-            status = check_written(run, call.step, fault);
-        if (status != CNN_OK)
-            fault->step = s;
+    for (int32_t i = 0; i < run->n_stretch && status == CNN_OK; i++) {
+        const cnn_stretch *s = &run->stretch[i];
+        if (!cnn_in_blocks(run, s))
+            continue;
+        status = run_steps(run, &call, next, s->first);
+        call.end = run->n_row;
+        if (status == CNN_OK)
+            status = cnn_run_stretch(run, s, call, feed, 0, 1);
+        next = s->last_sum;
+        feed = NULL;
     }
-    return status;
+    return status == CNN_OK ? run_steps(run, &call, next, run->last) : status;
 }
 
 /* Make the call of a step, of which the caller has set the range. */
@@ -90,7 +96,7 @@ static cnn_status step_range(const cnn_run *run, int32_t step, int64_t begin, in
 {
     const cnn_call range = {
         .begin = begin, .float_mode = mode,
-        .end = end >= 0 ? end : extent(&run->step[step], run->tensor, run->n_row)};
+        .end = end >= 0 ? end : cnn_extent(&run->step[step], run->tensor, run->n_row)};
     return run_call(run, step, range, worker, fault);
 }
 
@@ -106,6 +112,7 @@ typedef struct {
 typedef struct {
     const cnn_run     *run;
     cnn_segment        segment;
+    const cnn_stretch *stretch;           /* what the steps of the segment are; NULL: none   */
     const cnn_feed    *feed;
     uint64_t           mode;              /* of the calling thread; see cnn_call.float_mode */
     int64_t            rows_per_tile;
@@ -130,6 +137,14 @@ static void run_rows(void *context, int32_t tile, int32_t worker)
     cnn_status status = CNN_OK;
     cnn_fault  fault;
 
+    if (w->stretch) {
+        const cnn_call call = {.begin = begin, .end = end, .n_row = w->run->n_row,
+                               .seed = w->run->seed, .counter = w->run->counter,
+                               .float_mode = w->mode, .scratch = scratch_of(w->run, worker),
+                               .fault = &fault};
+        note(w, worker, tile, cnn_run_stretch(w->run, w->stretch, call, f, worker, 0), &fault);
+        return;
+    }
     for (int32_t i = 0; f && i < f->n_source; i++)
         if (f->source[i].target->size > 1)
             cnn_gather_rows(&f->source[i], f->index, f->first_row, begin, end);
@@ -185,6 +200,17 @@ static cnn_segment next_segment(const cnn_run *run, int32_t *i)
     return s;
 }
 
+/* The stretch that these row-wise steps are, if it is to be taken in blocks; else NULL. */
+static const cnn_stretch *stretch_of(const cnn_run *run, const cnn_segment *s)
+{
+    for (int32_t i = 0; i < run->n_stretch; i++) {
+        const cnn_stretch *t = &run->stretch[i];
+        if (t->first == s->first && t->last == s->last && cnn_in_blocks(run, t))
+            return t;
+    }
+    return NULL;
+}
+
 /* The failure that counts, of a segment in which one was met; status CNN_OK if none was. */
 static failure first_failure(const segment_work *w)
 {
@@ -208,6 +234,7 @@ static void run_segment(segment_work *w, cnn_segment s)
         break;
     case CNN_ROWS:
         s.n_tile = (int32_t)((w->run->n_row + w->rows_per_tile - 1) / w->rows_per_tile);
+        w->stretch = stretch_of(w->run, &s);
         cnn_pool_loop(s.n_tile, run_rows, w);
         w->feed = NULL;
         break;
@@ -251,7 +278,7 @@ cnn_status cnn_plan_execute(const cnn_run *run, cnn_fault *fault)
     const uint64_t mode = cnn_flush_denormals();
     cnn_status     status;
     if (n_thread < 2) {
-        status = cnn_plan_run(run, mode, fault);
+        status = cnn_plan_run(run, mode, NULL, fault);
     } else {
         cnn_run on_pool = *run;
         on_pool.n_thread = n_thread;

@@ -10,12 +10,12 @@ static double read_scalar(const cnn_tensor *t)
     return t->dtype == CNN_F32 ? *(const float *)t->data : *(const double *)t->data;
 }
 
-/* Gather what row tiles do not gather themselves: inputs of one element to a row, such as
- * labels, may be needed whole before the first tile starts. */
-static void gather_inputs(const cnn_feed *feed, int64_t n, int in_tiles)
+/* Gather what tiles or blocks of rows do not gather themselves: inputs of one element to a row,
+ * such as labels, may be needed whole before the first of them starts. */
+static void gather_inputs(const cnn_feed *feed, int64_t n, int in_parts)
 {
     for (int32_t i = 0; i < feed->n_source; i++)
-        if (!in_tiles || feed->source[i].target->size == 1)
+        if (!in_parts || feed->source[i].target->size == 1)
             cnn_gather(&feed->source[i], feed->index, feed->first_row, n);
 }
 
@@ -26,14 +26,23 @@ static void add_loss(cnn_chunk *c, int64_t n_row)
     c->weight_sum += c->total ? c->total[1] : (double)n_row;
 }
 
+/* Whether the first steps that are taken in blocks may gather the wide inputs. */
+static int blocks_first(const cnn_run *run)
+{
+    for (int32_t i = 0; i < run->n_stretch; i++)
+        if (cnn_in_blocks(run, &run->stretch[i]))
+            return run->stretch[i].rows_first;
+    return 0;
+}
+
 static cnn_status one_step(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
                            cnn_fault *fault)
 {
-    const int in_tiles = run->n_thread > 1 && run->rows_first;
-    gather_inputs(feed, run->n_row, in_tiles);
+    const int in_parts = run->n_thread > 1 ? run->rows_first : blocks_first(run);
+    gather_inputs(feed, run->n_row, in_parts);
     if (run->n_thread > 1)
-        return cnn_plan_parallel(run, mode, in_tiles ? feed : NULL, fault);
-    return cnn_plan_run(run, mode, fault);
+        return cnn_plan_parallel(run, mode, in_parts ? feed : NULL, fault);
+    return cnn_plan_run(run, mode, in_parts ? feed : NULL, fault);
 }
 
 /* The update of a step whose loss is a number.  A batch in which no row counts has the loss NaN

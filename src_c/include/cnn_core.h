@@ -86,6 +86,11 @@ typedef enum {
     CNN_COLUMNS            /* segments only: by the columns of a CNN_ROWS step        */
 } cnn_split;
 
+/* The batch rows [begin, end) of a sum over the batch that goes on block by block (cnn_stretch):
+ * after those before `begin`, to the same bits as all at once.  What the kernel must keep until
+ * the next block, besides its result, lies in `state`. */
+typedef struct { int64_t begin, end; void *state; } cnn_part;
+
 typedef struct {
     cnn_kernel               kernel;
     const int32_t           *operand;   /* entries of the table; order: see cnn_op     */
@@ -97,6 +102,7 @@ typedef struct {
     int32_t                  accumulate;  /* gradient steps: add to the operand       */
     int32_t                  wrt;         /* gradient steps: which input              */
     int32_t                  uses_scratch; /* that of the operation                   */
+    int64_t                  state;       /* where that of its cnn_part lies, as a cnn_local does */
 } cnn_step;
 
 typedef struct {
@@ -115,6 +121,7 @@ struct cnn_call {
     int64_t         column;       /* columns of the result, where n_column > 0; else  */
     int64_t         n_column;     /* ... all of them                                  */
     int64_t         n_row;        /* rows of the whole batch                          */
+    const cnn_part *part;         /* NULL: all of them                                */
     uint64_t        seed;         /* random numbers depend on seed, counter, element  */
     int64_t         counter;      /* the training step                                */
     uint64_t        float_mode;   /* the caller's, which a kernel that calls Python gives back
@@ -195,6 +202,26 @@ typedef struct {
 } cnn_segment;
 typedef struct { int64_t begin, end; int32_t step; } cnn_tile;     /* end -1: a WHOLE step */
 
+/* Row-wise steps [first, last) that take the batch block by block: each block of rows goes through
+ * all of them while it is in the second-level cache.  On one thread the sums over the batch
+ * [last, last_sum) follow it; on several, which would change their order, they come afterwards. */
+typedef struct {
+    int32_t first, last, last_sum;
+    int32_t first_local, n_local;
+    int32_t rows_first;      /* nothing before it reads a batched input of more than one element
+                              * to a row                                              */
+    int64_t n_row;           /* of a block, a multiple of 16                          */
+} cnn_stretch;
+
+/* A tensor of a stretch whose rows no other block and no other step needs: the block memory of a
+ * thread has room for those of one block. */
+typedef struct {
+    int32_t tensor;
+    int32_t summed;          /* a sum over the batch needs it: only where sums follow each block */
+    int32_t fed;             /* an input: only where rows are gathered block by block */
+    int64_t offset, row;     /* in the block memory; of a row; both in bytes          */
+} cnn_local;
+
 typedef struct {                  /* a run of steps of a plan                         */
     const cnn_step    *step;
     const cnn_tensor  *tensor;    /* where the operands lie in this run               */
@@ -202,8 +229,8 @@ typedef struct {                  /* a run of steps of a plan                   
     int64_t            n_row;
     uint64_t           seed;
     int64_t            counter;
-    char              *scratch;   /* scratch_bytes for each of n_thread threads       */
-    int64_t            scratch_bytes;
+    char              *scratch;   /* scratch_bytes, then block_bytes, for each of n_thread */
+    int64_t            scratch_bytes, block_bytes;
     int32_t            check_finite; /* stop at the first step that makes a NaN or infinity */
     int32_t            n_thread;  /* with 1 the segments are not used                 */
     int32_t            n_segment;
@@ -212,6 +239,9 @@ typedef struct {                  /* a run of steps of a plan                   
     int32_t            rows_first;   /* nothing before the first CNN_ROWS or CNN_COLUMNS
                                       * segment reads a batched input of more than one
                                       * element to a row                              */
+    int32_t            n_stretch, n_tensor;
+    const cnn_stretch *stretch;   /* all of the plan, in order                        */
+    const cnn_local   *local;
 } cnn_run;
 
 typedef struct {                  /* an optimizer bound to parameters                  */
@@ -263,6 +293,8 @@ typedef struct {
     cnn_status (*gemm[CNN_N_REAL])(const struct cnn_product *product, cnn_scratch scratch);
     /* The working memory that a step asks for, for at most n_row rows, however they are divided. */
     int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row);
+    /* The block memory of a plan of n_tensor tensors whose locals take so many bytes. */
+    int64_t (*block_bytes)(int32_t n_tensor, int64_t local);
 } cnn_api;
 
 /* The interface for an instruction set, or the best that this CPU has for NULL.

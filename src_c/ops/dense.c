@@ -74,31 +74,42 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     const cnn_tensor *x = OPERAND(c, 0), *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 3);
     const int64_t n_in = w->dim[0], n_out = w->dim[1];
-    const cnn_product p = {.m = c->end - c->begin, .n = n_out, .k = K(n_rows)(c, cnn_n_row(c, 0)),
-                           .a = (const real *)x->data + c->begin, .lda = n_in, .trans_a = 1,
-                           .b = OPERAND(c, 3 + bias)->data, .ldb = n_out,
+    const int64_t at = K(n_rows)(c, first_row(c));
+    const cnn_product p = {.m = c->end - c->begin, .n = n_out, .k = K(n_rows)(c, n_summed(c)),
+                           .a = (const real *)x->data + at * n_in + c->begin, .lda = n_in,
+                           .trans_a = 1,
+                           .b = (const real *)OPERAND(c, 3 + bias)->data + at * n_out,
+                           .ldb = n_out,
                            .c = (real *)OPERAND(c, 4 + bias)->data + c->begin * n_out,
-                           .ldc = n_out, .accumulate = c->step->accumulate};
+                           .ldc = n_out, .accumulate = c->step->accumulate || at > 0};
     return K(cnn_gemm)(&p, c->scratch);
 }
 
-/* Sums over the rows of COLUMNS columns: registers hold them all the way. */
+/* Sums over the rows of COLUMNS columns: registers hold them all the way.  `state` keeps them, and
+ * the chains of sum_vector, from one part of the batch to the next: see cnn_part. */
 static void K(sum_columns)(int64_t n_row, int64_t n_out, const real *restrict dy,
-                           real *restrict sum)
+                           real *restrict sum, real *state, int go_on)
 {
     real lane[COLUMNS] = {0};
+    if (go_on)
+        memcpy(lane, state, sizeof lane);
     for (int64_t r = 0; r < n_row; r++)
         for (int l = 0; l < COLUMNS; l++)
             lane[l] += dy[r * n_out + l];
     memcpy(sum, lane, sizeof lane);
+    if (state)
+        memcpy(state, lane, sizeof lane);
 }
 
 /* The same for one vector of columns: four chains hide the latency of one. */
 CNN_INLINE void K(sum_vector)(int64_t n_row, int64_t n_out, const real *dy, real *sum,
-                              const int whole, PART part)
+                              real *state, int go_on, const int whole, PART part)
 {
     VECTOR  chain[4] = {V_ZERO(), V_ZERO(), V_ZERO(), V_ZERO()};
     int64_t r = 0;
+    if (go_on)
+        CNN_UNROLL for (int i = 0; i < 4; i++)
+            chain[i] = V_LOAD(state + i * LANES);
     for (; r + 4 <= n_row; r += 4)
         CNN_UNROLL for (int i = 0; i < 4; i++) {
             const real *row = dy + (r + i) * n_out;
@@ -108,26 +119,35 @@ CNN_INLINE void K(sum_vector)(int64_t n_row, int64_t n_out, const real *dy, real
         chain[0] = V_ADD(chain[0], whole ? V_LOAD(dy + r * n_out)
                                          : V_LOAD_PART(dy + r * n_out, part));
     V_STORE(sum, V_ADD(V_ADD(chain[0], chain[1]), V_ADD(chain[2], chain[3])));
+    if (state)
+        CNN_UNROLL for (int i = 0; i < 4; i++)
+            V_STORE(state + i * LANES, chain[i]);
 }
 
+/* State of a part: four numbers a column, and room for a whole vector of columns at the end. */
 static cnn_status K(dense_grad_b)(const cnn_call *c)
 {
-    const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, cnn_n_row(c, 0));
-    const real *dy = OPERAND(c, 4)->data;
-    real       *db = OPERAND(c, 5)->data, sum[COLUMNS];
+    const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, n_summed(c));
+    const int64_t at = K(n_rows)(c, first_row(c));
+    const int     last = !c->part || c->part->end == c->n_row, go_on = at > 0;
+    const real   *dy = (const real *)OPERAND(c, 4)->data + at * n_out;
+    real         *db = OPERAND(c, 5)->data, *state = c->part ? c->part->state : NULL;
+    real          sum[COLUMNS];
 
     if (c->scratch.need)    /* asked only, when the plan is made: it takes no memory */
         return CNN_ASKED;
     for (int64_t j = 0, n; j < n_out; j += n) {
         n = n_out - j >= COLUMNS ? COLUMNS : n_out - j >= LANES ? LANES : n_out - j;
         if (n == COLUMNS)
-            K(sum_columns)(n_row, n_out, dy + j, sum);
+            K(sum_columns)(n_row, n_out, dy + j, sum, state, go_on);
         else if (n == LANES)
-            K(sum_vector)(n_row, n_out, dy + j, sum, 1, V_PART(LANES));
+            K(sum_vector)(n_row, n_out, dy + j, sum, state, go_on, 1, V_PART(LANES));
         else
-            K(sum_vector)(n_row, n_out, dy + j, sum, 0, V_PART((int)n));
-        for (int64_t i = 0; i < n; i++)
+            K(sum_vector)(n_row, n_out, dy + j, sum, state, go_on, 0, V_PART((int)n));
+        for (int64_t i = 0; last && i < n; i++)
             db[j + i] = (c->step->accumulate ? db[j + i] : 0) + sum[i];
+        if (state)
+            state += 4 * n;
     }
     return CNN_OK;
 }
@@ -136,6 +156,13 @@ static cnn_status K(dense_grad_b)(const cnn_call *c)
 static int has_bias(const cnn_call *c, int n_other)
 {
     return c->step->n_operand > n_other + 2;
+}
+
+/* The batch rows of a sum over the batch in this call: the first of them, and how many. */
+static int64_t first_row(const cnn_call *c) { return c->part ? c->part->begin : 0; }
+static int64_t n_summed(const cnn_call *c)
+{
+    return c->part ? c->part->end - c->part->begin : cnn_n_row(c, 0);
 }
 
 #define CNN_SELF "ops/dense.c"

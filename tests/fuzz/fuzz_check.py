@@ -13,7 +13,7 @@ from fuzz_values import RUNS, SEED, STEP, Value, parted
 
 from cnn_core import Graph, Parameter, ParamStore
 from cnn_core._ext import core
-from cnn_core.graph import schedule
+from cnn_core.graph import schedule, stretches
 from cnn_core.graph.program import Program
 from cnn_core.optim import SGD
 
@@ -47,16 +47,19 @@ def need_same(who: str, one: Any, other: Any) -> None:
 
 @contextmanager
 def everything_divided() -> Iterator[None]:
-    """Let the smallest graph be divided among threads, and narrow layers by columns."""
-    limits = {"MIN_FLOP": 1.0, "COLUMN_WEIGHTS": 1}
-    before = {name: getattr(schedule, name) for name in limits}
+    """Let the smallest graph be divided among threads, narrow layers by columns, and every batch
+    of 32 rows into blocks of 16."""
+    limits = [(schedule, "MIN_FLOP", 1.0), (schedule, "COLUMN_WEIGHTS", 1),
+              (stretches, "cache_size", lambda: 1), (stretches, "PRODUCT_ROWS", -(1 << 60)),
+              (stretches, "SUM_SHARE", 1 << 60)]  # fmt: skip
+    before = [getattr(module, name) for module, name, _ in limits]
     try:
-        for name, value in limits.items():
-            setattr(schedule, name, value)
+        for module, name, value in limits:
+            setattr(module, name, value)
         yield
     finally:
-        for name, value in before.items():
-            setattr(schedule, name, value)
+        for (module, name, _), value in zip(limits, before, strict=True):
+            setattr(module, name, value)
 
 
 class Check:
@@ -220,6 +223,11 @@ class Check:
     def _note(self, program: Program) -> None:
         """Count what lowering has done."""
         self.seen["aliases"] += sum(b.root is not b for b in program.code.buffers)
+        found = program.code.stretches
+        if found is not None and self.case.rows >= 2 * stretches.ROW_MULTIPLE:
+            self.seen["in blocks"] += 1
+            self.seen["block memory"] += len(found.locals)
+            self.seen["sums in blocks"] += len(found.states)
         for step in program.steps:
             self.seen["fused activations"] += step.activation is not None
             self.seen["fused losses"] += step.which == -2

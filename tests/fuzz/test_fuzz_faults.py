@@ -8,7 +8,7 @@ import pytest
 from fuzz_check import check_all
 
 from cnn_core import Graph, Input, ops
-from cnn_core.graph import lowering, memory, schedule, shared_weights
+from cnn_core.graph import lowering, memory, schedule, shared_weights, stretches
 from cnn_core.graph.aliases import Aliases
 from cnn_core.graph.program import Program
 from cnn_core.graph.steps import FORWARD, Lowered
@@ -132,6 +132,17 @@ def _shared_weight_left_out(patch):
     patch.setattr(shared_weights, "_joined", lambda w, grad, steps: right(w, grad, steps[1:]))
 
 
+def _block_memory_for_what_others_need(patch):
+    def wrong(self, outputs):
+        self.local = [b for b in self._parts if not b.keep]
+
+    patch.setattr(stretches._Run, "find_local", wrong)
+
+
+def _block_memory_that_all_share(patch):
+    right = stretches.plan_rows
+    patch.setattr(stretches, "plan_rows", lambda steps, buffers, dtype, n_row: (
+        dict.fromkeys(buffers, 0), right(steps, buffers, dtype, n_row)[1]))  # fmt: skip
 
 
 FAULTS = {
@@ -147,6 +158,8 @@ FAULTS = {
     "late steps before what they wait for": _late_steps_in_one_wave,
     "relu in a product forgotten": _activation_forgets_its_options,
     "a step of time left out of a shared weight": _shared_weight_left_out,
+    "block memory for what others need": _block_memory_for_what_others_need,
+    "block memory that all buffers share": _block_memory_that_all_share,
 }
 
 

@@ -145,13 +145,13 @@ FAULTS = {
         "dense", "ops/dense.c", "for (; r < n_row; r++)",
         "for (; r < n_row - 1; r++)", "dense", "gradient of b"),
     "weight_gradient_does_not_add": Fault(
-        "dense", "ops/dense.c", ".ldc = n_out, .accumulate = c->step->accumulate};",
-        ".ldc = n_out};", "dense", "accumulated gradient of w"),
+        "dense", "ops/dense.c", "|| at > 0};", "* 0 + (at > 0)};", "dense",
+        "accumulated gradient of w"),
     "operand_not_transposed": Fault(
         "dense", "ops/dense.c", ".trans_b = 1", ".trans_b = 0", "dense", "gradient of x"),
     "all_rows_of_the_memory_summed": Fault(
-        "dense", "ops/dense.c", ".k = K(n_rows)(c, cnn_n_row(c, 0))",
-        ".k = K(n_rows)(c, OPERAND(c, 0)->dim[0])", "dense", "gradient of w"),
+        "dense", "ops/dense.c", ": cnn_n_row(c, 0);",
+        ": OPERAND(c, 0)->dim[0];", "dense", "gradient of w"),
     "earlier_batches_forgotten": Fault(
         "metric_mean", "ops/metric_mean.c", "y[0] += w", "y[0] = w", "metric_mean",
         "sums of two batches"),
