@@ -196,12 +196,18 @@ class Lowering:
         inputs = [self.out.value[self.operand(x)] for x in node.inputs]
         split = ROWS if node.batched and node.rowwise else WHOLE
         operands = _by_rows(node, [*inputs, *saved, value])
-        stage = LATE if node.dtype == "float64" else NORMAL  # a metric waits
+        waits = node.dtype == "float64" or self._is_late_sum(node)  # a metric, the loss
+        stage = LATE if waits else NORMAL
         n_unit = node.n_column(FORWARD) if split == ROWS else 0
         if _fixed_rows(node):
             split, n_unit = UNITS, _fixed_rows(node)
         return Step(op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
                     n_saved=len(saved), node=node)  # fmt: skip
+
+    def _is_late_sum(self, node: Node) -> bool:
+        """Tell whether nothing waits for a sum over the batch, not even its gradient."""
+        alone = self.users[node] == self.outputs[node]
+        return alone and not self.keep_all and _spreads(node) and node.inputs[0].batched
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
         """Emit coef = w / sum(w), or w / B, then the loss and its gradient in one pass."""
@@ -324,7 +330,8 @@ class Lowering:
         if _fixed_rows(node):
             return UNITS, _fixed_rows(node)
         if x.batched:
-            return (ROWS, node.n_column(i)) if node.batched and node.rowwise else (WHOLE, 0)
+            by_rows = (node.batched and node.rowwise) or _spreads(node)
+            return (ROWS, node.n_column(i)) if by_rows else (WHOLE, 0)
         n_unit = node.n_unit(i)
         return (UNITS, n_unit) if n_unit else (WHOLE, 0)
 
@@ -342,6 +349,10 @@ def _by_rows(node: Node, operands: list[Buffer]) -> list[Buffer]:
 def _is_leaf(node: Node) -> bool:
     """Tell whether a node's value comes from outside; random numbers have no operand either."""
     return not node.inputs and not node.draws
+
+
+def _spreads(node: Node) -> bool:
+    return getattr(node, "spreads", False) and not node.batched
 
 
 def _only_in_training(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from cnn_core import options
 from cnn_core.graph.axes import several_axes
@@ -19,6 +20,9 @@ class Reduction(Node):
 
     axis: Axis = None
     keepdims: bool = False
+
+    spreads: ClassVar[bool] = False
+    """Its gradient reads no value, and divides by rows even where the batch axis vanishes."""
 
     def infer_shape(self) -> None:
         self.keepdims = options.flag(self.label, self.keepdims, option="keepdims")

@@ -13,6 +13,7 @@ class Mean(Reduction):
 
     op = "mean"
     grad_reads = ""
+    spreads = True
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") -> Node:

@@ -14,6 +14,7 @@ class Sum(Reduction):
     op = "sum"
     symbol = "Σ"
     grad_reads = ""
+    spreads = True
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") -> Node:

@@ -45,7 +45,7 @@ static inline cnn_status K(cnn_first_grad)(const cnn_call *c)
     int64_t        i_kept[CNN_MAX_DIM] = {0}, i_gone[CNN_MAX_DIM] = {0};
     cnn_groups     s;
 
-    cnn_read_groups(c, &s);
+    cnn_read_groups(c, cnn_group_rows(c), &s);
     do
         for (int64_t j = 0; j < (s.in.y ? s.in.n : 1); j += CNN_WIDTH) {
             const int64_t  n = s.in.n - j < CNN_WIDTH ? s.in.n - j : CNN_WIDTH;

@@ -28,12 +28,18 @@ typedef struct {
     cnn_group_axis kept[CNN_MAX_DIM], gone[CNN_MAX_DIM], all[CNN_MAX_DIM];
 } cnn_groups;
 
-static inline void cnn_read_groups(const cnn_call *c, cnn_groups *s)
+/* Rows of x whose groups a call makes: all of them where the batch axis belongs to the groups. */
+static inline int64_t cnn_group_rows(const cnn_call *c)
+{
+    const cnn_tensor *x = OPERAND(c, 0), *y = OPERAND(c, 1);
+    return !x->stride ? 1 : y->stride ? c->end - c->begin : c->n_row;
+}
+
+static inline void cnn_read_groups(const cnn_call *c, int64_t n_row, cnn_groups *s)
 {
     const cnn_tensor *x = OPERAND(c, 0), *y = OPERAND(c, 1);
     const cnn_attr   *attr = c->step->attr;
     const int64_t     n_axis = attr[0].i;
-    const int64_t     n_row = !x->stride ? 1 : y->stride ? c->end - c->begin : c->n_row;
     cnn_group_axis   *axis = s->all;
     int64_t           step = x->size;
 
@@ -121,7 +127,7 @@ static inline void K(cnn_reduce)(const cnn_call *c, const K(cnn_reducer) *first,
     int64_t        index[CNN_MAX_DIM] = {0};
     cnn_groups     s;
 
-    cnn_read_groups(c, &s);
+    cnn_read_groups(c, cnn_group_rows(c), &s);
     const int64_t n = s.in.y ? s.in.n : 1;
     do
         for (int64_t j = 0; j < n; j += CNN_WIDTH) {
@@ -163,8 +169,10 @@ static inline double K(cnn_fold_sum)(int64_t n, const double *state)
         int64_t        index[CNN_MAX_DIM] = {0};                                             \
         cnn_groups     s;                                                                    \
                                                                                              \
-        cnn_read_groups(c, &s);                                                              \
-        const real count = (real)s.count;                                                    \
+        /* Some rows of x, whether y is one number for each or for all of them. */           \
+        const int64_t n_row = OPERAND(c, 0)->stride ? c->end - c->begin : 1;                 \
+        cnn_read_groups(c, n_row, &s);                                                       \
+        const real count = (real)(s.count * cnn_group_rows(c) / n_row);                      \
         (void)count;                                                                         \
         do {                                                                                 \
             const real *x = ROWS(c, 0) + at.x, *y = ROWS(c, 1) + at.y;                       \

@@ -85,13 +85,13 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     return K(cnn_gemm)(&p, c->scratch);
 }
 
-/* Sums over the rows of COLUMNS columns: registers hold them all the way.  `state` keeps them, and
- * the chains of sum_vector, from one part of the batch to the next: see cnn_part. */
-static void K(sum_columns)(int64_t n_row, int64_t n_out, const real *restrict dy,
-                           real *restrict sum, real *state, int go_on)
+/* Sums over the rows of COLUMNS columns: registers hold them all the way.  `state`, NULL for the
+ * whole batch at once, has the sums of the rows before, and takes them for the next part. */
+CNN_INLINE void K(sum_columns)(int64_t n_row, int64_t n_out, const real *restrict dy,
+                               real *restrict sum, real *state)
 {
     real lane[COLUMNS] = {0};
-    if (go_on)
+    if (state)
         memcpy(lane, state, sizeof lane);
     for (int64_t r = 0; r < n_row; r++)
         for (int l = 0; l < COLUMNS; l++)
@@ -103,11 +103,11 @@ static void K(sum_columns)(int64_t n_row, int64_t n_out, const real *restrict dy
 
 /* The same for one vector of columns: four chains hide the latency of one. */
 CNN_INLINE void K(sum_vector)(int64_t n_row, int64_t n_out, const real *dy, real *sum,
-                              real *state, int go_on, const int whole, PART part)
+                              real *state, const int whole, PART part)
 {
     VECTOR  chain[4] = {V_ZERO(), V_ZERO(), V_ZERO(), V_ZERO()};
     int64_t r = 0;
-    if (go_on)
+    if (state)
         CNN_UNROLL for (int i = 0; i < 4; i++)
             chain[i] = V_LOAD(state + i * LANES);
     for (; r + 4 <= n_row; r += 4)
@@ -124,31 +124,48 @@ CNN_INLINE void K(sum_vector)(int64_t n_row, int64_t n_out, const real *dy, real
             V_STORE(state + i * LANES, chain[i]);
 }
 
-/* State of a part: four numbers a column, and room for a whole vector of columns at the end. */
-static cnn_status K(dense_grad_b)(const cnn_call *c)
+/* db (+)= the sums over n_row rows of dy where these are the last ones. */
+CNN_INLINE void K(sum_rows)(const cnn_call *c, int64_t n_row, const real *dy, real *state,
+                            int last)
 {
-    const int64_t n_out = OPERAND(c, 1)->dim[1], n_row = K(n_rows)(c, n_summed(c));
-    const int64_t at = K(n_rows)(c, first_row(c));
-    const int     last = !c->part || c->part->end == c->n_row, go_on = at > 0;
-    const real   *dy = (const real *)OPERAND(c, 4)->data + at * n_out;
-    real         *db = OPERAND(c, 5)->data, *state = c->part ? c->part->state : NULL;
-    real          sum[COLUMNS];
+    const int64_t n_out = OPERAND(c, 1)->dim[1];
+    real         *db = OPERAND(c, 5)->data, sum[COLUMNS];
 
-    if (c->scratch.need)    /* asked only, when the plan is made: it takes no memory */
-        return CNN_ASKED;
     for (int64_t j = 0, n; j < n_out; j += n) {
         n = n_out - j >= COLUMNS ? COLUMNS : n_out - j >= LANES ? LANES : n_out - j;
         if (n == COLUMNS)
-            K(sum_columns)(n_row, n_out, dy + j, sum, state, go_on);
+            K(sum_columns)(n_row, n_out, dy + j, sum, state);
         else if (n == LANES)
-            K(sum_vector)(n_row, n_out, dy + j, sum, state, go_on, 1, V_PART(LANES));
+            K(sum_vector)(n_row, n_out, dy + j, sum, state, 1, V_PART(LANES));
         else
-            K(sum_vector)(n_row, n_out, dy + j, sum, state, go_on, 0, V_PART((int)n));
+            K(sum_vector)(n_row, n_out, dy + j, sum, state, 0, V_PART((int)n));
         for (int64_t i = 0; last && i < n; i++)
             db[j + i] = (c->step->accumulate ? db[j + i] : 0) + sum[i];
         if (state)
             state += 4 * n;
     }
+}
+
+/* State: four numbers a column, and room for a whole vector of columns at the end. */
+static cnn_status K(part_of_grad_b)(const cnn_call *c)
+{
+    const int64_t n_out = OPERAND(c, 1)->dim[1], at = K(n_rows)(c, first_row(c));
+    real         *state = c->part->state;
+
+    if (at == 0)
+        memset(state, 0, (size_t)(4 * (n_out + LANES)) * sizeof(real));
+    K(sum_rows)(c, K(n_rows)(c, n_summed(c)), (const real *)OPERAND(c, 4)->data + at * n_out, state,
+                c->part->end == c->n_row);
+    return CNN_OK;
+}
+
+static cnn_status K(dense_grad_b)(const cnn_call *c)
+{
+    if (c->scratch.need)    /* asked only, when the plan is made: it takes no memory */
+        return CNN_ASKED;
+    if (c->part)
+        return K(part_of_grad_b)(c);
+    K(sum_rows)(c, K(n_rows)(c, cnn_n_row(c, 0)), OPERAND(c, 4)->data, NULL, 1);
     return CNN_OK;
 }
 

@@ -149,3 +149,16 @@ def test_blocks_fill_half_of_the_cache(monkeypatch):
 def test_where_blocks_do_not_pay_there_are_none(widths, rows, monkeypatch):
     monkeypatch.setattr(stretches, "cache_size", lambda: 1 << 20)
     assert _program(widths, rows).code.stretches is None
+
+
+@pytest.mark.parametrize("reduce", [ops.mean, ops.sum])
+def test_a_chain_that_ends_in_a_sum_over_the_batch_is_one_stretch(reduce, small_cache):
+    h = ops.dense(Input("x", (BATCH, 3)), Parameter("w", np.eye(3)))
+    for f in (ops.relu, ops.square, ops.neg):
+        h = f(h)
+    loss = reduce(h)
+    program = Program([loss], ParamStore(parameters_of([loss]), "float64"), max_batch=64,
+                      seeds=[loss], targets=parameters_of([loss]))  # fmt: skip
+    (stretch,) = program.code.stretches.stretches
+    late = [(s.op, s.which) for s in program.steps[stretch.last :]]
+    assert (stretch.first, late) == (0, [("dense", 1), (reduce.__name__, -1)])
