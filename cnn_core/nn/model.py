@@ -128,7 +128,7 @@ class Model(Predicting):
 
     def apply(self, x: Any, name: str) -> Any:
         """Return the outputs' nodes for nodes in place of the inputs: see `__call__`."""
-        nodes = self._by_input(x, "nodes")
+        nodes = self.by_input(x, name, "nodes")
         for key, node in nodes.items():
             own = self.inputs[key]
             if not isinstance(node, Node) or node.shape != own.shape or node.dtype != own.dtype:

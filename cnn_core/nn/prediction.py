@@ -49,9 +49,9 @@ class Predicting(Predictor):
     input_reach: float
     _program: Program | None
 
-    def _by_input(self, x: Any, what: str) -> dict[str, Any]:
+    def by_input(self, x: Any, who: str, what: str = "arrays") -> dict[str, Any]:
         """Return what was given for each input, by name or in their order."""
-        names, who = list(self.inputs), type(self).__name__
+        names = list(self.inputs)
         if isinstance(x, Mapping):
             unknown = [key for key in x if key not in self.inputs]
             missing = [name for name in names if name not in x]
@@ -97,7 +97,7 @@ class Predicting(Predictor):
 
     def _predict(self, x: Any, out: Any) -> Any:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
-        given = self._by_input(x, "arrays")
+        given = self.by_input(x, "predict")
         rows, is_row = self._arrays(given)
         n = len(next(iter(rows.values())))
         shapes = {name: (n, *node.shape[1:]) for name, node in self.outputs.items()}

@@ -10,16 +10,17 @@ import numpy as np
 
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.stepper import Stepper
-from cnn_core.errors import OptionError
+from cnn_core.errors import GraphError, OptionError
 from cnn_core.graph.node import BATCH, Input
-from cnn_core.graph.program import Program, parameters_of
+from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.schedule import flop
 from cnn_core.graph.shapes import row_size
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.model import Model
-from cnn_core.train.build import build_loss, build_metric, check_metric
+from cnn_core.train.build import build_metric, check_metric
 from cnn_core.train.checked import Data
-from cnn_core.train.metric import Metric, RowMetric, rows_of
+from cnn_core.train.metric import Metric, RowMetric
+from cnn_core.train.objective import Objective, Term, running_mean
 from cnn_core.train.pace import Pace
 from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
 
@@ -37,20 +38,21 @@ class LossProgram:
     """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows."""
 
     def __init__(
-        self, net: Model, loss: Loss, metrics: Sequence[Metric], data: Data,
-        max_batch: int, *, training: bool, scale: TargetScale = PLAIN,
+        self, net: Model, objective: Objective, data: Data, max_batch: int, *, training: bool,
+        scale: TargetScale = PLAIN,
     ) -> None:  # fmt: skip
-        target = data.target
         weight = Input("w", (BATCH,)) if data.w is not None else None
-        self.net, self.metrics = net, [m for m in metrics if not isinstance(m, RowMetric)]
-        self.loss = build_loss(loss, net.core_output, target, weight)
-        end, meaning = net.core_output, data.meaning
-        self._sums: list[Any] = [build_metric(m, loss, end, target, weight, meaning)
-                                 for m in self.metrics]  # fmt: skip
-        for metric in rows_of(metrics):
-            check_metric(metric, loss, net.core_output, data.meaning)
-            if weight is not None and not training:
-                metric.check_weights()
+        self.net = net
+        self.loss, losses = objective.build(data.terms, data.inputs, weight)
+        self._weights = {f"{t.prefix}loss": t.weight for t in data.terms} if losses else {}
+        self._figures: list[tuple[str, Metric | None, Any]] = []
+        for name, node in losses.items():
+            rows = running_mean(node)
+            if rows is not None:
+                self._figures.append((name, None, rows))
+        for term in data.terms:
+            self._add_metrics(objective, term, data, weight, training)
+        self._sums = [node for _, _, node in self._figures]
         found = parameters_of([self.loss])
         learning = [p for p in found if net.store.learns(p)]
         if training and found and not learning:
@@ -62,35 +64,55 @@ class LossProgram:
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
             seeds=[self.loss] if training else (), targets=learning, lent=True,
         )  # fmt: skip
+        if training and learning and not any(map(self.program.has_grad, learning)):
+            reason = what_stops_gradients(self.program, learning, "training")
+            raise GraphError(
+                reason or "training: need a loss that depends on what learns; got none"
+            )
         self._loss_tensor = self.program.value_tensor(self.loss)
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.
         means = self.loss.op == "row_mean"
         self._total_tensor = self.program.saved_tensor(self.loss, 0) if means else -1
         self._loss_sums = np.zeros(2)  # of w l, of w
         self._metric_sums = [self.program.value(node) for node in self._sums]
-        scaling = {"x": (net.input_scale, net.input_shift)}
+        scaling = dict.fromkeys(net.inputs, (net.input_scale, net.input_shift))
         self._fed = [(name, self.program.input_tensor(name), *scaling.get(name, (1.0, 0.0)))
-                     for name in ("x", "y", "w") if name in self.program.inputs]  # fmt: skip
+                     for name in (*net.inputs, *data.inputs, "w") if name in self.program.inputs]
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
         self._allowed = 1
         self.stepper: Stepper | ScaledStepper | None = None
-        if training and weight is None:
-            self.stepper = self._make_stepper(loss, max_batch, scale)
+        if training and weight is None and objective.only is not None and len(net.inputs) == 1:
+            self.stepper = self._make_stepper(objective.only.loss, max_batch, scale)
+
+    def _add_metrics(
+        self, objective: Objective, term: Term, data: Data, weight: Input | None, training: bool
+    ) -> None:
+        """Add the nodes that sum up the metrics of a term; check those of all rows at once."""
+        output, target = objective.output(term), data.inputs[term.target]
+        meaning = data.meanings.get(term.target)
+        for metric in term.metrics:
+            if isinstance(metric, RowMetric):
+                check_metric(metric, term.loss, output, meaning)
+                if weight is not None and not training:
+                    metric.check_weights()
+                continue
+            node = build_metric(metric, term.loss, output, target, weight, meaning)
+            self._figures.append((f"{term.prefix}{metric.name}", metric, node))
 
     def _make_stepper(
         self, loss: Loss, max_batch: int, scale: TargetScale
     ) -> Stepper | ScaledStepper | None:
         """Return the short way for single steps; None where the loss checks its targets more."""
         program, net = self.program, self.net
-        if "y" not in program.inputs:
+        if "y" not in program.inputs or net.input.dtype != "real":
             return None
         target = program.inputs["y"]
         labels = target.dtype == "int32"
         if not labels and not loss.any_finite_target:
             return None
         stepper = Stepper(
-            program.binding, program.input_tensor("x"), program.input_tensor("y"),
+            program.binding, program.input_tensor(net.input.name), program.input_tensor("y"),
             self._loss_tensor, self._total_tensor, program.dtype, row_size(net.input.shape),
             row_size(target.shape), max_batch, labels, net.input_scale, net.input_shift,
             net.input_reach,
@@ -109,7 +131,7 @@ class LossProgram:
 
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
-        arrays = {"x": data.x, "y": data.y, "w": data.w}
+        arrays = data.arrays
         return [(number, arrays[name].ctypes.data, DTYPE_NAMES[arrays[name].dtype], scale, shift)
                 for name, number, scale, shift in self._fed]  # fmt: skip
 
@@ -146,7 +168,7 @@ class LossProgram:
 
     def evaluate(self, data: Data) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, in calls that `Pace` chooses."""
-        n, at, batch = len(data.x), 0, self._run_rows
+        n, at, batch = data.n_rows, 0, self._run_rows
         sources = self.sources(data)
         with self.program.lock:
             self.reset()
@@ -165,8 +187,12 @@ class LossProgram:
         loss_sum, weight_sum = self._loss_sums.tolist()
         mean = loss_sum / weight_sum if weight_sum else float("nan")
         values = {"loss": mean}
-        for metric, node, sums in zip(self.metrics, self._sums, self._metric_sums, strict=True):
-            values[metric.name] = metric.finish(node.finish(sums))
+        for (name, metric, node), sums in zip(self._figures, self._metric_sums, strict=True):
+            value = node.finish(sums)
+            values[name] = value if metric is None else metric.finish(value)
+        if self._weights and all(name in values for name in self._weights):
+            # Of all rows, however the batches were cut.
+            values["loss"] = sum(w * values[name] for name, w in self._weights.items() if w)
         return values
 
 

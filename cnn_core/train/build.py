@@ -168,7 +168,7 @@ def warn_of_twice_applied(loss: Loss, output: Node) -> None:
         warnings.warn(
             f"{type(loss).__name__} {loss.applies}, and the network ends in a {last.op} "
             f"({layer}): leave that out, so that the outputs are what the loss expects",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

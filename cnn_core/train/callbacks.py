@@ -11,7 +11,6 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import Described, hint
-from cnn_core.train.metric import rows_of
 
 if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
@@ -89,7 +88,7 @@ class EarlyStopping(Described, Callback):
             for_callbacks = "; pass mode='min' or 'max' for a value that a callback adds"
             raise self._unknown(trainer.reports, meant + for_callbacks)
         name = self.monitor.removeprefix("val_")
-        found = {m.name: m.higher_is_better for m in trainer.metrics}.get(name, False)
+        found = trainer._objective.directions().get(name, False)
         if found is None:
             raise OptionError(
                 f"EarlyStopping: need mode='min' or mode='max' for {self.monitor!r}, a metric that "
@@ -98,7 +97,7 @@ class EarlyStopping(Described, Callback):
         return found
 
     def _meant(self, trainer: Trainer, known: Iterable[str]) -> str:
-        if any(m.name == self.monitor for m in rows_of(trainer.metrics)):
+        if self.monitor in trainer._objective.names(rows=True):
             return f": give fit validation_data and monitor 'val_{self.monitor}'"
         if self.monitor.startswith("val_") and "val_loss" not in trainer.reports:
             return ": give fit validation_data to have it"

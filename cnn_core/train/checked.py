@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_beyond, is_mapped
-from cnn_core.data.arrays import as_features, check_lengths
+from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.targets import NOT_FINITE, as_weights
-from cnn_core.errors import DataError, LabelError, OptionError
-from cnn_core.graph.node import Input
+from cnn_core.errors import DataError, LabelError
+from cnn_core.graph.node import Input, Node
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.train.build import check_targets, ignored_label, target_input
+from cnn_core.train.objective import Objective, Term
 from cnn_core.train.target_scale import TargetScale
 
 _BLOCK = 1 << 20  # elements of rows picked out at a time
@@ -23,26 +24,40 @@ _BLOCK = 1 << 20  # elements of rows picked out at a time
 class Data(NamedTuple):
     """Features, targets and weights of the same rows, checked and ready for the C core."""
 
-    x: np.ndarray
-    y: np.ndarray
+    features: dict[str, np.ndarray]
+    """By the names of the network's inputs."""
+    targets: dict[str, np.ndarray]
+    """By the names of the inputs that they are fed to: y, or y:<output>."""
     w: np.ndarray | None
-    target: Input
-    meaning: Meaning | None = None
+    terms: list[Term]
+    inputs: dict[str, Input]
+    """Those of the targets."""
+    meanings: dict[str, Meaning | None] = {}
     """What outputs and targets mean, where metrics ask for it."""
+
+    @property
+    def n_rows(self) -> int:
+        return len(next(iter(self.features.values())))
 
     @property
     def target_key(self) -> tuple:
         """What tells targets of one kind from others."""
-        return self.target.dtype, self.target.shape
+        return tuple([(name, node.dtype, node.shape) for name, node in self.inputs.items()])
 
     @property
     def key(self) -> tuple:
         """What a program for this data depends on."""
-        return *self.target_key, self.w is not None, self.meaning
+        return *self.target_key, self.w is not None, *self.meanings.items()
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays, by the inputs that they are fed to."""
+        weights = {} if self.w is None else {"w": self.w}
+        return {**self.features, **self.targets, **weights}
 
 
 def check_data(
-    net: Model, loss: Loss, x: Any, y: Any, w: Any, *, who: str, finite: bool | None,
+    net: Model, objective: Objective, x: Any, y: Any, w: Any, *, who: str, finite: bool | None,
     scale: TargetScale,
 ) -> Data:  # fmt: skip
     """Return ``x``, ``y`` and the weights ``w`` as `Data`; raise what is wrong with them.
@@ -51,35 +66,54 @@ def check_data(
     Numbers that the network's dtype cannot hold are refused always.  Rows that count nothing may
     hold anything: where a sum would take it up, a copy holds other numbers there.
     """
-    features, _ = as_features(x, net.input.shape[1:], who=who, dtype=net.dtype)
-    if y is None:
-        raise OptionError(f"{who}: need targets y; got None")
-    target = target_input(loss, net.core_output, y)
-    scale.check(net, features, y, target, who)
-    if scale.changes:
-        y = scale.apply(y, net.dtype, type(loss).__name__)
+    given = net.by_input(x, who)
+    features = {name: _features(net, name, a, who) for name, a in given.items()}
+    n = len(next(iter(features.values())))
+    parts = objective.parts(y, who)
+    terms = [term for term, _ in parts]
+    inputs: dict[str, Input] = {}
+    targets: dict[str, np.ndarray] = {}
     weights = None
-    if w is not None:
-        ratios = loss.reduction == "weighted_mean"
-        weights = as_weights(w, len(features), who=who, dtype=net.dtype, ratios=ratios)
-    targets = _targets(net, loss, target, y, weights)
-    check_targets(loss, target, targets)
-    if len(features) != len(targets):
-        check_lengths(who, x=len(features), y=len(targets))
-    if finite is None:
-        finite = not is_mapped(features)
-    if features.dtype.kind == "f":
-        idle = _Idle(ignored_label(loss, target), targets, weights)
-        features = _finite_rows(net, features, x, idle, who=who, finite=finite)
-    return Data(features, targets, weights, target)
+    for term, raw in parts:
+        output = objective.output(term)
+        node = inputs[term.target] = target_input(term.loss, output, raw, term.target)
+        if objective.only is not None and len(features) == 1:
+            scale.check(net, next(iter(features.values())), raw, node, who)
+        if scale.changes:
+            raw = scale.apply(raw, net.dtype, type(term.loss).__name__)
+        if w is not None and weights is None:
+            ratios = all(t.loss.reduction == "weighted_mean" for t in terms)
+            weights = as_weights(w, n, who=who, dtype=net.dtype, ratios=ratios)
+        targets[term.target] = _targets(net, term.loss, node, output, raw, weights)
+        check_targets(term.loss, node, targets[term.target])
+    lengths = {name: len(a) for name, a in {**features, **targets}.items()}
+    if len(set(lengths.values())) > 1:
+        check_lengths(who, **lengths)
+    only = terms[0] if len(terms) == 1 else None
+    ignored = None if only is None else ignored_label(only.loss, inputs[only.target])
+    idle = _Idle(ignored, next(iter(targets.values()), None), weights)
+    for name, array in features.items():
+        if array.dtype.kind == "f":
+            asked = not is_mapped(array) if finite is None else finite
+            label = "features x" if len(features) == 1 else f"features {name}"
+            features[name] = _finite_rows(net, array, given[name], idle, who=who, finite=asked,
+                                          label=label)  # fmt: skip
+    return Data(features, targets, weights, terms, inputs)
+
+
+def _features(net: Model, name: str, x: Any, who: str) -> np.ndarray:
+    node = net.inputs[name]
+    if node.dtype == "int32":
+        return as_indices(x, node.shape[1:], who=who, name=name)
+    return as_features(x, node.shape[1:], who=who, name=name, dtype=net.dtype).array
 
 
 def _targets(
-    net: Model, loss: Loss, target: Input, y: Any, weights: np.ndarray | None
+    net: Model, loss: Loss, target: Input, output: Node, y: Any, weights: np.ndarray | None
 ) -> np.ndarray:
     """Return the targets; those of rows without weight are replaced where the loss refuses them."""
     try:
-        return loss.targets(target, net.core_output, y, net.dtype)
+        return loss.targets(target, output, y, net.dtype)
     except (DataError, LabelError):
         if weights is None or weights.all():
             raise
@@ -87,7 +121,7 @@ def _targets(
         if len(rows) != len(weights):
             raise
         rows[weights == 0] = rows[np.argmax(weights > 0)]
-        return loss.targets(target, net.core_output, rows, net.dtype)
+        return loss.targets(target, output, rows, net.dtype)
 
 
 class _Idle:
@@ -110,7 +144,7 @@ class _Idle:
 
 
 def _finite_rows(
-    net: Model, x: np.ndarray, source: Any, idle: _Idle, *, who: str, finite: bool
+    net: Model, x: np.ndarray, source: Any, idle: _Idle, *, who: str, finite: bool, label: str
 ) -> np.ndarray:
     """Return features ``x``, which came as ``source``, after looking through them.
 
@@ -123,10 +157,10 @@ def _finite_rows(
     if wrong or not whole:
         x = _without_idle(x, idle.rows(), reach)
     if wrong and finite:
-        check_finite(x, "features x", who=who, dtype=net.dtype, reach=reach, source=source,
+        check_finite(x, label, who=who, dtype=net.dtype, reach=reach, source=source,
                      hint=f"{NOT_FINITE}, or pass check_finite=False")  # fmt: skip
     elif wrong:
-        check_range(x, "features x", who=who, dtype=net.dtype, reach=reach, source=source)
+        check_range(x, label, who=who, dtype=net.dtype, reach=reach, source=source)
     return x
 
 

@@ -48,7 +48,7 @@ class Loop:
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
         self.batch, self.shuffle, self.callbacks, self.bar = batch, shuffle, callbacks, bar
         self.history = History()
-        self._key = (len(data.x), batch, shuffle, trainer.seed, data.key)
+        self._key = (data.n_rows, batch, shuffle, trainer.seed, data.key)
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
 
@@ -111,7 +111,7 @@ class Loop:
                 learner = t.optimizer.learner(t.net.store, t.net.store.learning)
                 part = self._next_part(learner.step)
                 self.bar.start_epoch(epoch, part.rows)
-                index = t._row_order(len(self.data.x)) if self.shuffle else None
+                index = t._row_order(self.data.n_rows) if self.shuffle else None
                 self._steps(learner, index, part.rows)
                 values = self.program.results()
                 t.epochs_done = part.epoch + 1
@@ -135,14 +135,14 @@ class Loop:
     def _break_off(self, part: Part, step: int) -> None:
         """Let the next `fit` take up where this one stops; the epoch is not yet done."""
         t = self.trainer
-        rows = min(part.rows + (step - part.step) * self.batch, len(self.data.x))
+        rows = min(part.rows + (step - part.step) * self.batch, self.data.n_rows)
         t._rest = part._replace(step=step, rows=rows, sums=self.program.sums())
         if t.epochs_done == part.epoch + 1:
             t.epochs_done = part.epoch
 
     def _steps(self, learner: Learner, index: np.ndarray | None, at: int) -> None:
         """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`."""
-        t, program, n, batch = self.trainer, self.program, len(self.data.x), self.batch
+        t, program, n, batch = self.trainer, self.program, self.data.n_rows, self.batch
         sources = program.sources(self.data)
         while at < n:
             pace = program.pace

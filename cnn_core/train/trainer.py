@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,23 +16,21 @@ from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.graph.blocks import Place
 from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.naming import Keywords
-from cnn_core.nn import losses
-from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.train import callbacks as callback_module
-from cnn_core.train import metrics as metric_module
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
-from cnn_core.train.build import ignored_label, warn_of_twice_applied
+from cnn_core.train.build import ignored_label
 from cnn_core.train.checked import Data, check_data
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
-from cnn_core.train.metric import RowMetric, evaluate_rows, rows_of
+from cnn_core.train.metric import evaluate_rows, rows_of
+from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.target_scale import TargetScale
 
-FIXED = frozenset({"net", "loss", "metrics", "target_scale", "target_shift"})
+FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
 
 CHECKED = FIXED | {"optimizer", "seed", "check_finite", "epochs_done"}
@@ -42,8 +40,12 @@ CHECKED = FIXED | {"optimizer", "seed", "check_finite", "epochs_done"}
 class Trainer(Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
-    ``loss`` is a `Loss` or a name such as "mse", ``optimizer`` an `cnn_core.optim.Optimizer` or a
-    name such as "adam".  ``metrics`` are names (accuracy, top_5, log_loss, auc, average_precision,
+    ``loss`` is a `Loss` or a name such as "mse"; for several outputs a dictionary of them by
+    output (None: not trained), of which the sum is taken with ``loss_weights``; or any scalar, as a
+    function of nodes ``f(outputs, targets)``: both are dictionaries, or the node where there is
+    one.  Of one number per row, (B,), the mean is taken.  ``optimizer`` is an
+    `cnn_core.optim.Optimizer` or a name such as "adam".  ``metrics``, by output where there are
+    several, are names (accuracy, top_5, log_loss, auc, average_precision,
     balanced_accuracy, f1, mae, mse, rmse, mape, r2), `cnn_core.Metric` objects, or functions of
     (targets, outputs); those that need all rows, such as auc and functions, are reported by
     `evaluate` and for validation data only.  The loss sees ``y * target_scale + target_shift``: an
@@ -66,9 +68,10 @@ class Trainer(Keywords):
         self,
         net: Model,
         *,
-        loss: Loss | str,
+        loss: Any,
+        loss_weights: Mapping[str, float] | None = None,
         optimizer: optim.Optimizer | str = "adam",
-        metrics: Iterable[Any] = (),
+        metrics: Any = (),
         seed: int = 0,
         check_finite: bool | None = None,
         target_scale: float | None = None,
@@ -76,14 +79,15 @@ class Trainer(Keywords):
     ) -> None:
         if not isinstance(net, Model):
             raise OptionError(f"Trainer: need a net, a Model or Sequential; got {shown(net)}")
-        loss = losses.get(loss)
-        self.net, self.loss = net, loss
+        self.net = net
+        self._objective = Objective(net, loss, loss_weights, metrics)
+        self.loss, self.metrics = self._objective.loss, self._objective.metrics
+        self.loss_weights = loss_weights
         self.target_scale = 1.0 if target_scale is None else target_scale
         self.target_shift = 0.0 if target_shift is None else target_shift
         given = (target_scale, target_shift) != (None, None)
         self._scale = TargetScale(self.target_scale, self.target_shift, given)
         self.optimizer = optim.get(optimizer)
-        self.metrics = tuple(metric_module.get(metrics))
         self.seed = seed
         self.check_finite = check_finite
         self.epochs_done = 0
@@ -95,14 +99,11 @@ class Trainer(Keywords):
         self._rest: Part | None = None  # of an epoch that was broken off
         self._lock = Lock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
-        self._meanings: dict[tuple, Meaning | None] = {}  # of the targets of the last fit
+        self._meanings: dict[tuple, dict[str, Meaning | None]] = {}  # of the last fit's targets
         self._last: LossProgram | None = None  # of the last step
         self._only: frozenset[str] | None = None  # what it updated
         self._roles = 0  # when the roles of parameters were looked at
-        for fixable in (loss, *self.metrics):
-            fixable.fix()
         recompile_on_change(self)
-        warn_of_twice_applied(loss, net.core_output)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in CHECKED:
@@ -149,7 +150,8 @@ class Trainer(Keywords):
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
         ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
-        tables, are converted once), ``y`` the targets that the loss takes.  ``sample_weight`` (N,)
+        tables, are converted once), ``y`` the targets that the loss takes; of several inputs or
+        outputs dictionaries, or tuples in their order.  ``sample_weight`` (N,)
         weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.
         ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
@@ -175,12 +177,12 @@ class Trainer(Keywords):
         data = self._understood(self._data(x, y, sample_weight, "fit"), anew=True)
         validation = self._validation(validation_data)
         if validation is not None and validation.target_key == data.target_key:
-            validation = validation._replace(meaning=data.meaning)
+            validation = validation._replace(meanings=data.meanings)
         hooks = callback_module.get(callbacks)
-        bar = make_progress(progress, epochs, len(data.x))
-        batch_size = min(batch_size, len(data.x))
+        bar = make_progress(progress, epochs, data.n_rows)
+        batch_size = min(batch_size, data.n_rows)
         program = self._program(data, batch_size, training=True)
-        self._meanings[data.target_key] = data.meaning
+        self._meanings[data.target_key] = data.meanings
         if validation is not None:
             self._evaluation_program(validation)
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
@@ -216,14 +218,14 @@ class Trainer(Keywords):
             if loss is not None:
                 return loss
         data = self._understood(self._data(x, y, sample_weight, "step"))
-        program = self._program(data, len(data.x), training=True)
+        program = self._program(data, data.n_rows, training=True)
         self._last = program if program.stepper is not None else None
         self._only, self._roles = self.net.store.learning, Place.changes
         with self._lock:
             learner = self.optimizer.learner(self.net.store, self._only)
             try:
                 return program.run(
-                    program.sources(data), None, 0, len(data.x), len(data.x), learner=learner,
+                    program.sources(data), None, 0, data.n_rows, data.n_rows, learner=learner,
                     lr=self.optimizer.rates(learner.step, 1), seed=self.seed,
                 )  # fmt: skip
             finally:
@@ -254,38 +256,49 @@ class Trainer(Keywords):
         return self._evaluate(self._understood(data))
 
     def _evaluate(self, data: Data) -> dict[str, float]:
-        values, rows = self._evaluation_program(data).evaluate(data), rows_of(self.metrics)
-        if rows:
-            ignored = ignored_label(self.loss, data.target)
-            outputs = self.net.predict(data.x)
-            values |= evaluate_rows(rows, outputs, data.y, data.w, ignored, data.meaning)
-        return {name: values[name] for name in ("loss", *(m.name for m in self.metrics))}
+        values = self._evaluation_program(data).evaluate(data)
+        asked = [(term, rows) for term in data.terms if (rows := rows_of(term.metrics))]
+        found: Any = self.net.predict(data.features) if asked else None
+        for term, rows in asked:
+            outputs = found if self.net.is_single else found[term.key]
+            ignored = ignored_label(term.loss, data.inputs[term.target])
+            own = evaluate_rows(rows, outputs, data.targets[term.target], data.w, ignored,
+                                data.meanings.get(term.target))  # fmt: skip
+            values |= {f"{term.prefix}{name}": value for name, value in own.items()}
+        return {name: values[name] for name in self._objective.names(data.terms, rows=True)
+                if name in values}  # fmt: skip
 
     def _evaluation_program(self, data: Data) -> LossProgram:
-        return self._program(data, min(EVALUATE_ROWS, len(data.x)), training=False)
+        return self._program(data, min(EVALUATE_ROWS, data.n_rows), training=False)
 
     def _reported(self, *, with_validation: bool) -> list[str]:
-        known = ["loss", *(m.name for m in self.metrics)]
-        names = ["loss", *(m.name for m in self.metrics if not isinstance(m, RowMetric))]
+        names = self._objective.names(rows=False)
+        known = self._objective.names(rows=True)
         return names + [f"val_{name}" for name in known] if with_validation else names
 
     # -- what both need -------------------------------------------------------------------
 
     def _data(self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None) -> Data:
         finite = self.check_finite if finite is None else finite
-        return check_data(self.net, self.loss, x, y, w, who=who, finite=finite, scale=self._scale)
+        return check_data(self.net, self._objective, x, y, w, who=who, finite=finite,
+                          scale=self._scale)  # fmt: skip
 
     def _understood(self, data: Data, *, anew: bool = False) -> Data:
         """Return ``data`` with what it means, where a metric asks for it.
 
         What the targets of the last `fit` meant goes on: of a few rows it is less certain.
         """
-        if not any(m.asks for m in self.metrics):
+        asking = [t for t in data.terms if any(m.asks for m in t.metrics)]
+        if not asking:
             return data
-        meaning = None if anew else self._meanings.get(data.target_key)
-        if meaning is None:
-            meaning = self.loss.meaning(self.net.core_output, data.target, data.y)
-        return data._replace(meaning=meaning)
+        known = None if anew else self._meanings.get(data.target_key)
+        if known is None:
+            known = {
+                t.target: t.loss.meaning(self._objective.output(t), data.inputs[t.target],
+                                         data.targets[t.target])
+                for t in asking
+            }  # fmt: skip
+        return data._replace(meanings=known)
 
     def _validation(self, given: Sequence[Any] | None) -> Data | None:
         if given is None:
@@ -310,7 +323,7 @@ class Trainer(Keywords):
             if found is not None:  # one that grows row by row is not compiled for each
                 max_batch = max(max_batch, 2 * found.program.max_batch)
             found = LossProgram(
-                self.net, self.loss, self.metrics, data, max_batch, training=training,
+                self.net, self._objective, data, max_batch, training=training,
                 scale=self._scale,
             )  # fmt: skip
             self._programs[key] = found

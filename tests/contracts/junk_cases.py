@@ -214,7 +214,8 @@ CALLS: dict[str, Call] = {
     "Sequential": plain(cnn.Sequential, layers=Fresh(lambda: [cnn.Dense(2)]), inputs=3,
                         dtype="float32", seed=0, input_scale=1.0, input_shift=0.0),
     "Trainer": plain(cnn.Trainer, net=Fresh(net), loss=Fresh(cnn.SoftmaxCrossEntropy),
-                     optimizer="adam", metrics=["accuracy"], seed=0, check_finite=False,
+                     loss_weights=None, optimizer="adam", metrics=["accuracy"], seed=0,
+                     check_finite=False,
                      target_scale=None, target_shift=None),
     "Trainer, of numbers": plain(
         lambda **given: cnn.Trainer(net(), loss="mse", **given), metrics=["mae"], target_scale=2.0,

@@ -10,7 +10,7 @@ from fuzz_check import check_all
 from cnn_core import Graph, Input, ops
 from cnn_core.graph import lowering, memory, schedule, shared_weights, stretches
 from cnn_core.graph.aliases import Aliases
-from cnn_core.graph.program import Program
+from cnn_core.graph.compiled import Compiled
 from cnn_core.graph.steps import FORWARD, Lowered
 
 MOST = 1500
@@ -28,11 +28,11 @@ def kernel_of(op: str, dtype: str) -> int:
     return graph.program.plan.replace_kernel(0, 0)
 
 
-def replaced(where: Callable[[Program, int], bool], op: str):
+def replaced(where: Callable[[Compiled, int], bool], op: str):
     """Plans call another kernel in the steps that ``where`` picks."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        build = Program._build_plan
+        build = Compiled.build_plan
         address = {dtype: kernel_of(op, dtype) for dtype in ("float32", "float64")}
 
         def build_wrong(self):
@@ -41,7 +41,7 @@ def replaced(where: Callable[[Program, int], bool], op: str):
                 if where(self, at):
                     self.plan.replace_kernel(at, address[str(self.dtype)])
 
-        patch.setattr(Program, "_build_plan", build_wrong)
+        patch.setattr(Compiled, "build_plan", build_wrong)
 
     return plant
 
