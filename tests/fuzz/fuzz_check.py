@@ -51,7 +51,7 @@ def everything_divided() -> Iterator[None]:
     of 32 rows into blocks of 16."""
     limits = [(schedule, "MIN_FLOP", 1.0), (schedule, "COLUMN_WEIGHTS", 1),
               (stretches, "cache_size", lambda: 1), (stretches, "PRODUCT_ROWS", -(1 << 60)),
-              (stretches, "SUM_SHARE", 1 << 60)]  # fmt: skip
+              (stretches, "SUM_SHARE", 1 << 60), (stretches, "LOCAL_SHARE", 0)]  # fmt: skip
     before = [getattr(module, name) for module, name, _ in limits]
     try:
         for module, name, value in limits:

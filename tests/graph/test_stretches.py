@@ -30,6 +30,7 @@ def small_cache(monkeypatch):
     monkeypatch.setattr(stretches, "cache_size", lambda: 1)
     monkeypatch.setattr(stretches, "PRODUCT_ROWS", -(1 << 60))
     monkeypatch.setattr(stretches, "SUM_SHARE", 1 << 60)
+    monkeypatch.setattr(stretches, "LOCAL_SHARE", 0)
     monkeypatch.setattr(schedule, "MIN_FLOP", 1.0)
     compiled._shared.clear()  # what was compiled without
     yield
@@ -149,6 +150,17 @@ def test_blocks_fill_half_of_the_cache(monkeypatch):
 def test_where_blocks_do_not_pay_there_are_none(widths, rows, monkeypatch):
     monkeypatch.setattr(stretches, "cache_size", lambda: 1 << 20)
     assert _program(widths, rows).code.stretches is None
+
+
+def test_where_all_is_kept_there_are_no_blocks():
+    """They would save no writing, and writing takes the longest."""
+    h = Input("x", (BATCH, 16))
+    for _ in range(12):
+        h = ops.relu(h)
+    for keep_all in (False, True):
+        program = Program([ops.mean(h)], ParamStore([], "float32"), max_batch=200_000,
+                          keep_all=keep_all)  # fmt: skip
+        assert (program.code.stretches is None) == keep_all
 
 
 @pytest.mark.parametrize("reduce", [ops.mean, ops.sum])
