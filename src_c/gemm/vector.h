@@ -17,14 +17,6 @@
 #include <string.h>
 #include "cnn_typed.h"
 
-/* Before a loop over registers: its index must become a constant. */
-#if defined(__clang__)
-#  define CNN_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#  define CNN_UNROLL _Pragma("GCC unroll 16")
-#else
-#  define CNN_UNROLL
-#endif
 /* Ask for a line of memory, to be in that level of cache when it is needed.  An address, since
  * what lies ahead may lie behind the end of an array. */
 #if defined(__GNUC__) || defined(__clang__)

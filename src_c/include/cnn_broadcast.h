@@ -14,59 +14,18 @@
  * Gradient: added up over the axes along which the operand is repeated, in double but for short
  * runs (cnn_lanes.h).
  */
-#include "cnn_op.h"
+#include "cnn_axes.h"
 
-#ifndef CNN_AXES_DEFINED
-#define CNN_AXES_DEFINED
+#ifndef CNN_BROADCAST_H
+#define CNN_BROADCAST_H
 #define cnn_grad_binary_f32 CNN_FOR_ISA(cnn_grad_binary_f32)
 #define cnn_grad_binary_f64 CNN_FOR_ISA(cnn_grad_binary_f64)
-typedef struct { int64_t n, y, a, b; } cnn_axis;      /* length; strides of y, a, b */
-typedef struct { int n; cnn_axis axis[CNN_MAX_DIM]; } cnn_axes;
 
-/* The axes of n_row rows of y, with the batch axis merged into the next one if possible. */
-static inline void cnn_read_axes(const cnn_call *c, int64_t n_row, cnn_axes *s)
+/* The axes of n_row rows of y, which is the dense one. */
+static inline void cnn_read_pair_axes(const cnn_call *c, int64_t n_row, cnn_axes *s)
 {
-    const cnn_attr *attr = c->step->attr;
-    const int64_t   n_axis = attr[0].i;
-    const int64_t   a = OPERAND(c, 0)->stride, b = OPERAND(c, 1)->stride;
-    int64_t         y = 1;
-
-    s->n = 0;
-    if (n_row > 1 && !(n_axis && attr[2].i * attr[1].i == a && attr[3].i * attr[1].i == b)) {
-        s->axis[s->n++] = (cnn_axis){.n = n_row, .a = a, .b = b};
-        n_row = 1;
-    }
-    for (int64_t d = 0; d < n_axis; d++, attr += 3, n_row = 1)
-        s->axis[s->n++] = (cnn_axis){.n = n_row * attr[1].i, .a = attr[2].i, .b = attr[3].i};
-    if (s->n == 0)
-        s->axis[s->n++] = (cnn_axis){.n = 1, .a = 1, .b = 1};
-    for (int d = s->n - 1; d >= 0; d--) {
-        s->axis[d].y = y;
-        y *= s->axis[d].n;
-    }
+    cnn_read_axes(c->step->attr, 2, n_row, OPERAND(c, 0)->stride, OPERAND(c, 1)->stride, s);
 }
-
-/* Move `at` to the next point of n axes, in row-major order; 0 after the last one. */
-static inline int cnn_next(int n, const cnn_axis *axis, int64_t *index, cnn_axis *at)
-{
-    for (int d = n - 1; d >= 0; d--) {
-        at->y += axis[d].y, at->a += axis[d].a, at->b += axis[d].b;
-        if (++index[d] < axis[d].n)
-            return 1;
-        at->y -= axis[d].n * axis[d].y;
-        at->a -= axis[d].n * axis[d].a;
-        at->b -= axis[d].n * axis[d].b;
-        index[d] = 0;
-    }
-    return 0;
-}
-
-/* Take the innermost of n axes off; one of length 1 if there is none. */
-static inline cnn_axis cnn_pop(int *n, const cnn_axis *axis)
-{
-    return *n ? axis[--*n] : (cnn_axis){.n = 1};
-}
-#endif
 
 /* for i in [0, n): STATEMENT, which finds its operands at a[ia] and b[ib]; sa, sb: 0 or 1. */
 #define CNN_INNER(n, sa, sb, STATEMENT)                                                      \
@@ -89,6 +48,8 @@ static inline cnn_axis cnn_pop(int *n, const cnn_axis *axis)
             STATEMENT;                                                                       \
         }                                                                                    \
     }
+#endif
+
 #if !K(CNN_BROADCAST_MADE)      /* once for each type, of which float comes first */
 #ifndef CNN_BROADCAST_MADE_f32
 #define CNN_BROADCAST_MADE_f32 1
@@ -111,7 +72,7 @@ cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *sl
     (void)sum;                                                                               \
     for (int64_t r = row->n; r > 0; r--) {                                                   \
         CNN_INNER(in->n, in->a, in->b, STATEMENT);                                           \
-        a += row->a, b += row->b, dy += row->y, dx += dx_row;                                \
+        a += row->a, b += row->b, dy += row->dense, dx += dx_row;                                \
     }
 
 #define CNN_BINARY_GRAD(op, wrt, SLOPE)                                                      \
@@ -152,25 +113,24 @@ cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *sl
     {                                                                                        \
         const real *a0 = ROWS(c, 0), *b0 = ROWS(c, 1);                                       \
         real       *y0 = ROWS(c, 2);                                                         \
-        cnn_axis    at = {0};                                                                \
+        cnn_point   at = {0};                                                                \
         cnn_axes    s;                                                                       \
-        int64_t     index[CNN_MAX_DIM] = {0};                                                \
                                                                                              \
         if (c->step->attr[0].i == 0 && OPERAND(c, 2)->stride == 0) {     /* scalars */       \
             y0[0] = VALUE(a0[0], b0[0]);                                                     \
             return CNN_OK;                                                                   \
         }                                                                                    \
-        cnn_read_axes(c, c->end - c->begin, &s);                                             \
+        cnn_read_pair_axes(c, c->end - c->begin, &s);                                            \
         int            n_outer = s.n - 1;                                                    \
         const cnn_axis in = s.axis[n_outer], row = cnn_pop(&n_outer, s.axis);             \
         do {                                                                                 \
             const real *a = a0 + at.a, *b = b0 + at.b;                                       \
-            real       *y = y0 + at.y;                                                       \
+            real       *y = y0 + at.dense;                                                      \
             for (int64_t r = row.n; r > 0; r--) {                                            \
                 CNN_INNER(in.n, in.a, in.b, y[i] = VALUE(a[ia], b[ib]));                     \
-                a += row.a, b += row.b, y += row.y;                                          \
+                a += row.a, b += row.b, y += row.dense;                                          \
             }                                                                                \
-        } while (cnn_next(n_outer, s.axis, index, &at));                                     \
+        } while (cnn_next(n_outer, s.axis, &at));                                     \
         return CNN_OK;                                                                       \
     }
 

@@ -15,15 +15,15 @@
 static inline void cnn_read_pairs(const cnn_call *c, int is_gradient, cnn_axes *s)
 {
     const int whole = is_gradient && !OPERAND(c, 4)->stride;
-    cnn_read_axes(c, whole ? cnn_n_row(c, 3) : c->end - c->begin, s);
+    cnn_read_pair_axes(c, whole ? cnn_n_row(c, 3) : c->end - c->begin, s);
 }
 
 /* Has the operand's group been at this point before? */
-static inline int cnn_is_repeated(const cnn_axes *s, const int64_t *index, int wrt)
+static inline int cnn_is_repeated(const cnn_axes *s, const cnn_point *at, int wrt)
 {
     int repeated = 0;
     for (int d = 0; d < s->n; d++)
-        repeated |= index[d] != 0 && (wrt ? s->axis[d].b : s->axis[d].a) == 0;
+        repeated |= at->index[d] != 0 && (wrt ? s->axis[d].b : s->axis[d].a) == 0;
     return repeated;
 }
 #endif

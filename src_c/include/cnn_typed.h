@@ -39,6 +39,15 @@
 #  define CNN_COLD
 #endif
 
+/* Before a loop over registers: its index must become a constant. */
+#if defined(__clang__)
+#  define CNN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#  define CNN_UNROLL _Pragma("GCC unroll 16")
+#else
+#  define CNN_UNROLL
+#endif
+
 /* Before a loop whose iterations do not depend on each other although its pointers may be
  * equal (never partly overlapping): the compiler need not guard its vector code. */
 #if defined(__clang__)

@@ -8,50 +8,15 @@
  * be negative.
  * Gradient: dx[place of i] = dy[i], 0 at places that are not taken.
  */
-#include "cnn_op.h"
+#include "cnn_axes.h"
 
-#ifndef CNN_VIEW_DEFINED
-#define CNN_VIEW_DEFINED
-typedef struct { int64_t n, x; } cnn_view_axis;
-typedef struct {
-    int           n_outer;                            /* axes but the innermost */
-    cnn_view_axis outer[CNN_MAX_DIM], in;
-} cnn_view;
-
-static inline void cnn_read_view(const cnn_call *c, cnn_view *s)
+/* The axes of this call's y, which is the dense one. */
+#ifndef CNN_VIEW_H
+#define CNN_VIEW_H
+static inline void cnn_read_view(const cnn_call *c, cnn_axes *s)
 {
-    const cnn_attr *attr = c->step->attr + 1;
-    const int64_t   n_axis = attr[0].i;
-    cnn_view_axis   axis[CNN_MAX_DIM + 1];
-    int             n = 0;
-
-    axis[0] = (cnn_view_axis){OPERAND(c, 1)->stride ? c->end - c->begin : 1, OPERAND(c, 0)->size};
-    for (int64_t d = 0; d < n_axis; d++) {
-        const cnn_view_axis next = {attr[1 + 2 * d].i, attr[2 + 2 * d].i};
-        if (axis[n].n == 1)
-            axis[n] = next;
-        else if (axis[n].x == next.n * next.x)
-            axis[n] = (cnn_view_axis){axis[n].n * next.n, next.x};
-        else
-            axis[++n] = next;
-    }
-    s->n_outer = n;
-    s->in = axis[n];
-    for (int d = 0; d < n; d++)
-        s->outer[d] = axis[d];
-}
-
-/* Move `place` to the next run along the innermost axis; 0 after the last one. */
-static inline int cnn_next_view(const cnn_view *s, int64_t *index, int64_t *place)
-{
-    for (int d = s->n_outer - 1; d >= 0; d--) {
-        *place += s->outer[d].x;
-        if (++index[d] < s->outer[d].n)
-            return 1;
-        *place -= s->outer[d].n * s->outer[d].x;
-        index[d] = 0;
-    }
-    return 0;
+    const int64_t n_row = OPERAND(c, 1)->stride ? c->end - c->begin : 1;
+    cnn_read_axes(c->step->attr + 1, 1, n_row, OPERAND(c, 0)->size, 0, s);
 }
 #endif
 
@@ -59,23 +24,24 @@ static inline cnn_status K(cnn_view_forward)(const cnn_call *c)
 {
     const real *x = ROWS(c, 0) + ATTR_I(c, 0);
     real       *y = ROWS(c, 1);
-    int64_t     index[CNN_MAX_DIM] = {0}, place = 0;
-    cnn_view    s;
+    cnn_point   at = {0};
+    cnn_axes    s;
 
     cnn_read_view(c, &s);
+    const cnn_axis in = s.axis[s.n - 1];
     do {
-        const real *from = x + place;
-        if (s.in.x == 1) {
+        const real *from = x + at.a;
+        if (in.a == 1) {
             CNN_IVDEP
-            for (int64_t i = 0; i < s.in.n; i++)
+            for (int64_t i = 0; i < in.n; i++)
                 y[i] = from[i];
         } else {
             CNN_IVDEP
-            for (int64_t i = 0; i < s.in.n; i++)
-                y[i] = from[i * s.in.x];
+            for (int64_t i = 0; i < in.n; i++)
+                y[i] = from[i * in.a];
         }
-        y += s.in.n;
-    } while (cnn_next_view(&s, index, &place));
+        y += in.n;
+    } while (cnn_next(s.n - 1, s.axis, &at));
     return CNN_OK;
 }
 
@@ -83,26 +49,27 @@ static inline cnn_status K(cnn_view_grad)(const cnn_call *c)
 {
     const real *dy = ROWS(c, 2);
     real       *dx = ROWS(c, 3);
-    int64_t     index[CNN_MAX_DIM] = {0}, place = 0;
-    cnn_view    s;
+    cnn_point   at = {0};
+    cnn_axes    s;
 
     cnn_read_view(c, &s);
+    const cnn_axis in = s.axis[s.n - 1];
     if (!c->step->accumulate && OPERAND(c, 3)->size > OPERAND(c, 2)->size)
         memset(dx, 0, (size_t)cnn_count(c, 3) * sizeof(real));
     dx += ATTR_I(c, 0);
     do {
-        real *to = dx + place;
+        real *to = dx + at.a;
         if (c->step->accumulate) {
             CNN_IVDEP
-            for (int64_t i = 0; i < s.in.n; i++)
-                to[i * s.in.x] += dy[i];
+            for (int64_t i = 0; i < in.n; i++)
+                to[i * in.a] += dy[i];
         } else {
             CNN_IVDEP
-            for (int64_t i = 0; i < s.in.n; i++)
-                to[i * s.in.x] = dy[i];
+            for (int64_t i = 0; i < in.n; i++)
+                to[i * in.a] = dy[i];
         }
-        dy += s.in.n;
-    } while (cnn_next_view(&s, index, &place));
+        dy += in.n;
+    } while (cnn_next(s.n - 1, s.axis, &at));
     return CNN_OK;
 }
 

@@ -67,21 +67,8 @@ CNN_INLINE float cnn_sqrt_f32(float x) { return __builtin_sqrtf(x); }
 CNN_INLINE double cnn_sqrt_f64(double x) { return __builtin_sqrt(x); }
 #endif
 
-/* The larger (smaller) operand; NaN if either is NaN, unlike fmax and fmin,
- * because a NaN that disappears in a ReLU hides a broken training run. */
-CNN_INLINE float cnn_max_f32(float a, float b) { float m = a > b ? a : b; return a != a ? a : m; }
-CNN_INLINE double cnn_max_f64(double a, double b) { double m = a > b ? a : b; return a != a ? a : m; }
-CNN_INLINE float cnn_min_f32(float a, float b) { float m = a < b ? a : b; return a != a ? a : m; }
-CNN_INLINE double cnn_min_f64(double a, double b) { double m = a < b ? a : b; return a != a ? a : m; }
-
-/* Nearest integer, ties to even, sign of zero kept: |x| + 2^23 has no fraction
+/* Nearest integer, ties to even, sign of zero kept: |x| + 2^52 has no fraction
  * bits left, so the addition itself rounds.  Larger |x| are integers already. */
-CNN_INLINE float cnn_round_f32(float x)
-{
-    float a = cnn_abs_f32(x);
-    float r = cnn_copysign_f32((a + 8388608.0f) - 8388608.0f, x);
-    return a < 8388608.0f ? r : x;
-}
 CNN_INLINE double cnn_round_f64(double x)
 {
     double a = cnn_abs_f64(x);

@@ -1,7 +1,7 @@
-/* cnn_erf.h - erf, erfc, the normal density and the exact GELU.
+/* cnn_erf.h - the exact GELU and its gradient.
  *
  * All rest on the upper tail of the normal distribution, for a >= 0
- *     Q(a) = 1 - Phi(a) = e^(-a^2/2) M(a),   erfc(x) = 2 Q(sqrt(2) x).
+ *     Q(a) = 1 - Phi(a) = e^(-a^2/2) M(a).
  * M (the Mills ratio / sqrt(2 pi)) falls smoothly from 1/2 like 0.4 / a, so
  * (a + c) M(a) is nearly flat and, in t = (a - c) / (a + c), a polynomial H of
  * moderate degree: M = H(t) / (a + c).
@@ -18,7 +18,6 @@
 #include "cnn_exp.h"
 
 #define CNN_INV_SQRT_2PI 0.3989422804014327
-#define CNN_SQRT2 1.4142135623730951
 #define CNN_SQRT_HALF 0.70710678118654752
 
 /* e^x to 1e-11, |x| < 700: enough for a result that is rounded to float. */
@@ -87,34 +86,7 @@ CNN_INLINE double cnn_exp_square_f64(double a, double s, uint64_t *n)
     return cnn_exp_parts2_f64(-s * (hi * hi), -s * ((a - hi) * (a + hi)), n);
 }
 
-/* erf(x) = x + x P(x^2) for |x| < 0.93 (f32), 1 (f64); P minimax, 2^-31 and
- * 2^-57.  Beyond: f32 1 - e^(-a q(a)), q minimax of degree 7, 2^-32; f64
- * 1 - 2 Q.  erf(-0) = -0, erf(+-inf) = +-1.  Max error: f32 1.13, f64 1.1 ULP */
-CNN_INLINE float cnn_erf_f32(float x)
-{
-    uint32_t n;
-    float a = cnn_abs_f32(x), z = x * x;
-    a = a > 4.0f ? 4.0f : a;
-    float p = 8.31672163e-05f;
-    p = cnn_fma_f32(p, z, -0.000813000686f);
-    p = cnn_fma_f32(p, z, 0.00519990717f);
-    p = cnn_fma_f32(p, z, -0.0268589424f);
-    p = cnn_fma_f32(p, z, 0.112836872f);
-    p = cnn_fma_f32(p, z, -0.376126332f);
-    p = cnn_fma_f32(p, z, 0.128379167f);
-    float inner = cnn_fma_f32(x, p, x);
-    float q = 4.93828772e-06f;
-    q = cnn_fma_f32(q, a, -4.55823015e-05f);
-    q = cnn_fma_f32(q, a, -4.9580245e-05f);
-    q = cnn_fma_f32(q, a, 0.00293013797f);
-    q = cnn_fma_f32(q, a, -0.0226741046f);
-    q = cnn_fma_f32(q, a, 0.105262666f);
-    q = cnn_fma_f32(q, a, 0.635625291f);
-    q = cnn_fma_f32(q, a, 1.12855174f);
-    float e = cnn_exp_parts_f32(-a * q, &n);
-    float outer = cnn_copysign_f32(1.0f - e * cnn_pow2_f32(n), x);
-    return a < 0.93f ? inner : a >= 0.93f ? outer : x;
-}
+/* erf(x) = x + x P(x^2) for |x| < 1; P minimax, 2^-57. */
 CNN_INLINE double cnn_erf_near_f64(double x)
 {
     double z = x * x;
@@ -131,51 +103,6 @@ CNN_INLINE double cnn_erf_near_f64(double x)
     p = cnn_fma_f64(p, z, -0.37612638903183521);
     p = cnn_fma_f64(p, z, 0.12837916709551256);
     return cnn_fma_f64(x, p, x);
-}
-CNN_INLINE double cnn_erf_f64(double x)
-{
-    uint64_t n;
-    double a = cnn_abs_f64(x);
-    a = a > 6.0 ? 6.0 : a;
-    double q = 2.0 * cnn_exp_square_f64(a, 1.0, &n) * cnn_mills_f64(CNN_SQRT2 * a);
-    double outer = cnn_copysign_f64(1.0 - q * cnn_pow2_f64(n), x);
-    return a < 1.0 ? cnn_erf_near_f64(x) : a >= 1.0 ? outer : x;
-}
-
-/* erfc(x) = 1 - erf(x) = 2 Q(sqrt(2) x), with its relative accuracy down to the
- * last subnormal.  2 at -inf, 0 at inf.  Max error: f32 0.66, f64 4.4 ULP */
-CNN_INLINE float cnn_erfc_f32(float x)
-{
-    double a = cnn_abs_f32(x);
-    a = a > 10.5 ? 10.5 : a;
-    double q = 2.0 * cnn_exp_for_f32(-(a * a)) * cnn_mills_for_f32(CNN_SQRT2 * a);
-    return (float)(x < 0.0f ? 2.0 - q : q);
-}
-CNN_INLINE double cnn_erfc_f64(double x)
-{
-    uint64_t n;
-    double a = cnn_abs_f64(x);
-    a = a > 27.5 ? 27.5 : a;
-    double q = 2.0 * cnn_exp_square_f64(a, 1.0, &n) * cnn_mills_f64(CNN_SQRT2 * a);
-    q = cnn_scale_f64(q, n);
-    q = x < 0.0 ? 2.0 - q : q;
-    return a < 0.7 ? 1.0 - cnn_erf_near_f64(x) : q;
-}
-
-/* phi(x) = e^(-x^2/2) / sqrt(2 pi).  Max error: f32 0.51, f64 2.2 ULP */
-CNN_INLINE float cnn_normal_pdf_f32(float x)
-{
-    double a = cnn_abs_f32(x);
-    a = a > 15.0 ? 15.0 : a;
-    return (float)(CNN_INV_SQRT_2PI * cnn_exp_for_f32(-0.5 * (a * a)));
-}
-CNN_INLINE double cnn_normal_pdf_f64(double x)
-{
-    uint64_t n;
-    double a = cnn_abs_f64(x);
-    a = a > 39.0 ? 39.0 : a;
-    double p = CNN_INV_SQRT_2PI * cnn_exp_square_f64(a, 0.5, &n);
-    return cnn_scale_f64(p, n);
 }
 
 /* gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016, the exact form).

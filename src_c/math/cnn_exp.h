@@ -1,4 +1,4 @@
-/* cnn_exp.h - exp, expm1, elu.
+/* cnn_exp.h - exp, expm1.
  *
  * Reduction:  x = n ln2 + r,  n = round(x / ln2),  |r| <= ln2/2
  *             e^x = 2^n e^r,  e^r = 1 + r + r^2 q(r)
@@ -155,19 +155,6 @@ CNN_INLINE double cnn_expm1_f64(double x)
     double w = cnn_expm1_parts_f64(c, &n, &h);
     double y = w * cnn_pow2_f64(n - 1u) * 2.0;
     return x == 0.0 ? x : y;
-}
-
-/* elu(x) = x for x > 0, alpha (e^x - 1) otherwise.  Error as expm1, plus half
- * an ULP for the product unless alpha is 1. */
-CNN_INLINE float cnn_elu_f32(float x, float alpha)
-{
-    float y = alpha * cnn_expm1_f32(x);
-    return x > 0.0f ? x : y;
-}
-CNN_INLINE double cnn_elu_f64(double x, double alpha)
-{
-    double y = alpha * cnn_expm1_f64(x);
-    return x > 0.0 ? x : y;
 }
 
 #endif

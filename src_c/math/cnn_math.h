@@ -1,10 +1,10 @@
 /* cnn_math.h - vector math: every function as name_f32 and name_f64.
  *
- *   bits      fma abs copysign sqrt max min round
- *   exp       exp expm1 elu(x, alpha)
+ *   bits      fma abs copysign sqrt, round_f64
+ *   exp       exp expm1
  *   log       log log1p
  *   sigmoid   sigmoid silu silu_grad softplus tanh
- *   erf       erf erfc normal_pdf gelu gelu_grad
+ *   erf       gelu gelu_grad
  *   gelu_tanh gelu_tanh gelu_tanh_grad
  *
  * Typed files call them as K(cnn_exp)(x).  Build with -ffp-contract=off

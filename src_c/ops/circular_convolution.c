@@ -31,17 +31,16 @@ static cnn_status K(circular_convolution_forward)(const cnn_call *c)
 {
     const int64_t n = CNN_PAIR_ATTR(c, 0).i, size = CNN_PAIR_ATTR(c, 1).i;
     const int64_t center = CNN_PAIR_ATTR(c, 2).i;
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
 
     cnn_read_pairs(c, 0, &s);
     do {
         const real *x = ROWS(c, 0) + at.a, *k = ROWS(c, 1) + at.b;
-        real       *y = ROWS(c, 2) + at.y * n;
+        real       *y = ROWS(c, 2) + at.dense * n;
         for (int64_t j = 0; j < size; j++)
             K(add_turned)(n, turn(j - center, n), k[j], x, y, j > 0);
-    } while (cnn_next(s.n, s.axis, index, &at));
+    } while (cnn_next(s.n, s.axis, &at));
     return CNN_OK;
 }
 
@@ -49,18 +48,17 @@ static cnn_status K(circular_convolution_grad_x)(const cnn_call *c)
 {
     const int64_t n = CNN_PAIR_ATTR(c, 0).i, size = CNN_PAIR_ATTR(c, 1).i;
     const int64_t center = CNN_PAIR_ATTR(c, 2).i;
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
 
     cnn_read_pairs(c, 1, &s);
     do {
-        const real *k = ROWS(c, 1) + at.b, *dy = ROWS(c, 3) + at.y * n;
+        const real *k = ROWS(c, 1) + at.b, *dy = ROWS(c, 3) + at.dense * n;
         real       *dx = ROWS(c, 4) + at.a;
-        const int   add = c->step->accumulate || cnn_is_repeated(&s, index, 0);
+        const int   add = c->step->accumulate || cnn_is_repeated(&s, &at, 0);
         for (int64_t j = 0; j < size; j++)
             K(add_turned)(n, turn(center - j, n), k[j], dy, dx, add || j > 0);
-    } while (cnn_next(s.n, s.axis, index, &at));
+    } while (cnn_next(s.n, s.axis, &at));
     return CNN_OK;
 }
 
@@ -68,21 +66,20 @@ static cnn_status K(circular_convolution_grad_k)(const cnn_call *c)
 {
     const int64_t n = CNN_PAIR_ATTR(c, 0).i, size = CNN_PAIR_ATTR(c, 1).i;
     const int64_t center = CNN_PAIR_ATTR(c, 2).i;
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
 
     cnn_read_pairs(c, 1, &s);
     do {
-        const real *x = ROWS(c, 0) + at.a, *dy = ROWS(c, 3) + at.y * n;
+        const real *x = ROWS(c, 0) + at.a, *dy = ROWS(c, 3) + at.dense * n;
         real       *dk = ROWS(c, 4) + at.b;
-        const int   add = c->step->accumulate || cnn_is_repeated(&s, index, 1);
+        const int   add = c->step->accumulate || cnn_is_repeated(&s, &at, 1);
         for (int64_t j = 0; j < size; j++) {
             const int64_t by = turn(j - center, n);
             const double  sum = K(cnn_dot)(n - by, x, dy + by) + K(cnn_dot)(by, x + n - by, dy);
             dk[j] = (real)((add ? dk[j] : 0) + sum);
         }
-    } while (cnn_next(s.n, s.axis, index, &at));
+    } while (cnn_next(s.n, s.axis, &at));
     return CNN_OK;
 }
 

@@ -63,8 +63,7 @@ static cnn_status K(cosine_similarity_forward)(const cnn_call *c)
     const int     y_at = c->step->n_operand - 1;
     K(vectors)    of_a, of_b;
     double        dot[BLOCK];
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
 
     K(open)(c, 0, 0, &of_a);
@@ -75,7 +74,7 @@ static cnn_status K(cosine_similarity_forward)(const cnn_call *c)
         for (int64_t j = 0; j < in.n; j += BLOCK) {
             const int64_t count = in.n - j < BLOCK ? in.n - j : BLOCK;
             const real   *a = ROWS(c, 0) + at.a + j * in.a, *b = ROWS(c, 1) + at.b + j * in.b;
-            real         *y = ROWS(c, y_at) + at.y + j;
+            real         *y = ROWS(c, y_at) + at.dense + j;
             K(measure)(&of_a, count, n, a, in.a);
             K(measure)(&of_b, count, n, b, in.b);
             K(cnn_lane_dots)(count, n, a, in.a, b, in.b, dot);
@@ -84,7 +83,7 @@ static cnn_status K(cosine_similarity_forward)(const cnn_call *c)
                 y[r] = (real)(dot[r] / ((p < eps ? eps : p) * (q < eps ? eps : q)));
             }
         }
-    while (cnn_next(s.n - 1, s.axis, index, &at));
+    while (cnn_next(s.n - 1, s.axis, &at));
     return CNN_OK;
 }
 
@@ -193,8 +192,7 @@ static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
     const int     y_at = c->step->n_operand - 3;
     K(vectors)    of_u, of_v;
     real          k_u[BLOCK], k_v[BLOCK];
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
 
     K(open)(c, wrt, 1, &of_u);
@@ -203,12 +201,12 @@ static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
     const cnn_axis in = s.axis[s.n - 1];
     const int64_t  step_u = wrt ? in.b : in.a, step_v = wrt ? in.a : in.b;
     do {
-        const int repeated = c->step->accumulate || cnn_is_repeated(&s, index, wrt);
+        const int repeated = c->step->accumulate || cnn_is_repeated(&s, &at, wrt);
         for (int64_t j = 0; j < in.n; j += BLOCK) {
             const int64_t count = in.n - j < BLOCK ? in.n - j : BLOCK;
             const real   *u = ROWS(c, wrt) + (wrt ? at.b : at.a) + j * step_u;
             const real   *v = ROWS(c, 1 - wrt) + (wrt ? at.a : at.b) + j * step_v;
-            const real   *y = ROWS(c, y_at) + at.y + j, *dy = ROWS(c, y_at + 1) + at.y + j;
+            const real   *y = ROWS(c, y_at) + at.dense + j, *dy = ROWS(c, y_at + 1) + at.dense + j;
             real         *du = ROWS(c, y_at + 2) + (wrt ? at.b : at.a) + j * step_u;
             K(measure)(&of_u, count, n, u, step_u);
             K(measure)(&of_v, count, n, v, step_v);
@@ -221,7 +219,7 @@ static cnn_status K(cosine_grad)(const cnn_call *c, int wrt)
             K(combine_runs)(count, n, dy, k_v, v, step_v, k_u, u, step_u, du,
                             repeated || (!step_u && j > 0));
         }
-    } while (cnn_next(s.n - 1, s.axis, index, &at));
+    } while (cnn_next(s.n - 1, s.axis, &at));
     return CNN_OK;
 }
 

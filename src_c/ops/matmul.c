@@ -32,17 +32,16 @@ static cnn_status K(matmul_forward)(const cnn_call *c)
     const int64_t y_size = CNN_PAIR_ATTR(c, 0).i * m;
     const real   *a = ROWS(c, 0), *b = ROWS(c, 1);
     real         *y = ROWS(c, 2);
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
     cnn_status    status;
     const int64_t rows = K(read_products)(c, 0, &s);
 
     do {
         const cnn_product p = {.m = rows, .n = m, .k = k, .a = a + at.a, .lda = k,
-                               .b = b + at.b, .ldb = m, .c = y + at.y * y_size, .ldc = m};
+                               .b = b + at.b, .ldb = m, .c = y + at.dense * y_size, .ldc = m};
         status = K(cnn_gemm)(&p, c->scratch);
-    } while (status == CNN_OK && cnn_next(s.n, s.axis, index, &at));
+    } while (status == CNN_OK && cnn_next(s.n, s.axis, &at));
     return status;
 }
 
@@ -52,19 +51,18 @@ static cnn_status K(matmul_grad_a)(const cnn_call *c)
     const int64_t y_size = CNN_PAIR_ATTR(c, 0).i * m;
     const real   *b = ROWS(c, 1), *dy = ROWS(c, 3);
     real         *da = ROWS(c, 4);
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
     cnn_status    status;
     const int64_t rows = K(read_products)(c, 1, &s);
 
     do {
-        const cnn_product p = {.m = rows, .n = k, .k = m, .a = dy + at.y * y_size, .lda = m,
+        const cnn_product p = {.m = rows, .n = k, .k = m, .a = dy + at.dense * y_size, .lda = m,
                                .b = b + at.b, .ldb = m, .trans_b = 1, .c = da + at.a, .ldc = k,
                                .lone = rows == 1 && cnn_n_row(c, 3) == 1,
-                               .accumulate = c->step->accumulate || cnn_is_repeated(&s, index, 0)};
+                               .accumulate = c->step->accumulate || cnn_is_repeated(&s, &at, 0)};
         status = K(cnn_gemm)(&p, c->scratch);
-    } while (status == CNN_OK && cnn_next(s.n, s.axis, index, &at));
+    } while (status == CNN_OK && cnn_next(s.n, s.axis, &at));
     return status;
 }
 
@@ -74,18 +72,17 @@ static cnn_status K(matmul_grad_b)(const cnn_call *c)
     const int64_t y_size = CNN_PAIR_ATTR(c, 0).i * m;
     const real   *a = ROWS(c, 0), *dy = ROWS(c, 3);
     real         *db = ROWS(c, 4);
-    int64_t       index[CNN_MAX_DIM] = {0};
-    cnn_axis      at = {0};
+    cnn_point      at = {0};
     cnn_axes      s;
     cnn_status    status;
     const int64_t rows = K(read_products)(c, 1, &s);
 
     do {
         const cnn_product p = {.m = k, .n = m, .k = rows, .a = a + at.a, .lda = k, .trans_a = 1,
-                               .b = dy + at.y * y_size, .ldb = m, .c = db + at.b, .ldc = m,
-                               .accumulate = c->step->accumulate || cnn_is_repeated(&s, index, 1)};
+                               .b = dy + at.dense * y_size, .ldb = m, .c = db + at.b, .ldc = m,
+                               .accumulate = c->step->accumulate || cnn_is_repeated(&s, &at, 1)};
         status = K(cnn_gemm)(&p, c->scratch);
-    } while (status == CNN_OK && cnn_next(s.n, s.axis, index, &at));
+    } while (status == CNN_OK && cnn_next(s.n, s.axis, &at));
     return status;
 }
 

@@ -1,6 +1,6 @@
 /* max - y = the largest number of each group; the groups lie along any axes of x.
  *
- *   attributes: the axes of a row, see cnn_reduce_axes.h
+ *   attributes: the axes of a row, see cnn_groups.h
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
  *   gradient:  dx = dy at the first of the largest numbers of a group in row-major order, else 0
@@ -9,11 +9,14 @@
 #include "cnn_op.h"
 
 #ifdef real
-#include "cnn_extremum.h"
+#include "cnn_reduce_axes.h"
 
-#define MAX_BETTER(a, b) ((a) > (b))
+CNN_REDUCE(max, .max = 1)
 
-CNN_EXTREMUM(max, MAX_BETTER, -INFINITY)
+static cnn_status K(max_grad)(const cnn_call *c)
+{
+    return K(cnn_give_first)(c);
+}
 
 #else
 #define CNN_SELF "ops/max.c"

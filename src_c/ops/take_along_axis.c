@@ -17,86 +17,47 @@
  *              row is written
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
+#include "cnn_axes.h"
 #include "cnn_index.h"
 
-#ifndef CNN_PICKED_DEFINED
-#define CNN_PICKED_DEFINED
-typedef struct { int64_t n, x, index; } cnn_picked_axis;
-typedef struct {
-    int64_t        stride, v;
-    int            n_outer;                            /* axes but the innermost */
-    cnn_picked_axis outer[CNN_MAX_DIM], in;
-} cnn_picked;
+#ifdef real
 
-static inline cnn_picked cnn_read_picked(const cnn_attr *attr)
+/* One row of y, which is the dense array; x is a, index b. */
+static void K(along_row)(const picked *p, const int32_t *index, const real *x, real *y)
 {
-    cnn_picked a = {.stride = attr[0].i, .v = attr[1].i, .in = {.n = 1}};
-    const int n_axis = (int)attr[2].i;
+    const cnn_axis in = p->row.axis[p->row.n - 1];
+    cnn_point      at = {0};
 
-    for (int d = 0; d < n_axis; d++) {
-        const cnn_attr      *of = attr + 3 + 3 * d;
-        const cnn_picked_axis axis = {of[0].i, of[1].i, of[2].i};
-        if (d == n_axis - 1)
-            a.in = axis;
-        else
-            a.outer[a.n_outer++] = axis;
-    }
-    return a;
+    do
+        for (int64_t j = 0; j < in.n; j++)
+            y[at.dense + j] = x[at.a + j * in.a +
+                                p->stride * cnn_index(index[at.b + j * in.b], p->v)];
+    while (cnn_next(p->row.n - 1, p->row.axis, &at));
 }
 
-/* Move to the next run along the innermost axis; 0 after the last one. */
-static inline int cnn_next_picked(const cnn_picked *a, int64_t *at, int64_t *x, int64_t *index)
+static void K(along_add)(const picked *p, const int32_t *index, const real *dy, real *dx)
 {
-    for (int d = a->n_outer - 1; d >= 0; d--) {
-        *x += a->outer[d].x, *index += a->outer[d].index;
-        if (++at[d] < a->outer[d].n)
-            return 1;
-        *x -= a->outer[d].n * a->outer[d].x;
-        *index -= a->outer[d].n * a->outer[d].index;
-        at[d] = 0;
-    }
-    return 0;
-}
-#endif
+    const cnn_axis in = p->row.axis[p->row.n - 1];
+    cnn_point      at = {0};
 
-static void K(along_row)(const cnn_picked *a, const int32_t *index, const real *x, real *y)
-{
-    int64_t at[CNN_MAX_DIM] = {0}, x_at = 0, i_at = 0;
-
-    do {
-        for (int64_t j = 0; j < a->in.n; j++)
-            y[j] = x[x_at + j * a->in.x + a->stride * cnn_index(index[i_at + j * a->in.index],
-                                                               a->v)];
-        y += a->in.n;
-    } while (cnn_next_picked(a, at, &x_at, &i_at));
-}
-
-static void K(along_add)(const cnn_picked *a, const int32_t *index, const real *dy, real *dx)
-{
-    int64_t at[CNN_MAX_DIM] = {0}, x_at = 0, i_at = 0;
-
-    do {
-        for (int64_t j = 0; j < a->in.n; j++)
-            dx[x_at + j * a->in.x + a->stride * cnn_index(index[i_at + j * a->in.index], a->v)] +=
-                dy[j];
-        dy += a->in.n;
-    } while (cnn_next_picked(a, at, &x_at, &i_at));
+    do
+        for (int64_t j = 0; j < in.n; j++)
+            dx[at.a + j * in.a + p->stride * cnn_index(index[at.b + j * in.b], p->v)] +=
+                dy[at.dense + j];
+    while (cnn_next(p->row.n - 1, p->row.axis, &at));
 }
 
 static cnn_status K(along_forward)(const cnn_call *c)
 {
-    const cnn_tensor *x = OPERAND(c, 0), *picked = OPERAND(c, 1), *y = OPERAND(c, 2);
-    const cnn_picked   a = cnn_read_picked(c->step->attr);
+    const cnn_tensor *x = OPERAND(c, 0), *index = OPERAND(c, 1), *y = OPERAND(c, 2);
+    const picked      p = read_picked(c->step->attr);
 
     for (int64_t r = c->begin; r < c->end; r++) {
-        const int32_t   *index = (const int32_t *)picked->data + r * picked->stride;
-        const cnn_status status = cnn_check_index(c, r * picked->stride, picked->size, index, a.v);
+        const int32_t   *picks = (const int32_t *)index->data + r * index->stride;
+        const cnn_status status = cnn_check_index(c, r * index->stride, index->size, picks, p.v);
         if (status != CNN_OK)
             return status;
-        K(along_row)(&a, index, (const real *)x->data + r * x->stride,
+        K(along_row)(&p, picks, (const real *)x->data + r * x->stride,
                      (real *)y->data + r * y->stride);
     }
     return CNN_OK;
@@ -105,8 +66,8 @@ static cnn_status K(along_forward)(const cnn_call *c)
 /* Of a batched x the rows of this call; of any other the whole, from all rows of y. */
 static cnn_status K(along_grad)(const cnn_call *c)
 {
-    const cnn_tensor *picked = OPERAND(c, 1), *dy = OPERAND(c, 3), *dx = OPERAND(c, 4);
-    const cnn_picked   a = cnn_read_picked(c->step->attr);
+    const cnn_tensor *index = OPERAND(c, 1), *dy = OPERAND(c, 3), *dx = OPERAND(c, 4);
+    const picked      p = read_picked(c->step->attr);
     const int64_t     first = dx->stride ? c->begin : 0;
     const int64_t     last = dx->stride ? c->end : cnn_n_row(c, 3);
 
@@ -114,12 +75,21 @@ static cnn_status K(along_grad)(const cnn_call *c)
         memset((real *)dx->data + first * dx->stride, 0,
                (size_t)((dx->stride ? last - first : 1) * dx->size) * sizeof(real));
     for (int64_t r = first; r < last; r++)
-        K(along_add)(&a, (const int32_t *)picked->data + r * picked->stride,
+        K(along_add)(&p, (const int32_t *)index->data + r * index->stride,
                      (const real *)dy->data + r * dy->stride, (real *)dx->data + r * dx->stride);
     return CNN_OK;
 }
 
 #else
+typedef struct { int64_t stride, v; cnn_axes row; } picked;      /* attributes 0, 1 and the rest */
+
+static picked read_picked(const cnn_attr *attr)
+{
+    picked p = {.stride = attr[0].i, .v = attr[1].i};
+    cnn_read_axes(attr + 2, 2, 1, 0, 0, &p.row);
+    return p;
+}
+
 #define CNN_SELF "ops/take_along_axis.c"
 #include "cnn_instantiate.h"
 CNN_DEFINE_OP(take_along_axis, .forward = CNN_TYPED(along_forward),

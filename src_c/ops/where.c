@@ -24,17 +24,16 @@ CNN_BINARY_GRAD(where_slope_b, 1, WHERE_SLOPE_B)
 /* y = b where m == 0, for the operands m, b, y. */
 static void K(where_fill)(const cnn_call *c)
 {
-    cnn_axis at = {0};
+    cnn_point at = {0};
     cnn_axes s;
-    int64_t  index[CNN_MAX_DIM] = {0};
 
-    cnn_read_axes(c, c->end - c->begin, &s);
+    cnn_read_pair_axes(c, c->end - c->begin, &s);
     const cnn_axis in = s.axis[s.n - 1];
     do {
         const real *a = (const real *)ROWS(c, 0) + at.a, *b = (const real *)ROWS(c, 1) + at.b;
-        real       *y = ROWS(c, 2) + at.y;
+        real       *y = ROWS(c, 2) + at.dense;
         CNN_INNER(in.n, in.a, in.b, y[i] = a[ia] != 0 ? y[i] : b[ib]);
-    } while (cnn_next(s.n - 1, s.axis, index, &at));
+    } while (cnn_next(s.n - 1, s.axis, &at));
 }
 
 static cnn_status K(where_forward)(const cnn_call *c)

@@ -16,12 +16,11 @@ static void K(grad_same)(const cnn_axes *s, K(cnn_inner_fn) inner, const real *a
 {
     int            n_outer = s->n - 1;
     const cnn_axis in = s->axis[n_outer], row = cnn_pop(&n_outer, s->axis);
-    cnn_axis       at = {0};
-    int64_t        index[CNN_MAX_DIM] = {0};
+    cnn_point      at = {0};
 
     do
-        inner(&row, &in, a + at.a, b + at.b, dy + at.y, dx + at.y, row.y, NULL);
-    while (cnn_next(n_outer, s->axis, index, &at));
+        inner(&row, &in, a + at.a, b + at.b, dy + at.dense, dx + at.dense, row.dense, NULL);
+    while (cnn_next(n_outer, s->axis, &at));
 }
 
 /* Columns [j, j + n) of the gradient of an operand that has the innermost axis: added up over
@@ -31,14 +30,13 @@ static void K(add_columns)(int n_gone, const cnn_axis *gone, const cnn_axis *in,
                                       const real *dy, double *sum)
 {
     const cnn_axis row = cnn_pop(&n_gone, gone);
-    cnn_axis       at = {0};
-    int64_t        index[CNN_MAX_DIM] = {0};
+    cnn_point      at = {0};
 
     for (int64_t i = 0; i < in->n; i++)
         sum[i] = 0;
     do
-        add_up(&row, in, a + at.a, b + at.b, dy + at.y, NULL, 0, sum);
-    while (cnn_next(n_gone, gone, index, &at));
+        add_up(&row, in, a + at.a, b + at.b, dy + at.dense, NULL, 0, sum);
+    while (cnn_next(n_gone, gone, &at));
 }
 
 /* The same for an operand that has not: sum[r] gets the sum of row r and of those that are gone.
@@ -49,8 +47,7 @@ static void K(add_rows)(int n_gone, const cnn_axis *gone, const cnn_axis *row,
 {
     real     slope[WIDTH];
     double   some[WIDTH];
-    cnn_axis at = {0};
-    int64_t  index[CNN_MAX_DIM] = {0};
+    cnn_point at = {0};
     const int64_t width = in->n < WIDTH ? in->n : WIDTH;
     const int64_t n_row = WIDTH / width;
 
@@ -63,13 +60,13 @@ static void K(add_rows)(int n_gone, const cnn_axis *gone, const cnn_axis *row,
                 rows.n = row->n - r < n_row ? row->n - r : n_row;
                 part.n = in->n - j < width ? in->n - j : width;
                 write(&rows, &part, a + at.a + r * row->a + j * in->a,
-                      b + at.b + r * row->b + j * in->b, dy + at.y + r * row->y + j, slope, width,
-                      NULL);
+                      b + at.b + r * row->b + j * in->b, dy + at.dense + r * row->dense + j,
+                      slope, width, NULL);
                 K(cnn_lane_dots)(rows.n, part.n, slope, width, NULL, 0, some);
                 for (int64_t k = 0; k < rows.n; k++)
                     sum[r + k] += some[k];
             }
-    while (cnn_next(n_gone, gone, index, &at));
+    while (cnn_next(n_gone, gone, &at));
 }
 
 /* The gradient of a repeated operand: for each of its elements, added up over the others. */
@@ -79,9 +76,9 @@ static void K(grad_repeated)(const cnn_axes *s, int wrt, const K(cnn_slope) *slo
 {
     cnn_axis       in = s->axis[s->n - 1];
     const int      column = wrt ? in.b != 0 : in.a != 0;     /* the innermost axis is kept */
-    cnn_axis       kept[CNN_MAX_DIM], gone[CNN_MAX_DIM], at = {0};
+    cnn_axis       kept[CNN_MAX_DIM], gone[CNN_MAX_DIM];
+    cnn_point      at = {0};
     int            n_kept = 0, n_gone = 0;
-    int64_t        index[CNN_MAX_DIM] = {0};
     double         sum[WIDTH];
 
     for (int d = 0; d < s->n - 1; d++)
@@ -98,7 +95,7 @@ static void K(grad_repeated)(const cnn_axes *s, int wrt, const K(cnn_slope) *slo
             cnn_axis part = line;
             part.n = line.n - j < WIDTH ? line.n - j : WIDTH;
             const real *a0 = a + at.a + j * line.a, *b0 = b + at.b + j * line.b;
-            const real *dy0 = dy + at.y + j * line.y;
+            const real *dy0 = dy + at.dense + j * line.dense;
             if (column)
                 K(add_columns)(n_gone, gone, &part, slope->add_up, a0, b0, dy0, sum);
             else
@@ -108,7 +105,7 @@ static void K(grad_repeated)(const cnn_axes *s, int wrt, const K(cnn_slope) *slo
                 *t = (real)((add ? *t : 0) + sum[i]);
             }
         }
-    } while (cnn_next(n_kept, kept, index, &at));
+    } while (cnn_next(n_kept, kept, &at));
 }
 
 cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *slope)
@@ -117,7 +114,7 @@ cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *sl
     cnn_axes      s;
     int           repeated = 0;
 
-    cnn_read_axes(c, n_row, &s);
+    cnn_read_pair_axes(c, n_row, &s);
     for (int d = 0; d < s.n; d++)
         repeated |= (wrt ? s.axis[d].b : s.axis[d].a) == 0;
     if (repeated)

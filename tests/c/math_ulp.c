@@ -28,14 +28,10 @@ static ldouble ref_sig(ldouble y) { return 1 / (1 + expl(-y)); }
 #define REFS(T, S)                                                                              \
     static T ref_exp_##S(T x) { return R(exp)(x); }                                             \
     static T ref_expm1_##S(T x) { return R(expm1)(x); }                                         \
-    static T ref_elu_##S(T x) { return x > 0 ? x : R(expm1)(x); }                               \
     static T ref_log_##S(T x) { return R(log)(x); }                                             \
     static T ref_log1p_##S(T x) { return R(log1p)(x); }                                         \
     static T ref_sigmoid_##S(T x) { return 1 / (1 + R(exp)(-x)); }                              \
     static T ref_tanh_##S(T x) { return R(tanh)(x); }                                           \
-    static T ref_erf_##S(T x) { return R(erf)(x); }                                             \
-    static T ref_erfc_##S(T x) { return R(erfc)(x); }                                           \
-    static T ref_normal_pdf_##S(T x) { return (T)ref_pdf(x); }                                  \
     static T ref_softplus_##S(T x) { return (x > 0 ? x : 0) + R(log1p)(R(exp)(-R(fabs)(x))); }  \
     static T ref_silu_##S(T x) { return x == -INFINITY ? (T)-0.0 : x / (1 + R(exp)(-x)); }      \
     static T ref_silu_grad_##S(T x)                                                             \
@@ -65,13 +61,10 @@ REFS(double, f32)
 #define R(f) f##l
 REFS(ldouble, f64)
 
-static float cnn_elu1_f32(float x) { return cnn_elu_f32(x, 1.0f); }
-static double cnn_elu1_f64(double x) { return cnn_elu_f64(x, 1.0); }
-
 #define FUNCTIONS(F)                                                                       \
-    F(exp, exp) F(expm1, expm1) F(elu, elu1) F(log, log) F(log1p, log1p)                   \
+    F(exp, exp) F(expm1, expm1) F(log, log) F(log1p, log1p)                   \
     F(sigmoid, sigmoid) F(tanh, tanh) F(softplus, softplus) F(silu, silu)                  \
-    F(silu_grad, silu_grad) F(erf, erf) F(erfc, erfc) F(normal_pdf, normal_pdf)            \
+    F(silu_grad, silu_grad)                                                                \
     F(gelu, gelu) F(gelu_grad, gelu_grad) F(gelu_tanh, gelu_tanh)                          \
     F(gelu_tanh_grad, gelu_tanh_grad)
 
@@ -128,11 +121,13 @@ void fill_bits(int64_t n, uint32_t start, uint32_t stride, float *x)
 MAX_ULP(float, double, f32, 24, FLT_MIN_EXP, 0x1p128)
 MAX_ULP(double, ldouble, f64, 53, DBL_MIN_EXP, 0x1p1024L)
 
+void helper_round_f64(int64_t n, const double *restrict x, double *restrict y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = cnn_round_f64(x[i]);
+}
+
 #define HELPERS(T, S)                                                                      \
-    void helper_round_##S(int64_t n, const T *restrict x, T *restrict y)                   \
-    {                                                                                      \
-        for (int64_t i = 0; i < n; i++) y[i] = cnn_round_##S(x[i]);                        \
-    }                                                                                      \
     void helper_sqrt_##S(int64_t n, const T *restrict x, T *restrict y)                    \
     {                                                                                      \
         for (int64_t i = 0; i < n; i++) y[i] = cnn_sqrt_##S(x[i]);                         \
@@ -140,14 +135,6 @@ MAX_ULP(double, ldouble, f64, 53, DBL_MIN_EXP, 0x1p1024L)
     void helper_abs_##S(int64_t n, const T *restrict x, T *restrict y)                     \
     {                                                                                      \
         for (int64_t i = 0; i < n; i++) y[i] = cnn_abs_##S(x[i]);                          \
-    }                                                                                      \
-    void helper_max_##S(int64_t n, const T *restrict a, const T *restrict b, T *restrict y) \
-    {                                                                                      \
-        for (int64_t i = 0; i < n; i++) y[i] = cnn_max_##S(a[i], b[i]);                    \
-    }                                                                                      \
-    void helper_min_##S(int64_t n, const T *restrict a, const T *restrict b, T *restrict y) \
-    {                                                                                      \
-        for (int64_t i = 0; i < n; i++) y[i] = cnn_min_##S(a[i], b[i]);                    \
     }
 HELPERS(float, f32)
 HELPERS(double, f64)

@@ -64,7 +64,7 @@ FAULTS = {
         "softmax", _SOFTMAX, "max[l] = u[i][l] > max[l] ? u[i][l] : max[l];", "max[l] = 0;",
         "softmax", "value", harmless_at=1.0),
     "rows_after_the_first_block_left_out": Fault(
-        "softmax", "ops/softmax.c", "r < n; r += CNN_LANES", "r < n && r < 1; r += CNN_LANES",
+        "softmax", "ops/softmax.c", "r < n; r += CNN_GROUPS", "r < n && r < 1; r += CNN_GROUPS",
         "softmax", "value"),
     "mean_of_the_gradient_forgotten": Fault(
         "softmax", "ops/softmax.c", "y[i] * (dy[i] - dot)", "y[i] * dy[i]", "softmax",
