@@ -68,8 +68,8 @@ def steps_alone(
     rate = trainer.optimizer.rates(0, -(-n // BATCH))
 
     def run() -> None:
-        for at in range(0, n, len(data.x)):
-            program.run(sources, None, 0, min(len(data.x), n - at), BATCH, learner=learner,
+        for at in range(0, n, data.n_rows):
+            program.run(sources, None, 0, min(data.n_rows, n - at), BATCH, learner=learner,
                         lr=rate, n_threads=n_threads)  # fmt: skip
 
     return run

@@ -42,6 +42,7 @@ from cnn_core.nn.losses import (
 )
 from cnn_core.nn.model import Model
 from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.structure import Concat, Flatten, Reshape, Residual, Scale
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
 from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
 
@@ -61,10 +62,12 @@ __all__ = [
     "AdamW",
     "BinaryCrossEntropy",
     "Callback",
+    "Concat",
     "Constant",
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Flatten",
     "Gate",
     "Graph",
     "Hinge",
@@ -83,6 +86,9 @@ __all__ = [
     "Pinball",
     "Poisson",
     "RMSProp",
+    "Reshape",
+    "Residual",
+    "Scale",
     "Sequential",
     "SoftmaxCrossEntropy",
     "TopK",

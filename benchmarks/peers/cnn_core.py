@@ -50,7 +50,7 @@ class Adapter(Peer):
     def run(self, n_steps: int) -> None:
         """Make the steps as `Trainer.fit` makes those of an epoch."""
         n = n_steps * self.batch
-        part = self.data._replace(x=self.data.x[:n]) if n < len(self.data.x) else self.data
+        part = self.data.first(n) if n < self.data.n_rows else self.data
         loop = Loop(self.trainer, self.program, part, None, batch=self.batch, shuffle=True,
                     callbacks=(), bar=Progress())  # fmt: skip
         loop._steps(self.learner, self.rows.index, 0)

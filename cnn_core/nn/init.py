@@ -102,6 +102,11 @@ def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.zeros(_shape("zeros", shape))
 
 
+def ones(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return ones, float64, any shape.  For factors."""
+    return np.ones(_shape("ones", shape))
+
+
 class constant:
     """An initialiser that returns ``value`` everywhere, float64, any shape.
 
@@ -169,6 +174,7 @@ _KNOWN: dict[str, Initialiser] = {
         lecun_normal,
         fan_in_uniform,
         zeros,
+        ones,
     )
 }
 _HIDDEN = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh")

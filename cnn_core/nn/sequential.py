@@ -11,7 +11,7 @@ from cnn_core import ops, options
 from cnn_core.errors import OptionError, StateError
 from cnn_core.graph.clone import cloned
 from cnn_core.graph.gate import Gate
-from cnn_core.graph.node import BATCH, Input, Node, check_shape
+from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape
 from cnn_core.nn import labels
 from cnn_core.nn.layers import Activation, Layer
 from cnn_core.nn.model import RESERVED, Model
@@ -95,10 +95,11 @@ class Sequential(Model):
         """Return the nodes that the layers make, one after the other."""
         nodes: list[Node] = []
         for layer, name in zip(self.layers, self.layer_names, strict=True):
-            x = layer.apply(x, name, rng)
-            for parameter in layer._use.parameters.values() if layer._use else ():
+            y = layer.apply(x, name, rng)
+            for parameter in _parameters_between(x, y):
                 parameter.draw(rng)
-            nodes.append(x)
+            nodes.append(y)
+            x = y
         return nodes
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -141,6 +142,19 @@ class Sequential(Model):
         more = "".join(f", {k}={v!r}" for k, (v, default) in given.items() if v != default)
         more = f"dtype={str(self.dtype)!r}, seed={self.seed}{more}"
         return f"Sequential([{layers}], inputs={inputs}, {more})"
+
+
+def _parameters_between(x: Node, y: Node) -> list[Parameter]:
+    """Return the parameters of the nodes between ``x`` and ``y``, in topological order."""
+    stack, seen, found = [y], {x}, []
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(reversed(node.inputs))
+            if isinstance(node, Parameter):
+                found.append(node)
+    return found
 
 
 def _as_layer(layer: Any) -> Any:

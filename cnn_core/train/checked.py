@@ -49,6 +49,14 @@ class Data(NamedTuple):
         """What a program for this data depends on."""
         return *self.target_key, self.w is not None, *self.meanings.items()
 
+    def first(self, n: int) -> Data:
+        """Return the first ``n`` rows."""
+        return self._replace(
+            features={name: a[:n] for name, a in self.features.items()},
+            targets={name: a[:n] for name, a in self.targets.items()},
+            w=None if self.w is None else self.w[:n],
+        )
+
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays, by the inputs that they are fed to."""

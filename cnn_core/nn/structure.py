@@ -1,0 +1,94 @@
+"""Layers that give a network its shape: flatten, reshape, concat, residual, scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from cnn_core import ops, options
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.graph.node import BATCH, Node
+from cnn_core.nn.layers import Layer
+from cnn_core.options import shown
+
+
+class Flatten(Layer):
+    """Each row (a, b, ...) becomes one vector (a b ...,) in row-major order."""
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        if not x.batched:
+            raise ShapeError(f"{name}: need rows of a batch; got {x.label} with shape {x.shape}")
+        return ops.reshape(x, (BATCH, prod(x.shape[1:])), name=name)
+
+
+class Reshape(Layer):
+    """Each row gets ``shape``, its numbers in the same order; one length may be -1."""
+
+    def __init__(self, shape: int | Iterable[int], *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.shape = shape if isinstance(shape, int) else options.items("Reshape", shape, "lengths")
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        row = (self.shape,) if isinstance(self.shape, int) else self.shape
+        return ops.reshape(x, (BATCH, *row), name=name)
+
+
+class Concat(Layer):
+    """The rows of several nodes one after the other along ``axis``: ``Concat()([x, y])``."""
+
+    n_inputs = None
+
+    def __init__(self, axis: int = -1, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.axis = options.whole("Concat", axis, -6, 5, option="axis")
+
+    def build(self, x: list[Node], name: str, rng: np.random.Generator) -> Node:
+        return ops.concat(x, axis=self.axis, name=name)
+
+
+class Residual(Layer):
+    """y = x + f(x); ``layers`` are f, a layer or several one after the other.
+
+    Source: He, Zhang, Ren, Sun 2015.
+    """
+
+    def __init__(self, layers: Any, *, name: str | None = None) -> None:
+        super().__init__(name)
+        several = isinstance(layers, (list, tuple))
+        self.layers = tuple(layers) if several else (layers,)
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise OptionError(f"Residual: need a layer, or a list of layers; got {shown(layers)}")
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        y = x
+        for i, layer in enumerate(self.layers):
+            own = layer.name or f"{layer.kind}_{i}"
+            y = layer.apply(y, f"{name}.{own}", rng)
+        if y.shape != x.shape:
+            raise ShapeError(
+                f"{name}: need layers that keep the shape {x.shape}, to add it; got {y.shape}"
+            )
+        return ops.add(x, y, name=name)
+
+
+class Scale(Layer):
+    """y = s x, and + b with ``use_bias``: a learned factor, and offset, for each feature.
+
+    ``init`` draws s, by default ones; b starts at 0.  Both have the shape of a row.
+    """
+
+    def __init__(
+        self, *, init: Any = "ones", use_bias: bool = False, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.init, self.use_bias = init, options.flag("Scale", use_bias, option="use_bias")
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        row = x.shape[1:] if x.batched else x.shape
+        y = ops.mul(x, self.add_parameter("s", row, self.init), name=name)
+        if not self.use_bias:
+            return y
+        return ops.add(y, self.add_parameter("b", row, "zeros"), name=f"{name}.shifted")
