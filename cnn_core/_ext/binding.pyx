@@ -72,6 +72,7 @@ cdef class Binding:
         self.lock.enter()
         division = self._division
         run.step, run.tensor, run.last, run.n_thread = plan._step, self.tensor, last, 1
+        run.n_update = plan.n_update
         if division is not None and last == plan.n_step:
             run.n_thread = min(n_thread, division.n_thread)
             run.segment, run.tile = division.segment, division.tile

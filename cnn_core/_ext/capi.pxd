@@ -26,6 +26,7 @@ cdef extern from "cnn_ext.h" nogil:
         CNN_ERR_CALLBACK
         CNN_ERR_LOSS
         CNN_ERR_GRADIENT
+        CNN_ERR_FEW_ROWS
         CNN_ASKED
 
     ctypedef struct cnn_fault:
@@ -86,9 +87,15 @@ cdef extern from "cnn_ext.h" nogil:
         void *gemm_f32
         void *gemm_f64
 
+    ctypedef struct cnn_more:
+        cnn_kernel statistics[2]
+        cnn_kernel sums[2]
+        cnn_kernel update[2]
+
     ctypedef struct cnn_op:
         const char *name
         int32_t uses_scratch
+        const cnn_more *more
         cnn_kernel forward[2]
         cnn_kernel grad[4][2]
         cnn_kernel fused_loss[2]
@@ -148,6 +155,7 @@ cdef extern from "cnn_ext.h" nogil:
         const cnn_tensor *tensor
         int32_t first
         int32_t last
+        int32_t n_update
         int64_t n_row
         uint64_t seed
         int64_t counter

@@ -170,6 +170,9 @@ cdef int raise_for(capi.cnn_status status, str who, const capi.cnn_fault *fault,
     if status == capi.CNN_ERR_NOT_FINITE:
         raise DataError(f"{who}: need finite values; made {fault.value} at element {fault.index}, "
                         f"the first node to do so")
+    if status == capi.CNN_ERR_FEW_ROWS:
+        raise DataError(f"{who}: need at least 2 rows in each batch, for its mean and variance; "
+                        f"got {fault.index} (another batch_size, or drop the last batch)")
     if status == capi.CNN_ERR_TOO_LARGE:
         raise ShapeError(f"{who}: need matrix dimensions below 2**31; got a larger one")
     raise CnnCoreError(f"{who}: the C core returned status {<int> status}")

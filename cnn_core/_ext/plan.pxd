@@ -37,7 +37,7 @@ cdef class Plan:
     cdef int64_t block_bytes            # ... and what it needs besides, for blocks of rows
     cdef int64_t arena_bytes
     cdef int64_t max_row                # of a batch
-    cdef int32_t n_step, n_tensor, n_stretch
+    cdef int32_t n_step, n_update, n_tensor, n_stretch
     cdef list _gates
     cdef readonly list labels
 

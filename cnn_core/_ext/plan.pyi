@@ -4,6 +4,9 @@ from typing import Any, final
 FORWARD: int
 FUSED_LOSS: int
 JOINT: int
+STATISTICS: int
+SUMS: int
+UPDATE: int
 
 def idle_memory() -> list[int]: ...
 def grow_pool(n_thread: int) -> int: ...
@@ -27,6 +30,7 @@ class Plan:
         tensors: list[tuple[int, int, str, bool, tuple[int, ...]]],
         steps: list[tuple[Any, ...]],
         arena_bytes: int,
+        n_update: int = 0,
     ) -> Plan: ...
     @property
     def labels(self) -> list[str]: ...

@@ -11,7 +11,8 @@ from cnn_core.errors import CnnCoreError, ShapeError
 
 from cnn_core._ext.core import PRODUCTS
 
-FORWARD, FUSED_LOSS, JOINT = -1, -2, -3      # values of a step's `which`; else an input's number
+# Values of a step's `which`; else an input's number.
+FORWARD, FUSED_LOSS, JOINT, STATISTICS, SUMS, UPDATE = range(-1, -7, -1)
 
 cdef dict DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
                     "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
@@ -139,10 +140,11 @@ cdef class Plan:
     shape has the maximal number of rows first; ``steps`` a list of (operation, which, dtype,
     operands, attrs, split, n_unit, accumulate, user, label), where ``user`` is the name of a fused
     activation, a `GateCall`, which then is the kernel, or None.  ``arena_bytes`` is the size of
-    the space `ARENA`.  A plan never changes: any number of `Binding`s and threads run it at once.
+    the space `ARENA`.  The last ``n_update`` steps belong to no run but that of a step that has
+    learnt.  A plan never changes: any number of `Binding`s and threads run it at once.
     """
 
-    def __cinit__(self, list tensors, list steps, int64_t arena_bytes):
+    def __cinit__(self, list tensors, list steps, int64_t arena_bytes, int32_t n_update=0):
         cdef int64_t n_operand = 0, n_attr = 0
         cdef int i
         for step in steps:
@@ -172,6 +174,7 @@ cdef class Plan:
         for i in range(self.n_step):
             self.scratch_bytes = max(self.scratch_bytes, api().scratch_bytes(
                 &self._step[i], self._tensor, self.max_row))
+        self.n_step, self.n_update = self.n_step - n_update, n_update
 
     def __dealloc__(self):
         free(self._tensor)
@@ -260,6 +263,10 @@ cdef class Plan:
             s.kernel = found.forward[dtype]
         elif which == FUSED_LOSS:
             s.kernel = found.fused_loss[dtype]
+        elif which <= STATISTICS:
+            if found.more != NULL:
+                s.kernel = (found.more.statistics[dtype] if which == STATISTICS else
+                            found.more.sums[dtype] if which == SUMS else found.more.update[dtype])
         else:
             while last + 1 < capi.CNN_MAX_GRAD and found.grad[last + 1][0] != NULL:
                 last += 1

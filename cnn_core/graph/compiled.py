@@ -40,14 +40,14 @@ Placing = Mapping[Parameter, tuple[int, int]]  # number of the block, element wh
 class Options:
     """What a graph is compiled for: see `Program`."""
 
-    __slots__ = ("dtype", "guard", "keep_all", "lent", "max_batch", "training")
+    __slots__ = ("dtype", "guard", "keep_all", "learning", "lent", "max_batch", "training")
 
     def __init__(
-        self, *, dtype: np.dtype, max_batch: int, keep_all: bool, training: bool, guard: int,
-        lent: bool,
+        self, *, dtype: np.dtype, max_batch: int, keep_all: bool, training: bool, learning: bool,
+        guard: int, lent: bool,
     ) -> None:  # fmt: skip
         self.dtype, self.max_batch, self.keep_all = dtype, max_batch, keep_all
-        self.training, self.guard, self.lent = training, guard, lent
+        self.training, self.learning, self.guard, self.lent = training, learning, guard, lent
 
     @property
     def key(self) -> tuple:
@@ -67,9 +67,10 @@ class Compiled:
         keep_all = options.keep_all
         self.lowered = low = Lowering(
             nodes, names, outputs, seeds=list(seeds), targets=set(targets), keep_all=keep_all,
-            training=options.training,
+            training=options.training, learning=options.learning,
         ).run()  # fmt: skip
         self.steps = low.in_order(stages=not keep_all)
+        self.updates = low.updates  # behind the steps of a run
         self.n_steps = len(self.steps)
         self.n_forward = len(low.forward) if keep_all else self.n_steps
         self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
@@ -92,7 +93,7 @@ class Compiled:
 
     def _place(self, names: dict[Node, str], placing: Placing) -> None:
         """Give every buffer a space, and an offset in it in bytes."""
-        low, steps, options = self.lowered, self.steps, self.options
+        low, steps, options = self.lowered, [*self.steps, *self.updates], self.options
         found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
         found.update(dict.fromkeys(b for step in steps for b in step.operands))
         found.update(dict.fromkeys([b.root for b in found]))
@@ -151,8 +152,9 @@ class Compiled:
 
     def build_plan(self) -> None:
         """Make the plan from the steps."""
-        self.plan = Plan([self._plan_tensor(b) for b in self.buffers],
-                         [self._plan_step(s) for s in self.steps], self.arena_bytes)  # fmt: skip
+        steps = [self._plan_step(s) for s in (*self.steps, *self.updates)]
+        self.plan = Plan([self._plan_tensor(b) for b in self.buffers], steps, self.arena_bytes,
+                         len(self.updates))  # fmt: skip
 
     def _use_blocks(self, outputs: list[Buffer]) -> None:
         """Let large batches go through runs of row-wise steps block by block."""
@@ -199,7 +201,7 @@ class Compiled:
 
     def release(self) -> None:
         """Let go of the nodes: they are those of one graph, which may go before the others."""
-        for step in self.steps:
+        for step in (*self.steps, *self.updates):
             step.node, step.grads = None, (None,) * len(step.grads)
         for buffer in self.buffers:
             buffer.source = None

@@ -16,7 +16,7 @@ from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.blocks import Place
 from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
 from cnn_core.graph.named import NamedNodes
-from cnn_core.graph.node import Input, Node, Parameter
+from cnn_core.graph.node import Input, Node, Parameter, State
 from cnn_core.graph.params import ParamStore, store_of
 from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.shapes import with_rows
@@ -74,7 +74,8 @@ class Graph(NamedNodes):
         self._lock, self._compiling = Lock(BUSY), Lock()
         self._stepping: StepProgram | None = None
         reals = [n for n in self._nodes if n.dtype == "real"]
-        self._targets = [n for n in reals if isinstance(n, (Input, Parameter))]
+        leaves = (Input, Parameter)
+        self._targets = [n for n in reals if isinstance(n, leaves) and not isinstance(n, State)]
         self._seeds = [n for n in dict.fromkeys(self.outputs)
                        if n.dtype == "real" and n.has_gradient]  # fmt: skip
         self._scalar_seeds = all(n.shape == () for n in self._seeds)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cnn_core.errors import GraphError
 from cnn_core.graph.aliases import Aliases
-from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter
+from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, State
 from cnn_core.graph.shapes import row_size
 from cnn_core.graph.shared_weights import join_weight_gradients
 from cnn_core.graph.steps import (
@@ -29,6 +29,7 @@ from cnn_core.graph.steps import (
     Lowered,
     Step,
 )
+from cnn_core.graph.whole_batch import divides, lower_statistics, lower_sums
 
 
 class Lowering:
@@ -50,13 +51,15 @@ class Lowering:
         targets: set[Node] | None = None,
         keep_all: bool = False,
         training: bool = False,
+        learning: bool = False,
     ) -> None:
         self.names, self.keep_all, self.training = names, keep_all, training
+        self.learning = learning
         self.left_out = [n for n in order if self._leaves_out(n)]
         self.order = [n for n in order if not self._leaves_out(n)]
         self.outputs = Counter(self.operand(node) for node in outputs)
         self.seeds = dict.fromkeys(self.operand(s) for s in seeds or [])
-        self.targets = targets or set()
+        self.targets = {t for t in targets or () if not isinstance(t, State)}
         self.users = self._count_users()
         self.wanted = self._reaching_targets()
         self.fused: dict[Node, Node] = {}  # dense -> the activation that joins it
@@ -77,11 +80,16 @@ class Lowering:
     def _leaves_out(self, node: Node) -> bool:
         return not self.training and not self.keep_all and _only_in_training(node)
 
-    def _kernel(self, node: Node, which: int = FORWARD) -> tuple[str, tuple[float | int, ...]]:
+    def kernel(self, node: Node, which: int = FORWARD) -> tuple[str, tuple[float | int, ...]]:
         """Return the operation of a node's steps and its attributes."""
         if _only_in_training(node) and not self.training:
             return "reshape", (0, 1, row_size(node.shape), 1)  # a copy
-        return node.op, node.attrs() if which == FORWARD else node.grad_attrs(which)
+        attrs = node.attrs() if which == FORWARD else node.grad_attrs(which)
+        return node.op, (*attrs, int(self.of_batch(node))) if node.statistics else attrs
+
+    def of_batch(self, node: Node) -> bool:
+        """Tell whether a node's statistics are those of the batch, and not the running ones."""
+        return self.training or not node.updates
 
     def _count_users(self) -> dict[Node, int]:
         users = dict.fromkeys(self.order, 0)
@@ -156,7 +164,8 @@ class Lowering:
         return self.out
 
     def _value_buffer(self, node: Node) -> Buffer:
-        home = {Parameter: "param", Constant: "constant"}.get(type(node), "arena")
+        home = "param" if isinstance(node, Parameter) else "arena"
+        home = "constant" if type(node) is Constant else home
         keep = self.keep_all or isinstance(node, Input) or node in self.outputs
         keep = keep or node.dtype == "float64"
         return Buffer(self.names[node], node.shape, node.batched, node.dtype, home, keep, node)
@@ -173,7 +182,7 @@ class Lowering:
         if _is_leaf(node) or node in self.heads:
             return  # there already, or lowered by the mean above it
         first = self.operand(node.inputs[0]) if node.inputs else node
-        op, attrs = self._kernel(node)
+        op, attrs = self.kernel(node)
         if self.fused.get(first) is node:
             out.value[first] = value
             step = self._forward_step(first, value, first.op, (int(op == "relu"), *attrs))
@@ -184,7 +193,9 @@ class Lowering:
             step.stage = LATE
         else:
             step = self._forward_step(node, value, op, attrs)
-        self._emit(node, step, 0)
+        if node.statistics:
+            lower_statistics(self, node, step)
+        self.emit(node, step, 0)
 
     def _forward_step(self, node: Node, value: Buffer, op: str, attrs: tuple) -> Step:
         saved = [
@@ -194,7 +205,7 @@ class Lowering:
         ]  # fmt: skip
         self.out.saved[node] = saved
         inputs = [self.out.value[self.operand(x)] for x in node.inputs]
-        split = ROWS if node.batched and node.rowwise else WHOLE
+        split = ROWS if divides(node) else WHOLE
         operands = _by_rows(node, [*inputs, *saved, value])
         waits = node.dtype == "float64" or self._is_late_sum(node)  # a metric, the loss
         stage = LATE if waits else NORMAL
@@ -217,14 +228,14 @@ class Lowering:
         for node in self._ancestors(mean.inputs[1:]):
             for step in self.out.node_steps[node][0]:
                 step.stage = EARLY
-        self._emit(mean, Step("row_coef", FORWARD, [*weights, coef], mean.attrs(), WHOLE,
+        self.emit(mean, Step("row_coef", FORWARD, [*weights, coef], mean.attrs(), WHOLE,
                               self.names[mean], stage=EARLY), 0)  # fmt: skip
         step = self._forward_step(loss, self.out.value[loss], loss.op, loss.attrs())
         dx = self.out.grad[x] = self._grad_buffer(x)
         step.which, step.operands, step.grads = FUSED_LOSS, [*step.operands, coef, dx], (x,)
-        self._emit(loss, step, 0)
+        self.emit(loss, step, 0)
 
-    def _emit(self, node: Node, step: Step, phase: int) -> None:
+    def emit(self, node: Node, step: Step, phase: int) -> None:
         (self.out.backward if phase else self.out.forward).append(step)
         self.out.node_steps[node][phase].append(step)
 
@@ -262,8 +273,9 @@ class Lowering:
             if node.joint_gradient and wanted:
                 self._lower_joint_gradient(node, wanted)
                 continue
+            sums = lower_sums(self, node, wanted) if node.sums and wanted else []
             for i in wanted:
-                self._lower_gradient(node, i)
+                self._lower_gradient(node, i, sums)
         if not self.keep_all:
             join_weight_gradients(self.out)
 
@@ -278,8 +290,8 @@ class Lowering:
                 stack.extend(self.operand(x) for x in node.inputs)
         return seen
 
-    def _lower_gradient(self, node: Node, i: int) -> None:
-        """Emit the gradient of input ``i``."""
+    def _lower_gradient(self, node: Node, i: int, sums: Sequence[Buffer] = ()) -> None:
+        """Emit the gradient of input ``i``; ``sums`` are those of its node."""
         out, x = self.out, self.operand(node.inputs[i])
         dy = out.grad[node]
         if x not in out.grad:
@@ -293,17 +305,20 @@ class Lowering:
         inputs = [out.value[self.operand(z)] for z in given]
         if fused_here:
             inputs = [out.value[node]]  # the value before the activation does not exist
+        operands = [*inputs, *out.saved.get(node, []), *sums, out.value[node], dy, out.grad[x]]
+        if sums and i > 0:
+            operands = [*sums, out.grad[x]]
         split, n_unit = self._gradient_split(node, i, x)
-        op, attrs = self._kernel(node, i)
+        op, attrs = self.kernel(node, i)
+        n_sums = 0 if i > 0 or node.n_unit(-2) else len(sums)  # those that this step makes
+        late = out.grad[x].home == "grad" and not n_sums
         step = Step(
-            op, i,
-            _by_rows(node, [*inputs, *out.saved.get(node, []), out.value[node], dy, out.grad[x]]),
-            attrs, split, self.names[node], n_unit, grads=(x,),
-            stage=LATE if out.grad[x].home == "grad" else NORMAL, node=node,
+            op, i, _by_rows(node, operands), attrs, split, self.names[node], n_unit, grads=(x,),
+            stage=LATE if late else NORMAL, node=node, n_saved=n_sums,
         )  # fmt: skip
         if step.stage == LATE and node.batched:
             step.state = node.sum_state(i)
-        self._emit(node, step, 1)
+        self.emit(node, step, 1)
 
     def _lower_joint_gradient(self, node: Node, wanted: list[int]) -> None:
         """Emit one step that makes the gradients of all ``wanted`` inputs."""
@@ -316,7 +331,7 @@ class Lowering:
         saved = out.saved.get(node, [])
         operands = [*inputs, *saved, out.value[node], out.grad[node], *(out.grad[x] for x in xs)]
         attrs = (*node.attrs(), *wanted)
-        self._emit(node, Step(node.op, JOINT, operands, attrs, WHOLE, self.names[node], grads=xs,
+        self.emit(node, Step(node.op, JOINT, operands, attrs, WHOLE, self.names[node], grads=xs,
                               node=node), 1)  # fmt: skip
 
     def _divided_by(self, node: Node) -> Node | None:
@@ -330,7 +345,7 @@ class Lowering:
         if _fixed_rows(node):
             return UNITS, _fixed_rows(node)
         if x.batched:
-            by_rows = (node.batched and node.rowwise) or _spreads(node)
+            by_rows = divides(node) or _spreads(node)
             return (ROWS, node.n_column(i)) if by_rows else (WHOLE, 0)
         n_unit = node.n_unit(i)
         return (UNITS, n_unit) if n_unit else (WHOLE, 0)

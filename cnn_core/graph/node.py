@@ -96,6 +96,10 @@ class Node:
     joint_gradient: ClassVar[bool] = False
     """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
 
+    statistics: ClassVar[bool] = False
+    """A step of its own makes the saved values, of the whole batch or, in inference, of the states
+    that `updates` names; with them the value is row-wise.  See `cnn_core.graph.whole_batch`."""
+
     gradient_alone: ClassVar[bool] = False
     """Gradient steps get y, dy and dx alone, for the operands may be many; see `grad_attrs`."""
 
@@ -109,6 +113,11 @@ class Node:
     saved: Mapping[str, Shape] = MappingProxyType({})
     """What forward keeps for the gradients, of `saved_dtype`."""
     saved_dtype: str = "real"
+    sums: Mapping[str, Shape] = MappingProxyType({})
+    """Sums over the batch that the gradients share; those of all inputs but the first read them
+    alone.  A step of its own makes them or, where its `n_unit` is 0, the first gradient."""
+    updates: tuple[int, ...] = ()
+    """The inputs, each a `State`, that change once a step has learnt."""
     _made = False
 
     symbol: ClassVar[str] = ""
@@ -167,7 +176,8 @@ class Node:
         return None
 
     def n_unit(self, wrt: int) -> int:
-        """Return into how many units the gradient of an unbatched input divides; 0: none."""
+        """Return into how many units the gradient of an unbatched input (-1: the `statistics`,
+        -2: the `sums`) divides; 0: none."""
         return 0
 
     def n_column(self, which: int) -> int:
@@ -345,6 +355,13 @@ class Parameter(Node):
     def settle(self, place: Place) -> None:
         """Let the numbers lie at ``place``, which holds them already, and nowhere else."""
         self.__dict__.update(_start=None, place=place)
+
+
+class State(Parameter):
+    """A value among the parameters that is not trained: learning steps update it by themselves,
+    as running statistics.  It has no gradient."""
+
+    is_state: ClassVar[bool] = True
 
 
 class Constant(Node):

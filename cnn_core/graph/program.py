@@ -47,7 +47,9 @@ class Program:
 
     ``seeds`` are nodes whose gradient is given (1 for a scalar), ``targets`` those whose
     gradient is wanted.  ``keep_all`` keeps every value and gradient and fuses nothing;
-    ``training`` keeps nodes such as dropout.  ``guard`` bytes after every buffer are for tests.
+    ``training`` keeps nodes such as dropout; ``learning`` says that an optimizer follows, after
+    which states such as running statistics are updated.  ``guard`` bytes after every buffer are
+    for tests.
     ``lent``: each run borrows its memory, in which nothing stays but the float64 sums; equal
     graphs, over whatever numbers, then share what is compiled.
 
@@ -66,6 +68,7 @@ class Program:
         targets: Collection[Node] = (),
         keep_all: bool = False,
         training: bool = False,
+        learning: bool = False,
         guard: int = 0,
         lent: bool = False,
     ) -> None:
@@ -77,7 +80,8 @@ class Program:
         self._number = {node: i for i, node in enumerate(self.nodes)}
         self._separate_random_streams()
         options = Options(dtype=self.dtype, max_batch=self.max_batch, keep_all=keep_all,
-                          training=training, guard=guard, lent=lent)  # fmt: skip
+                          training=training, learning=learning, guard=guard,
+                          lent=lent)  # fmt: skip
         self.code = compiled(self.nodes, self.names, self.outputs, self._placing(), options,
                              seeds, targets)  # fmt: skip
         self.n_steps, self.n_forward = self.code.n_steps, self.code.n_forward

@@ -67,7 +67,7 @@ def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None
         return None
     n_late = sum(s.stage == LATE for s in steps)
     n_in_order = len(steps) - n_late
-    segments, tiles = _in_order(steps[:n_in_order], n_threads)
+    segments, tiles = _in_order(steps[:n_in_order], n_threads, max_batch)
     for wave in _waves(steps, n_in_order):
         first = len(tiles)
         tiles += _tiles(steps, wave, n_threads, max_batch)
@@ -75,14 +75,20 @@ def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None
     return Schedule(segments, tiles, _rows_first(steps, segments))
 
 
-def _in_order(steps: list[Step], n_threads: int) -> tuple[list[Segment], list[Tile]]:
-    """Return maximal runs of steps that divide alike; one that divides by columns is alone."""
+def _in_order(
+    steps: list[Step], n_threads: int, max_batch: int
+) -> tuple[list[Segment], list[Tile]]:
+    """Return maximal runs of steps that divide alike; one by columns or units is alone."""
     segments: list[Segment] = []
     tiles: list[Tile] = []
     for i, step in enumerate(steps):
         split = ROWS if step.split == ROWS else WHOLE
         columns = _column_tiles(i, step, n_threads)
-        if columns:
+        units = _unit_tiles(i, step, n_threads, max_batch) if step.split == UNITS else []
+        if len(units) > 1:
+            segments.append((UNITS, i, i + 1, len(tiles), len(units), 0))
+            tiles += units
+        elif columns:
             rows = int(ROWS_PER_COLUMN * step.n_unit)
             segments.append((COLUMNS, i, i + 1, len(tiles), len(columns), rows))
             tiles += columns
@@ -134,18 +140,26 @@ def _tiles(steps: list[Step], wave: list[int], n_threads: int, max_batch: int) -
     weights whose gradient it has just computed.
     """
     total = sum(flop(steps[i], max_batch) for i in wave)
-    aim = max(total / (n_threads * TILES_PER_THREAD), MIN_FLOP / 8)
+    n_tile = n_threads * TILES_PER_THREAD
     found: list[Tile] = []
     for i in sorted(wave, key=lambda i: (steps[i].split != UNITS, -i)):
         step = steps[i]
         if step.split != UNITS:
             found.append((i, 0, -1))
             continue
-        n_tile = max(1, round(flop(step, max_batch) / aim))
-        n_tile = min(n_tile, ceil(step.n_unit / UNIT_MULTIPLE))
-        height = ceil(step.n_unit / n_tile / UNIT_MULTIPLE) * UNIT_MULTIPLE
-        found += [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
+        found += _unit_tiles(i, step, n_tile, max_batch, total)
     return found
+
+
+def _unit_tiles(
+    i: int, step: Step, n_tile: int, max_batch: int, total: float | None = None
+) -> list[Tile]:
+    """Return the tiles of step ``i``: ``n_tile`` if it were all of ``total``, and was worth it."""
+    work = flop(step, max_batch)
+    aim = max((work if total is None else total) / n_tile, MIN_FLOP / 8)
+    n_tile = min(max(1, round(work / aim)), ceil(step.n_unit / UNIT_MULTIPLE))
+    height = ceil(step.n_unit / n_tile / UNIT_MULTIPLE) * UNIT_MULTIPLE
+    return [(i, at, min(at + height, step.n_unit)) for at in range(0, step.n_unit, height)]
 
 
 def _rows_first(steps: list[Step], segments: list[Segment]) -> bool:

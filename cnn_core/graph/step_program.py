@@ -53,7 +53,7 @@ class StepProgram:
             )
         self.program = Program(
             outputs, store, max_batch=max_batch, seeds=[loss], targets=self.parameters,
-            training=True,
+            training=True, learning=True,
         )  # fmt: skip
         program = self.program
         if stopped := what_stops_gradients(self.program, self.parameters, "step"):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from cnn_core.graph.node import BATCH, Node, Shape
 
 WHOLE, ROWS, UNITS, COLUMNS = 0, 1, 2, 3  # cnn_split of cnn_core.h
-FORWARD, FUSED_LOSS, JOINT = -1, -2, -3  # values of Step.which; else the number of an input
+# Values of Step.which; else the number of an input.
+FORWARD, FUSED_LOSS, JOINT, STATISTICS, SUMS, UPDATE = range(-1, -7, -1)
 
 # When a step may run: row-wise work comes in one piece, what it needs as a whole before it, and
 # sums over the batch that it does not wait for after it.
@@ -69,12 +70,21 @@ class Step:
 
     @property
     def written(self) -> list[Buffer]:
-        """The operands that the kernel writes: saved values stand before the value."""
+        """The operands that the kernel writes: saved values stand before the value.
+
+        A gradient step that makes sums has them for its saved values.
+        """
+        operands, n = self.operands, self.n_saved
         if self.which == FORWARD:
-            return self.operands[-1 - self.n_saved :]
+            return operands[-1 - n :]
         if self.which == FUSED_LOSS:
-            return [*self.operands[-3 - self.n_saved : -2], self.operands[-1]]
-        return self.operands[-len(self.grads) :]
+            return [*operands[-3 - n : -2], operands[-1]]
+        if self.which == STATISTICS:
+            return operands[-n:]
+        if self.which == UPDATE:
+            return operands[:n]
+        results = len(operands) - len(self.grads)
+        return [*operands[results - 2 - n : results - 2], *operands[results:]]
 
 
 class Lowered:
@@ -88,6 +98,7 @@ class Lowered:
         self.saved: dict[Node, list[Buffer]] = {}
         self.node_steps: dict[Node, tuple[list[Step], list[Step]]] = {}
         self.given: list[Node] = []  # their gradients come from outside
+        self.updates: list[Step] = []  # after a step that has learnt
 
     def in_order(self, *, stages: bool) -> list[Step]:
         """Return all steps, forward and backward, and settle who writes and who adds.

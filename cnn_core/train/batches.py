@@ -62,6 +62,7 @@ class LossProgram:
             )
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
+            learning=training,
             seeds=[self.loss] if training else (), targets=learning, lent=True,
         )  # fmt: skip
         if training and learning and not any(map(self.program.has_grad, learning)):

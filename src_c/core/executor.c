@@ -175,12 +175,13 @@ static void run_columns(void *context, int32_t tile, int32_t worker)
     note(w, worker, tile, run_call(w->run, t->step, columns, worker, &fault), &fault);
 }
 
-/* Rows of a tile: as many tiles as threads, since every tile packs the weights anew; multiples
- * of 16, so that a block of rows that shares a vector is not cut. */
+/* Rows of a tile: as many tiles as threads, since every tile packs the weights anew; whole
+ * blocks, so that rows which share a vector or a sum are not parted. */
 static int64_t rows_per_tile(const cnn_run *run)
 {
     const int64_t even = (run->n_row + run->n_thread - 1) / run->n_thread;
-    return even < 16 ? 16 : (even + 15) / 16 * 16;
+    return even < CNN_ROW_BLOCK ? CNN_ROW_BLOCK
+                                : (even + CNN_ROW_BLOCK - 1) / CNN_ROW_BLOCK * CNN_ROW_BLOCK;
 }
 
 static int by_rows(const cnn_run *run, const cnn_segment *s)

@@ -45,6 +45,16 @@ static cnn_status one_step(const cnn_run *run, uint64_t mode, const cnn_feed *fe
     return cnn_plan_run(run, mode, in_parts ? feed : NULL, fault);
 }
 
+/* What a step changes besides the parameters, once it has succeeded; nothing here can fail. */
+static cnn_status update_states(const cnn_run *run, uint64_t mode, cnn_fault *fault)
+{
+    cnn_run more = *run;
+    more.first = run->last;
+    more.last = run->last + run->n_update;
+    more.n_stretch = 0;
+    return cnn_plan_run(&more, mode, NULL, fault);
+}
+
 /* The update of a step whose loss is a number.  A batch in which no row counts has the loss NaN
  * and the gradient 0, which is nothing wrong. */
 static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *fault)
@@ -74,6 +84,8 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         status = one_step(&run, mode, &feed, fault);
         if (status == CNN_OK && c->learner)
             status = update(c, &run, fault);
+        if (status == CNN_OK && c->learner && run.n_update)
+            status = update_states(&run, mode, fault);
         if (status != CNN_OK)
             break;
         run.counter++;

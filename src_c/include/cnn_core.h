@@ -27,6 +27,7 @@
 #define CNN_MAX_SLOT  4    /* state buffers of an optimizer, each as long as the parameters */
 #define CNN_MAX_COEF 12    /* per-step coefficients of an optimizer */
 #define CNN_LINE     64    /* bytes; every buffer starts on such a boundary */
+#define CNN_ROW_BLOCK 16   /* rows that are never divided among threads: see cnn_split */
 
 typedef enum { CNN_F32 = 0, CNN_F64 = 1, CNN_N_REAL = 2, CNN_I32 = 2, CNN_U8 = 3,
                CNN_I64 = 4 /* sources of labels only */ } cnn_dtype;
@@ -40,6 +41,7 @@ typedef enum {
     CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
     CNN_ERR_LOSS,          /* of a step is not finite.  fault: the loss              */
     CNN_ERR_GRADIENT,      /* is not finite.  fault: range, element of it, the gradient */
+    CNN_ERR_FEW_ROWS,      /* for statistics of the batch.  fault: how many           */
     CNN_ASKED              /* no error: a kernel has said what working memory it needs */
 } cnn_status;
 
@@ -81,7 +83,8 @@ typedef cnn_status (*cnn_kernel)(const cnn_call *);
 /* How a step may be divided among threads. */
 typedef enum {
     CNN_WHOLE = 0,         /* not at all: one call with [0, 1)                        */
-    CNN_ROWS,              /* by batch rows: any [begin, end) within [0, n_row)       */
+    CNN_ROWS,              /* by batch rows: any [begin, end) within [0, n_row) that begins at a
+                            * multiple of CNN_ROW_BLOCK                               */
     CNN_UNITS,             /* by the units that the operation defines: [0, n_unit)    */
     CNN_COLUMNS            /* segments only: by the columns of a CNN_ROWS step        */
 } cnn_split;
@@ -139,8 +142,18 @@ struct cnn_call {
  *   map           y[i] = f(x[i]) for n elements; x may equal y
  * An operation with more inputs than gradient kernels uses its last one for the rest and
  * finds the input's number in step.wrt.
+ *
+ * Operations that look at the whole batch have further kernels, and sums that their gradients
+ * share (see Node.statistics, Node.sums and Node.updates):
+ *   statistics    inputs, saved              makes the saved values, before y; where they do not
+ *                                            come of the batch, without the first input
+ *   sums          inputs, saved, sums, y, dy makes the sums
+ *   grad[0]       inputs, saved, sums, y, dy, dx_0      which may make the sums besides
+ *   grad[i > 0]   sums, dx_i
+ *   update        states, saved              after a step that has learnt
  */
 #define CNN_MAX_GRAD 4
+typedef struct { cnn_kernel statistics[CNN_N_REAL], sums[CNN_N_REAL], update[CNN_N_REAL]; } cnn_more;
 typedef struct {
     const char *name;
     cnn_kernel  forward[CNN_N_REAL];
@@ -148,6 +161,7 @@ typedef struct {
     cnn_kernel  fused_loss[CNN_N_REAL];
     void      (*map[CNN_N_REAL])(int64_t n, const void *x, void *y, const cnn_attr *attr);
     int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
+    const cnn_more *more;         /* NULL: none                                       */
 } cnn_op;
 
 /* One optimizer: one file in src_c/optim.  `prepare` runs once per step and group of parameters,
@@ -226,6 +240,7 @@ typedef struct {                  /* a run of steps of a plan                   
     const cnn_step    *step;
     const cnn_tensor  *tensor;    /* where the operands lie in this run               */
     int32_t            first, last;
+    int32_t            n_update;  /* steps behind `last`, for when a step has learnt  */
     int64_t            n_row;
     uint64_t           seed;
     int64_t            counter;

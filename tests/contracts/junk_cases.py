@@ -129,6 +129,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "power": {"p": 2.0}, "split": {"x": V}, "slice": {"x": V, "key": 1}, "sum": {"x": V},
     "take": {"x": V}, "take_along_axis": {"x": V}, "label_weight": {"ignore_index": 1, "weight": W},
     "weight_grad": {"pairs": [(V, Input("dy", (4,)))]}, "cumsum": {"x": V},
+    "layer_norm": {"scale": V, "shift": None}, "rms_norm": {"scale": V},
+    "batch_norm": {"scale": V, "shift": None, "mean": None, "variance": None, "momentum": 0.1},
     "metric_accuracy": {"columns": True, "k": 1, "threshold": 0.0, "middle": 0.5},
 }  # fmt: skip
 

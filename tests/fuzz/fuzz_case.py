@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import fuzz_elementwise
 import fuzz_losses
+import fuzz_norms
 import fuzz_products
 import fuzz_shapes
 import numpy as np
@@ -14,7 +15,7 @@ from fuzz_values import RULES, RUNS, Draw, Unfit, Value
 
 from cnn_core import Input, Node, Parameter
 
-FAMILIES = (fuzz_elementwise, fuzz_losses, fuzz_products, fuzz_shapes)
+FAMILIES = (fuzz_elementwise, fuzz_losses, fuzz_norms, fuzz_products, fuzz_shapes)
 
 PRODUCTS = ["dense", "dense", "dense", "matmul", "matmul'"]
 """What a large graph begins with, and others have more of than of the rest."""

@@ -134,7 +134,9 @@ class Check:
     def _feed_others(self, graph: Graph) -> None:
         """Run with more or fewer rows before; then sums and masks begin again."""
         self.seen["other rows before"] += 1
-        graph.forward(**self.case.other_rows(int(self.rng.integers(1, 2 * self.case.rows + 1))))
+        least = 2 if self.seen["batch_norm"] else 1
+        rows = int(self.rng.integers(least, 2 * self.case.rows + least))
+        graph.forward(**self.case.other_rows(rows))
         graph._counter = STEP - 1
         for v in self.case.values:
             if v.node.dtype == "float64":

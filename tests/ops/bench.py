@@ -89,7 +89,7 @@ class Bench:
 
     def _undeclared(self, node: Node, step: Step) -> list[Buffer]:
         """Return the operands of a gradient step that its node says it does not read."""
-        if step.which < 0:
+        if step.which < 0 or (node.sums and step.which > 0):  # which reads the sums alone
             return []
         n, y = len(node.inputs), len(step.operands) - 3
         hidden = [] if "x" in node.grad_reads else step.operands[:n]
@@ -125,6 +125,8 @@ def _leaf(name: str, spec: Any, unbatched: type) -> Node:
 
 
 def _written(node: Node, step: Step) -> list[Buffer]:
+    if node.statistics or node.sums:
+        return step.written
     if step.which == -2:
         return [step.operands[-3], step.operands[-1]]  # value and gradient
     if step.which >= 0 or step.op != node.op:

@@ -10,6 +10,7 @@ from binary_cases import BINARY
 from elementwise_cases import ELEMENTWISE
 from loss_cases import CROSS_ENTROPY, LOSSES
 from metric_cases import METRICS
+from norm_cases import NORM
 from op_case import OpCase, Spec
 from product_cases import PRODUCT
 from reduce_cases import REDUCE
@@ -19,5 +20,5 @@ __all__ = ["CASES", "OpCase", "Spec"]
 
 CASES: dict[str, OpCase] = {
     **ACTIVATIONS, **SOFTMAX, **CROSS_ENTROPY, **LOSSES, **BINARY, **METRICS,
-    **ELEMENTWISE, **REDUCE, **SHAPE, **PRODUCT,
+    **ELEMENTWISE, **REDUCE, **SHAPE, **PRODUCT, **NORM,
 }  # fmt: skip

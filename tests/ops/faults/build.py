@@ -6,12 +6,13 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cnn_core.graph.program import Program
+from cnn_core.graph.steps import ROWS, STATISTICS
 
 HERE = Path(__file__).resolve().parent
 SRC = HERE.parents[2] / "src_c"
@@ -44,6 +45,10 @@ def edited_copy(folder: Path, file: str, old: str, new: str) -> Path:
     return root
 
 
+def _pairs(entries: Sequence[int | None]) -> list[Sequence[int | None]]:
+    return [entries[i : i + 2] for i in range(0, len(entries), 2)]
+
+
 class OpLibrary:
     """The kernels of one operation, compiled from the copy of src_c at ``root``."""
 
@@ -53,18 +58,22 @@ class OpLibrary:
         if op in ("dense", "weight_grad"):
             sources.append(HERE / "plain_gemm.c")
         self._library = compile_library(sources, root, folder / f"{op}.so")
-        # cnn_op: name, forward, grad, fused_loss, each of the kernels for float and double.
-        table = ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 2))
-        entries = list(table.in_dll(self._library, f"cnn_op_{op}_baseline"))[1:]
-        pairs = [entries[i : i + 2] for i in range(0, len(entries), 2)]
-        self._forward, *self._grad, self._fused_loss = pairs
+        # cnn_op: name, forward, grad, fused_loss, map, each of the kernels for float and double;
+        # uses_scratch, more
+        table = ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 3) + 2)
+        _, *entries, _, more = table.in_dll(self._library, f"cnn_op_{op}_baseline")
+        self._forward, *self._grad, self._fused_loss, _ = _pairs(entries)
+        # cnn_more: statistics, sums, update
+        self._more = _pairs((ctypes.c_void_p * 6).from_address(more)) if more else []
 
     def address(self, which: int, is_double: bool) -> int:
-        """Return the address of the kernel of a step: -1 forward, -2 fused loss, else gradient."""
+        """Return the address of the kernel of a step, by its `which`."""
         if which == -1:
             return self._forward[is_double]
         if which == -2:
             return self._fused_loss[is_double]
+        if which <= STATISTICS:
+            return self._more[STATISTICS - which][is_double]
         last = max(i for i, pair in enumerate(self._grad) if pair[0])
         return self._grad[min(which, last)][is_double]
 
@@ -87,8 +96,10 @@ class Splitter:
 
     def run(self, program: Program, piece: int, run: Callable[[int, int], None]) -> None:
         """Call ``run(s, s + 1)`` for every step s, which goes in pieces if it may be divided."""
-        self._piece.value = piece
         for at, step in enumerate(program.steps):
+            # Rows whose sums are made together are not parted: CNN_ROW_BLOCK of cnn_core.h.
+            blocks = step.split == ROWS and step.node is not None and step.node.sums
+            self._piece.value = 16 if blocks else piece
             if step.split:
                 self._kernel.value = program.plan.replace_kernel(at, self._run)
             run(at, at + 1)

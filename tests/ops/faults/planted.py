@@ -60,6 +60,16 @@ FAULTS = {
         "((1 - K(cnn_exp)(-(y))) * (dy))", "softplus", "gradient of x"),
     "option_ignored": Fault(
         "leaky_relu", "ops/leaky_relu.c", "(attr)[0].f", "0.01", "leaky_relu_0.3", "value"),
+    "sums_of_the_last_rows_left_out": Fault(
+        "layer_norm", "shared/row_norm.c", "i < n_row; i += BLOCK",
+        "i + BLOCK <= n_row; i += BLOCK",
+        "layer_norm", "gradient of "),
+    "means_of_blocks_not_merged": Fault(
+        "batch_norm", "ops/batch_norm.c", "off * off * old - rest", "-rest", "batch_norm_long",
+        "value"),
+    "gradient_past_the_statistics_forgotten": Fault(
+        "batch_norm", "ops/batch_norm.c", "(of_dy[l] + (double)rest[k] * along)", "0", "batch_norm",
+        "gradient of x"),
     "maximum_not_subtracted": Fault(
         "softmax", _SOFTMAX, "max[l] = u[i][l] > max[l] ? u[i][l] : max[l];", "max[l] = 0;",
         "softmax", "value", harmless_at=1.0),

@@ -12,7 +12,9 @@ cnn_status split_run(const cnn_call *whole)
     while (end > whole->begin && status == CNN_OK) {
         cnn_call part = *whole;
         part.end = end;
-        part.begin = end - split_piece > whole->begin ? end - split_piece : whole->begin;
+        part.begin = (end - 1) / split_piece * split_piece;
+        if (part.begin < whole->begin)
+            part.begin = whole->begin;
         status = split_kernel(&part);
         end = part.begin;
     }

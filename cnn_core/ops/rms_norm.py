@@ -1,0 +1,32 @@
+"""rms_norm: rows of mean square 1, times a scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_core.graph.node import Node, as_node
+from cnn_core.graph.row_norm import RowNorm, as_vector
+
+
+class RMSNorm(RowNorm):
+    """y = x / sqrt(mean x^2 + eps) scale.  Kernel: src_c/ops/rms_norm.c."""
+
+    op = "rms_norm"
+
+
+def rms_norm(x: Any, scale: Any = None, eps: float | None = None, *, name: str = "") -> Node:
+    """Return ``x / sqrt(mean x^2 + eps) scale`` over the last axis: x (..., N), scale (N,).
+
+    ``scale`` None stands for ones, ``eps`` None for the machine epsilon of the graph's type.  Sums
+    along a row are taken in double.  A row of zeros gives 0; NaN propagates within its row.
+
+    Raises `ShapeError` where the shapes do not fit, `OptionError` unless eps is at least 1e-30,
+    `DtypeError` for integer nodes.  Source: Zhang, Sennrich 2019; PyTorch's ``rms_norm`` over one
+    axis.
+
+    >>> from cnn_core import BATCH, Input
+    >>> rms_norm(Input("x", (BATCH, 8)), name="norm").shape
+    (B, 8)
+    """
+    x = as_node(x)
+    return RMSNorm((x, as_vector(scale, x, 1.0)), name=name, eps=eps)

@@ -1,0 +1,84 @@
+"""Rules of norms along rows and over the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from fuzz_values import Draw, Unfit, Value, rule
+
+# Of one number, or of equal ones, nothing but rounding is left: such are drawn with a large eps.
+EPS = (0.125, 1.0)
+
+
+def _vectors(d: Draw, x: Value, n: int) -> list[Value]:
+    """Return vectors of the columns of ``x``, which has no batch."""
+    return [d.real(lambda v: v.shape == (x.shape[-1],), new=lambda: (x.shape[-1],), batched=False)
+            for _ in range(n)]  # fmt: skip
+
+
+def _rows(n_vector: int):
+    def draw(d: Draw):
+        x = d.real(lambda v: bool(v.row), new=lambda: d.new_shape(int(d.choose([1, 1, 2, 3]))))
+        return [([x, *_vectors(d, x, n_vector)], {"eps": float(d.choose(EPS))}, {})]
+
+    return draw
+
+
+def _parts(x, axes, eps, *, centered=True):
+    """Return u, the numbers scaled to one size, and 1 / s."""
+    d = x - x.mean(axis=axes, keepdims=True) if centered else x
+    r = 1 / np.sqrt((d * d).mean(axis=axes, keepdims=True) + eps)
+    return d * r, r
+
+
+def _dx(g, u, r, axes, *, centered=True):
+    mean = g.mean(axis=axes, keepdims=True) if centered else 0
+    return r * (g - mean - u * (g * u).mean(axis=axes, keepdims=True))
+
+
+def _over_rows(a):
+    return a.reshape(-1, a.shape[-1]).sum(axis=0)
+
+
+def _layer(x, scale, shift, eps):
+    return _parts(x, -1, eps)[0] * scale + shift
+
+
+def _layer_grads(dy, y, x, scale, shift, eps):
+    u, r = _parts(x, -1, eps)
+    return [_dx(dy * scale, u, r, -1), _over_rows(dy * u), _over_rows(dy)]
+
+
+def _rms(x, scale, eps):
+    return _parts(x, -1, eps, centered=False)[0] * scale
+
+
+def _rms_grads(dy, y, x, scale, eps):
+    u, r = _parts(x, -1, eps, centered=False)
+    return [_dx(dy * scale, u, r, -1, centered=False), _over_rows(dy * u)]
+
+
+rule("layer_norm", _rows(2), _layer, _layer_grads, chain=True)
+rule("rms_norm", _rows(1), _rms, _rms_grads, chain=True)
+
+
+def _batch(d: Draw):
+    x = d.real(lambda v: bool(v.row), new=lambda: d.new_shape(int(d.choose([1, 1, 2, 3]))))
+    if x.runs[0].size == x.shape[-1]:
+        raise Unfit  # a single row
+    return [([x, *_vectors(d, x, 2)], {"eps": float(d.choose(EPS))}, {})]
+
+
+def _columns(x):
+    return tuple(range(x.ndim - 1))
+
+
+def _batch_norm(x, scale, shift, eps):
+    return _parts(x, _columns(x), eps)[0] * scale + shift
+
+
+def _batch_grads(dy, y, x, scale, shift, eps):
+    u, r = _parts(x, _columns(x), eps)
+    return [_dx(dy * scale, u, r, _columns(x)), _over_rows(dy * u), _over_rows(dy)]
+
+
+rule("batch_norm", _batch, _batch_norm, _batch_grads, chain=True)
