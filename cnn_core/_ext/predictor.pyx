@@ -84,8 +84,9 @@ cdef class Predictor:
 
         ``x`` is an array of float32, float64 or uint8 (other real dtypes are converted).
         ``out``, of the network's dtype, C-contiguous and of the result's shape, is overwritten
-        and returned.  Memory does not grow with B.  Safe to call from several threads; while
-        another thread trains the network, outputs may come from weights that are half updated.
+        and returned.  Memory does not grow with B.  Several threads may call it at once.  While
+        another thread trains the network, each weight is one that some step has left, but they
+        need not be all of the same step.
 
         Raises `ShapeError` and `DtypeError`, naming what was needed and what came.
         """

@@ -167,8 +167,8 @@ class Trainer(Keywords):
         if rows, batch size and order are the same and nothing else was trained or loaded since;
         otherwise it starts over.
 
-        Other threads may predict meanwhile, from weights that may be half updated: a step changes
-        them in place.
+        Other threads may predict meanwhile: each weight that they see is one that some step has
+        left, but they need not be all of the same step, since a step changes them in place.
         """
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
