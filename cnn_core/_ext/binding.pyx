@@ -77,8 +77,9 @@ cdef class Binding:
             run.n_thread = min(n_thread, division.n_thread)
             run.segment, run.tile = division.segment, division.tile
             run.n_segment, run.rows_first = division.n_segment, division.rows_first
-        run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
-        run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
+        if plan.n_stretch > 0:
+            run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
+            run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
         n_byte = run.n_thread * (plan.scratch_bytes + plan.block_bytes)
         n_byte += plan.arena_bytes if self._borrows else 0
         if n_byte == 0:

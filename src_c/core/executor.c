@@ -36,20 +36,15 @@ static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fa
     return CNN_ERR_NOT_FINITE;
 }
 
-/* The steps [first, last), each over all its rows or units. */
-static cnn_status run_steps(const cnn_run *run, cnn_call *call, int32_t first, int32_t last)
+/* The next stretch, from *i on, that is taken in blocks; NULL: none. */
+static inline const cnn_stretch *next_stretch(const cnn_run *run, int32_t *i)
 {
-    cnn_status status = CNN_OK;
-    for (int32_t s = first; s < last && status == CNN_OK; s++) {
-        call->step = &run->step[s];
-        call->end = cnn_extent(call->step, run->tensor, run->n_row);
-        status = call->step->kernel(call);
-        if (status == CNN_OK && run->check_finite)
-            status = check_written(run, call->step, call->fault);
-        if (status != CNN_OK)
-            call->fault->step = s;
+    while (*i < run->n_stretch) {
+        const cnn_stretch *s = &run->stretch[(*i)++];
+        if (cnn_in_blocks(run, s))
+            return s;
     }
-    return status;
+    return NULL;
 }
 
 cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, const cnn_feed *feed, cnn_fault *fault)
@@ -58,20 +53,26 @@ cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
                      .counter = run->counter, .float_mode = mode, .scratch = scratch_of(run, 0),
                      .fault = fault};
     cnn_status status = CNN_OK;
-    int32_t    next = run->first;
 
-    for (int32_t i = 0; i < run->n_stretch && status == CNN_OK; i++) {
-        const cnn_stretch *s = &run->stretch[i];
-        if (!cnn_in_blocks(run, s))
-            continue;
-        status = run_steps(run, &call, next, s->first);
+    for (int32_t s = run->first, i = 0;;) {
+        const cnn_stretch *stretch = next_stretch(run, &i);
+        const int32_t      last = stretch ? stretch->first : run->last;
+        for (; s < last && status == CNN_OK; s++) {
+            call.step = &run->step[s];
+            call.end = cnn_extent(call.step, run->tensor, run->n_row);
+            status = call.step->kernel(&call);
+            if (status == CNN_OK && run->check_finite)
+                status = check_written(run, call.step, fault);
+            if (status != CNN_OK)
+                fault->step = s;
+        }
+        if (!stretch || status != CNN_OK)
+            return status;
         call.end = run->n_row;
-        if (status == CNN_OK)
-            status = cnn_run_stretch(run, s, call, feed, 0, 1);
-        next = s->last_sum;
+        status = cnn_run_stretch(run, stretch, call, feed, 0, 1);
+        s = stretch->last_sum;
         feed = NULL;
     }
-    return status == CNN_OK ? run_steps(run, &call, next, run->last) : status;
 }
 
 /* Make the call of a step, of which the caller has set the range. */
