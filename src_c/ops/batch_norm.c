@@ -43,17 +43,22 @@ static void K(moments)(int64_t m, int64_t n, int64_t width, const real *x, doubl
         const double  all = (double)(i + rows), old = (double)i / all;
         real          about[COLUMNS] = {0}, sum[COLUMNS] = {0}, squares[COLUMNS] = {0};
 
-        for (int64_t r = 0; r < rows; r++)
+        for (int64_t r = 0; r < rows; r++) {
+            CNN_IVDEP
             for (int64_t l = 0; l < n; l++)
                 about[l] += x[r * width + l];
+        }
         for (int64_t l = 0; l < n; l++)
             about[l] *= part;
-        for (int64_t r = 0; r < rows; r++)
+        for (int64_t r = 0; r < rows; r++) {
+            CNN_IVDEP
             for (int64_t l = 0; l < n; l++) {
                 const real d = x[r * width + l] - about[l];
                 sum[l] += d;
                 squares[l] += d * d;
             }
+        }
+        CNN_IVDEP
         for (int64_t l = 0; l < n; l++) {
             const double rest = (double)sum[l] / (double)rows;
             const double off = (double)about[l] + rest - mean[l];
@@ -64,6 +69,7 @@ static void K(moments)(int64_t m, int64_t n, int64_t width, const real *x, doubl
 }
 
 /* What is saved of column j, from its mean and its biased variance. */
+CNN_COLD
 static void K(save)(const cnn_call *c, int64_t j, double mean, double variance, const real *scale,
                     const real *shift, real *saved)
 {
@@ -132,12 +138,15 @@ static void K(dy_sums)(int64_t m, int64_t n, int64_t width, const real *x, const
     for (int64_t i = 0; i < m; i += BLOCK) {
         const int64_t end = m - i < BLOCK ? m : i + BLOCK;
         real          sum[COLUMNS] = {0}, along[COLUMNS] = {0};
-        for (int64_t r = i; r < end; r++)
+        for (int64_t r = i; r < end; r++) {
+            CNN_IVDEP
             for (int64_t l = 0; l < n; l++) {
                 const real d = dy[r * width + l];
                 sum[l] += d;
                 along[l] += CNN_FLOW(d, d * (x[r * width + l] - mean[l]));
             }
+        }
+        CNN_IVDEP
         for (int64_t l = 0; l < n; l++) {
             of_dy[l] += (double)sum[l];
             of_dyx[l] += (double)along[l];
@@ -145,6 +154,7 @@ static void K(dy_sums)(int64_t m, int64_t n, int64_t width, const real *x, const
     }
 }
 
+CNN_COLD
 static int K(is_zero)(int64_t m, int64_t width, const real *dy)
 {
     int some = 0;
@@ -203,6 +213,7 @@ static cnn_status K(batch_norm_grad_x)(const cnn_call *c)
 }
 
 /* dscale, or dshift. */
+CNN_COLD
 static cnn_status K(batch_norm_grad_vector)(const cnn_call *c)
 {
     const int64_t width = ATTR_I(c, 0);
@@ -213,6 +224,7 @@ static cnn_status K(batch_norm_grad_vector)(const cnn_call *c)
     return CNN_OK;
 }
 
+CNN_COLD
 static cnn_status K(batch_norm_update)(const cnn_call *c)
 {
     const int64_t width = ATTR_I(c, 0);

@@ -44,6 +44,7 @@ static void K(gradient_sums)(int64_t n, const real *x, real m, const real *scale
     *of_gx = W_SUM(two);
 }
 
+CNN_COLD
 static int K(is_zero)(int64_t n, const real *dy)
 {
     int some = 0;
@@ -120,8 +121,11 @@ static void K(row_grad)(const cnn_call *c, int64_t n, const real *x, const real 
         CNN_IVDEP
         for (int64_t j = 0; j < n; j++)
             sum[j] += dy[j] * ((x[j] - m) * r + b);
-        for (int64_t j = 0; CENTERED(c) && j < n; j++)
-            sum[n + j] += dy[j];
+        if (CENTERED(c)) {
+            CNN_IVDEP
+            for (int64_t j = 0; j < n; j++)
+                sum[n + j] += dy[j];
+        }
     }
 }
 
@@ -169,6 +173,7 @@ cnn_status K(cnn_row_norm_sum)(const cnn_call *c)
         for (int64_t i = 0; i < n_row; i += BLOCK) {
             const real *part = i + BLOCK <= n_row ? K(block)(c, OPERAND(c, 1), i / BLOCK)
                                                   : OPERAND(c, 0)->data;
+            CNN_IVDEP
             for (int64_t l = 0; l < n; l++)
                 sum[l] += (double)part[first + j + l];
         }
