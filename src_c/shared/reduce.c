@@ -53,7 +53,7 @@ CNN_INLINE void K(take_rows)(int64_t n_row, int64_t n, const real *x, double *ma
 
     for (int64_t r = 0; r < n_row; r += CNN_WIDE_LANES, x += CNN_WIDE_LANES * n) {
         WIDE part[CNN_WIDE_LANES];
-        if (r + CNN_WIDE_LANES <= n_row)
+        if (n < LONG && r + CNN_WIDE_LANES <= n_row)
             EACH_SIDE for (int k = 0; k < CNN_WIDE_LANES; k += SIDE)
                 K(rows)(n, x + k * n, none, fill, kind, part + k);
         else
@@ -222,6 +222,8 @@ cnn_status K(cnn_reduce)(const cnn_call *c, const K(cnn_reducer) *how)
 #define PIECE ((int64_t)(4096 / sizeof(real)))      /* numbers of a chunk */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+#define LONG   24                                   /* rows from here on are read one by one: so
+                                                     * memory is asked for in its order */
 #define NARROW 32                                   /* fewer columns than this wait in registers */
 
 /* Rows that are read side by side: as many as there are registers for. */
