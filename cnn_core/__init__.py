@@ -41,6 +41,7 @@ from cnn_core.nn.losses import (
     SoftmaxCrossEntropy,
 )
 from cnn_core.nn.model import Model
+from cnn_core.nn.norms import BatchNorm, Embedding, LayerNorm, RMSNorm
 from cnn_core.nn.sequential import Sequential
 from cnn_core.nn.structure import Concat, Flatten, Reshape, Residual, Scale
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
@@ -60,6 +61,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BinaryCrossEntropy",
     "Callback",
     "Concat",
@@ -67,6 +69,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
     "Flatten",
     "Gate",
     "Graph",
@@ -75,6 +78,7 @@ __all__ = [
     "Huber",
     "Input",
     "Layer",
+    "LayerNorm",
     "Loss",
     "Metric",
     "Model",
@@ -85,6 +89,7 @@ __all__ = [
     "Parameter",
     "Pinball",
     "Poisson",
+    "RMSNorm",
     "RMSProp",
     "Reshape",
     "Residual",

@@ -114,7 +114,7 @@ cdef class Binding:
         if status == capi.CNN_ERR_CALLBACK:
             raise take_error(s, self.plan.labels[fault.step])
         # Where indices are checked, cnn_index.h says where the length of their axis stands.
-        n = (s.attr[1].i if status == capi.CNN_ERR_INDEX_RANGE
+        n = (s.attr[1].i if status in (capi.CNN_ERR_INDEX_RANGE, capi.CNN_ERR_ENTRY_RANGE)
              else capi.cnn_entry(self.tensor, s.operand[0]).size)
         return raise_for(status, self.plan.labels[fault.step], fault, n)
 

@@ -22,6 +22,7 @@ cdef extern from "cnn_ext.h" nogil:
         CNN_ERR_TOO_LARGE
         CNN_ERR_LABEL_RANGE
         CNN_ERR_INDEX_RANGE
+        CNN_ERR_ENTRY_RANGE
         CNN_ERR_NOT_FINITE
         CNN_ERR_CALLBACK
         CNN_ERR_LOSS

@@ -167,6 +167,9 @@ cdef int raise_for(capi.cnn_status status, str who, const capi.cnn_fault *fault,
     if status == capi.CNN_ERR_INDEX_RANGE:
         raise LabelError(f"{who}: need indices from {-n_class} to {n_class - 1}; got "
                          f"{int(fault.value)} at position {fault.index}")
+    if status == capi.CNN_ERR_ENTRY_RANGE:
+        raise LabelError(f"{who}: need numbers from 0 to {n_class - 1}; got {int(fault.value)} "
+                         f"in row {fault.index} of the batch")
     if status == capi.CNN_ERR_NOT_FINITE:
         raise DataError(f"{who}: need finite values; made {fault.value} at element {fault.index}, "
                         f"the first node to do so")

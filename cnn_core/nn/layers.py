@@ -55,15 +55,18 @@ class Layer(Described, options.Fixable):
         """
         raise OptionError(f"{type(self).__name__}: need a layer that defines build; got none")
 
-    def add_parameter(self, key: str, shape: tuple[int, ...], init: Any) -> Parameter:
+    def add_parameter(
+        self, key: str, shape: tuple[int, ...], init: Any, *, kind: type[Parameter] = Parameter
+    ) -> Any:
         """Return the parameter ``<layer>.<key>``, which ``init``, a name or f(shape, rng), draws.
 
-        For `build`.  A layer that is used again has the parameters of the first time; they must
-        fit what it is used on, or `ShapeError` names both.
+        For `build`.  ``kind`` is `Parameter`, or `State` for what steps keep up to date.  A layer
+        that is used again has the parameters of the first time; they must fit what it is used on,
+        or `ShapeError` names both.
         """
         if self._use is None:
             raise OptionError(f"{type(self).__name__}: need add_parameter() to be called by build")
-        return self._use.parameter(key, tuple(shape), init)
+        return self._use.parameter(key, tuple(shape), init, kind)
 
     def __call__(self, x: Any) -> Node:
         """Return the node that this layer makes of a node, or of a list of nodes."""
@@ -110,12 +113,14 @@ class Use:
         self._times += 1
         return self.label if self._times == 1 else f"{self.label}@{self._times}"
 
-    def parameter(self, key: str, shape: tuple[int, ...], init: Any) -> Parameter:
+    def parameter(
+        self, key: str, shape: tuple[int, ...], init: Any, kind: type[Parameter]
+    ) -> Parameter:
         found = self.parameters.get(key)
         if found is None:
             name = f"{self.label}.{key}"
             need_possible(name, shape)
-            found = Parameter(name, shape=shape, init=partial(_draw, init, name))
+            found = kind(name, shape=shape, init=partial(_draw, init, name))
             self.parameters[key] = found
         elif found.shape != shape:
             raise ShapeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from cnn_core import options
 from cnn_core.graph.axes import need_batch_first
 from cnn_core.graph.indices import as_index, picked_axis
 from cnn_core.graph.node import BATCH, Node, as_node, label_of
@@ -18,6 +19,7 @@ class Take(Node):
     operand_dtypes = ("real", "int32")
     grad_reads = "x"
     axis: int = 0
+    from_end: bool = True
 
     def infer_shape(self) -> None:
         x, index = self.inputs
@@ -29,7 +31,7 @@ class Take(Node):
 
     def attrs(self) -> tuple[float | int, ...]:
         """Return the elements before the axis within a row of x, on it, and behind it."""
-        return self._sizes
+        return *self._sizes, int(self.from_end)
 
     def n_unit(self, wrt: int) -> int:
         if wrt != 0:
@@ -38,11 +40,12 @@ class Take(Node):
         return before if before > 1 else n
 
 
-def take(x: Any, index: Any, axis: int = 0, *, name: str = "") -> Node:
+def take(x: Any, index: Any, axis: int = 0, *, from_end: bool = True, name: str = "") -> Node:
     """Return the entries ``index`` of ``axis`` of x: NumPy's ``take``, in every row of a batch.
 
     ``index`` is an int32 node, or whole numbers that never change, from -V to V - 1 for an axis
-    of length V; negative ones count from the end.  Its axes stand in the place of ``axis``:
+    of length V; negative ones count from the end; with ``from_end=False`` they
+    are refused when the graph runs.  Its axes stand in the place of ``axis``:
 
     ==================  ==================  ====  =========================================
     x                   index               axis  result
@@ -68,4 +71,6 @@ def take(x: Any, index: Any, axis: int = 0, *, name: str = "") -> Node:
     >>> take(q, action, axis=1).shape
     (B,)
     """
-    return Take((as_node(x), as_index(index, label_of(name, "take"))), name=name, axis=axis)
+    from_end = options.flag(label_of(name, "take"), from_end, option="from_end")
+    inputs = (as_node(x), as_index(index, label_of(name, "take")))
+    return Take(inputs, name=name, axis=axis, from_end=from_end)

@@ -37,6 +37,7 @@ typedef enum {
     CNN_ERR_TOO_LARGE,     /* a dimension is larger than the BLAS library can index  */
     CNN_ERR_LABEL_RANGE,   /* fault: row in the batch, label                         */
     CNN_ERR_INDEX_RANGE,   /* fault: position, index                                 */
+    CNN_ERR_ENTRY_RANGE,   /* fault: row in the batch, number of the entry           */
     CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
     CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
     CNN_ERR_LOSS,          /* of a step is not finite.  fault: the loss              */

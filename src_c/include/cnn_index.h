@@ -25,4 +25,17 @@ static inline cnn_status cnn_check_index(const cnn_call *c, int64_t first, int64
         }
     return CNN_OK;
 }
+
+/* CNN_ERR_ENTRY_RANGE, with the first wrong one of the n of a row, unless all lie from 0 to v - 1. */
+static inline cnn_status cnn_check_entry(const cnn_call *c, int64_t row, int64_t n,
+                                         const int32_t *index, int64_t v)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (index[i] < 0 || index[i] >= v) {
+            c->fault->index = row;
+            c->fault->value = index[i];
+            return CNN_ERR_ENTRY_RANGE;
+        }
+    return CNN_OK;
+}
 #endif

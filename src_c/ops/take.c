@@ -6,15 +6,16 @@
  *   batched, with a row for each row of y, or the same for all.  An unbatched x with a batched
  *   index has P = 1.
  *
- *   attributes: P, V, Q
+ *   attributes: P, V, Q, whether negative numbers count from the end
  *   forward  operands: x, index, y
  *   gradient operands: x, index, y, dy, dx
  *   gradient:  dx[p, index_k, q] += dy[p, k, q], in ascending order of rows and of k; 0 for
  *              entries that are not picked; index has none
  *   units of dx where x is not batched: the P, or where P = 1 the V entries.
- *   index:     int32 from -V to V - 1; negative ones count from the end
- *   errors:    CNN_ERR_INDEX_RANGE, the position and the index, for any other; found before the
- *              row is written
+ *   index:     int32 from -V to V - 1; negative ones count from the end, or are refused
+ *   errors:    CNN_ERR_INDEX_RANGE, the position and the index, for any other; where negative ones
+ *              are refused CNN_ERR_ENTRY_RANGE, the row and the index; found before the row is
+ *              written
  *   NaN:       propagates with the entry that it is in.
  */
 #include "cnn_op.h"
@@ -44,7 +45,9 @@ static cnn_status K(take_forward)(const cnn_call *c)
 
     for (int64_t r = c->begin; r < c->end; r++) {
         const int32_t   *index = (const int32_t *)picked->data + r * picked->stride;
-        const cnn_status status = cnn_check_index(c, r * picked->stride, picked->size, index, v);
+        const cnn_status status =
+            ATTR_I(c, 3) ? cnn_check_index(c, r * picked->stride, picked->size, index, v)
+                         : cnn_check_entry(c, r, picked->size, index, v);
         if (status != CNN_OK)
             return status;
         K(take_row)(ATTR_I(c, 0), v, ATTR_I(c, 2), picked->size, index,

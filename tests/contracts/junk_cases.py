@@ -115,7 +115,7 @@ OPERAND = {"w": M, "nodes": [V, V], "condition": V, "t": X, "labels": T, "index"
 OPTION = {"name": "n", "reduction": "none", "axis": 0, "keepdims": True, "rate": 0.5, "key": 3,
           "center": 1, "a_min": 0.0, "a_max": 1.0, "eps": 1e-3, "alpha": 1.0, "delta": 1.0,
           "negative_slope": 0.1, "q": 0.5, "approximate": "none", "label_smoothing": 0.1,
-          "ignore_index": None, "columns": False, "low": 0.0,
+          "ignore_index": None, "columns": False, "from_end": True, "low": 0.0,
           "high": 1.0, "mean": 0.0, "std": 1.0, "sections": 3, "shape": (BATCH, 1, 3),
           "axes": None, "center_": 0, "c": 1.0}  # fmt: skip
 SPECIAL: dict[str, dict[str, Any]] = {
@@ -202,6 +202,10 @@ CALLS: dict[str, Call] = {
         lambda activation: cnn.Sequential([cnn.Dense(3), cnn.Activation(activation)], 3),
         activation="relu"),
     "Dropout": plain(cnn.Dropout, rate=0.5, name="d"),
+    "BatchNorm": plain(cnn.BatchNorm, momentum=0.1, eps=1e-5, name="d"),
+    "LayerNorm": plain(cnn.LayerNorm, eps=1e-5, name="d"),
+    "RMSNorm": plain(cnn.RMSNorm, eps=1e-5, name="d"),
+    "Embedding": plain(cnn.Embedding, n=3, width=2, init="ones", name="d"),
     "Flatten": plain(cnn.Flatten, name="d"),
     "Reshape": plain(cnn.Reshape, shape=(2, 3), name="d"),
     "Concat": plain(cnn.Concat, axis=1, name="d"),
