@@ -1,5 +1,6 @@
 """Binding: a plan with the addresses of what it runs over."""
 cimport cython
+cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -9,9 +10,25 @@ from cnn_core._ext.core cimport api, raise_for
 from cnn_core._ext.gate cimport take_error
 from cnn_core._ext.lock cimport Lock
 from cnn_core._ext.optim cimport Learner
-from cnn_core._ext.plan cimport ARENA, DTYPES, Division, Memory, Plan, give_memory, take_memory, zeros
+from cnn_core._ext.plan cimport (
+    ARENA, DTYPES, Division, Memory, Plan, give_memory, take_memory, zeros)
 
 from cnn_core.errors import DtypeError, ShapeError
+
+cnp.import_array()
+
+
+# A typed memoryview would do this too, and its code is as large as all else here together.
+cdef void *_data(array, int kind, int n_dim, str name, int64_t least) except? NULL:
+    """Return where an array of at least so many numbers begins; NULL for None."""
+    if array is None:
+        return NULL
+    if (not cnp.PyArray_CheckExact(array) or cnp.PyArray_TYPE(array) != kind
+            or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_NDIM(array) != n_dim
+            or cnp.PyArray_SIZE(array) < least):
+        raise ShapeError(f"train: need {name}, a C-contiguous array of {least} numbers; got "
+                         f"{type(array).__name__}")
+    return cnp.PyArray_DATA(array)
 
 
 @cython.final
@@ -166,9 +183,9 @@ cdef class Binding:
             table[i].dtype, table[i].scale, table[i].shift = DTYPES[dtype], scale, shift
         return table
 
-    def train(self, list sources, const int64_t[::1] index, int64_t first_row, int64_t n_total,
-              int64_t batch, int32_t loss, int32_t total, Learner learner,
-              const double[:, ::1] lr, uint64_t seed, int32_t n_thread=1, double[::1] sums=None):
+    def train(self, list sources, index, int64_t first_row, int64_t n_total, int64_t batch,
+              int32_t loss, int32_t total, Learner learner, lr, uint64_t seed, int32_t n_thread=1,
+              sums=None):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
@@ -182,8 +199,12 @@ cdef class Binding:
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
         cdef capi.cnn_source *table
-        if learner is not None and (lr is None or lr.shape[1] != learner.c.n_group
-                                    or lr.shape[0] * batch < n_total):
+        cdef const int64_t *rows = <int64_t *> _data(index, cnp.NPY_INT64, 1, "index", n_total)
+        cdef const double *rates = <double *> _data(lr, cnp.NPY_DOUBLE, 2, "lr", 1)
+        cdef double *own = <double *> _data(sums, cnp.NPY_DOUBLE, 1, "sums", 2)
+        if learner is not None and (lr is None or cnp.PyArray_NDIM(lr) != 2
+                                    or cnp.PyArray_DIM(lr, 1) != learner.c.n_group
+                                    or cnp.PyArray_DIM(lr, 0) * batch < n_total):
             raise ShapeError(f"train: need rates of each step and {learner.c.n_group} groups")
         table = self._sources(sources)
         memset(&chunk, 0, sizeof(chunk))
@@ -195,23 +216,21 @@ cdef class Binding:
             free(table)
             raise
         chunk.run.seed = seed
-        if sums is not None:
-            chunk.loss_sum, chunk.weight_sum = sums[0], sums[1]
-        chunk.source, chunk.n_source = table, len(sources)
-        if index is not None:
-            chunk.index = &index[0]
+        if own != NULL:
+            chunk.loss_sum, chunk.weight_sum = own[0], own[1]
+        chunk.source, chunk.n_source, chunk.index = table, len(sources), rows
         chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
         chunk.loss = &self.tensor[loss]
         if total >= 0:
             chunk.total = <const double *> self.tensor[total].data
         if learner is not None:
-            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, &lr[0, 0], learner.step
+            chunk.learner, chunk.lr, chunk.run.counter = &learner.c, rates, learner.step
         with nogil:
             status = api().train(&chunk, &fault)
         if learner is not None:
             learner.step += chunk.done
-        if sums is not None:
-            sums[0], sums[1] = chunk.loss_sum, chunk.weight_sum
+        if own != NULL:
+            own[0], own[1] = chunk.loss_sum, chunk.weight_sum
         self.end()
         free(table)
         if status == capi.CNN_ERR_LOSS or status == capi.CNN_ERR_GRADIENT:
