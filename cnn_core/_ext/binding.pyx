@@ -11,7 +11,7 @@ from cnn_core._ext.gate cimport take_error
 from cnn_core._ext.lock cimport Lock
 from cnn_core._ext.optim cimport Learner
 from cnn_core._ext.plan cimport (
-    ARENA, DTYPES, Division, Memory, Plan, give_memory, take_memory, zeros)
+    ARENA, DTYPES, Division, Plan, give_memory, take_memory, zeros)
 
 from cnn_core.errors import DtypeError, ShapeError
 

@@ -1,6 +1,6 @@
 """Plan: a compiled graph as the C core runs it, without an address; and memory to run it in."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 
 from cnn_core._ext cimport capi
