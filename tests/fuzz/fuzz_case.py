@@ -148,8 +148,12 @@ def _parts(v: Value, dy: np.ndarray, k: int, noise: Draw) -> list[np.ndarray | N
                 *(noise.noisy(x, inexact) for x in xs)]  # fmt: skip
         with np.errstate(all="ignore"):
             found = v.rule.grads(noise.noisy(dy, amplitude), *near, **v.options, **v.hidden)
-        size = np.abs(dy).max(initial=0) if v.rule.saturates else 0.0
-        return [g if g is None else noise.noisy(np.asarray(g), amplitude, size) for g in found]
+            size = np.abs(dy).max(initial=0) if v.rule.saturates else 0.0
+            sizes = [size] * len(found)
+            if v.rule.slack is not None:
+                sizes = v.rule.slack(dy, y, *xs, **v.options, **v.hidden)
+        return [g if g is None else noise.noisy(np.asarray(g), amplitude, size)
+                for g, size in zip(found, sizes, strict=True)]  # fmt: skip
 
     amplitude = noise.amplitude(v.rule, *xs, y) if k else 0.0
     if k == 0 or v.rule.exact:

@@ -35,6 +35,19 @@ def _dx(g, u, r, axes, *, centered=True):
     return r * (g - mean - u * (g * u).mean(axis=axes, keepdims=True))
 
 
+def _slack(axes, *, centered=True):
+    """What the gradients are differences of: in a row, or column, of one large number, little is
+    left of them."""
+
+    def slack(dy, y, x, scale, *shift, eps):
+        along = axes(x) if callable(axes) else axes
+        _, r = _parts(x, along, eps, centered=centered)
+        size = r * np.abs(dy * scale).max(axis=along, keepdims=True)
+        return [size, *[0.0] * (1 + len(shift))]
+
+    return slack
+
+
 def _over_rows(a):
     return a.reshape(-1, a.shape[-1]).sum(axis=0)
 
@@ -57,8 +70,8 @@ def _rms_grads(dy, y, x, scale, eps):
     return [_dx(dy * scale, u, r, -1, centered=False), _over_rows(dy * u)]
 
 
-rule("layer_norm", _rows(2), _layer, _layer_grads, chain=True)
-rule("rms_norm", _rows(1), _rms, _rms_grads, chain=True)
+rule("layer_norm", _rows(2), _layer, _layer_grads, chain=True, slack=_slack(-1))
+rule("rms_norm", _rows(1), _rms, _rms_grads, chain=True, slack=_slack(-1, centered=False))
 
 
 def _batch(d: Draw):
@@ -81,4 +94,4 @@ def _batch_grads(dy, y, x, scale, shift, eps):
     return [_dx(dy * scale, u, r, _columns(x)), _over_rows(dy * u), _over_rows(dy)]
 
 
-rule("batch_norm", _batch, _batch_norm, _batch_grads, chain=True)
+rule("batch_norm", _batch, _batch_norm, _batch_grads, chain=True, slack=_slack(_columns))

@@ -47,6 +47,8 @@ class Rule:
     ``kinks`` gives arrays that are 0 where the slope jumps.  ``exact``: rounds nothing.
     ``chain``: sums in the type of the graph, one by one.  ``saturates``: what it rounds on the way
     to a result or gradient is of the size of 1, or of dy, however small these are.
+    ``slack(dy, y, *arrays, **options)`` gives the size of what it rounds on the way to each
+    gradient, where that is larger than the gradient itself.
     ``build`` makes the node where that is more than ``ops.<op>(*operands, **options)``; ``text``
     says how that is written.
     """
@@ -59,6 +61,7 @@ class Rule:
     exact: bool = False
     chain: bool = False
     saturates: bool = False
+    slack: Callable[..., Any] | None = None
     build: Callable[..., Node] | None = None
     text: str = "{call}({args})"
     written: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options
@@ -227,12 +230,14 @@ class Draw:
             terms = max((n for a in arrays for n in a.shape), default=1)
         return NOISE * float(np.finfo(self.dtype).eps) * terms**0.5
 
-    def noisy(self, array: np.ndarray, amplitude: float, size: float = 0.0) -> np.ndarray:
+    def noisy(self, array: np.ndarray, amplitude: float, size: Any = 0.0) -> np.ndarray:
         """Return numbers moved relative to themselves, and to ``size``."""
         if array.dtype.kind != "f" or amplitude == 0:
             return array
         moved = array * (1 + amplitude * self._noise.uniform(-1, 1, array.shape))
-        return moved + size * amplitude * self._noise.uniform(-1, 1, array.shape) if size else moved
+        if not np.any(size):
+            return moved
+        return moved + size * amplitude * self._noise.uniform(-1, 1, array.shape)
 
     def apply(self, used: Rule) -> None:
         """Let a rule add values; raise `Unfit` where it cannot."""
