@@ -8,6 +8,8 @@
  * maximum, so it keeps its digits where one class takes nearly all.
  *
  * NaN, +inf or nothing but -inf in a group make all of it NaN; single -inf count as exp = 0.
+ *
+ * What works on long groups, or on other axes than the last, is in shared/softmax.c, once.
  */
 #include "cnn_reduce.h"
 #include "math/cnn_math.h"
@@ -15,6 +17,25 @@
 #define CNN_GROUPS        16
 #define CNN_LANE_CLASSES 64      /* above: along the group */
 #define CNN_PART         256     /* classes of a long group that are worked on at a time */
+
+/* How operations along one axis see x: n_outer times n_class times inner numbers.  The
+ * attributes are the length of the axis, 0 for the batch axis, and the numbers from one of its
+ * entries to the next. */
+#ifndef CNN_ALONG_DEFINED
+#define CNN_ALONG_DEFINED
+#define cnn_group_exp_f32   CNN_FOR_ISA(cnn_group_exp_f32)
+#define cnn_group_exp_f64   CNN_FOR_ISA(cnn_group_exp_f64)
+#define cnn_columns_exp_f32 CNN_FOR_ISA(cnn_columns_exp_f32)
+#define cnn_columns_exp_f64 CNN_FOR_ISA(cnn_columns_exp_f64)
+#define CNN_NEIGHBOURS 64    /* neighbouring groups of a strided axis that are worked on at a time */
+typedef struct { int64_t n_class, inner, n_outer; } cnn_along;
+
+static inline cnn_along cnn_read_along(const cnn_call *c)
+{
+    const int64_t n_class = ATTR_I(c, 0) ? ATTR_I(c, 0) : c->n_row, inner = ATTR_I(c, 1);
+    return (cnn_along){n_class, inner, cnn_count(c, 1) / (n_class * inner)};
+}
+#endif
 
 typedef real K(cnn_lane)[CNN_GROUPS];
 
@@ -72,65 +93,10 @@ static inline void K(cnn_lanes_exp)(int64_t n_class, K(cnn_lane) *restrict u,
     }
 }
 
-static inline real K(cnn_group_max)(int64_t n_class, const real *restrict x)
-{
-    real    lane[CNN_GROUPS], max;
-    int64_t i = 0;
-
-    for (int l = 0; l < CNN_GROUPS; l++)
-        lane[l] = -INFINITY;
-    for (; i + CNN_GROUPS <= n_class; i += CNN_GROUPS)
-        for (int l = 0; l < CNN_GROUPS; l++)
-            lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    for (int l = 0; i + l < n_class; l++)
-        lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    max = lane[0];
-    for (int l = 1; l < CNN_GROUPS; l++)
-        max = lane[l] > max ? lane[l] : max;
-    return max;
-}
-
 /* The same for one group: its maximum, sum exp(x - max) and the logarithm of that; the powers
  * themselves go to e, unless that is NULL. */
-static inline void K(cnn_group_exp)(int64_t n_class, const real *restrict x, real *restrict e,
-                                    real *max, real *sum, real *log_sum)
-{
-    const real m = K(cnn_group_max)(n_class, x);
-    real       power[CNN_PART];
-    double     rest = 0;
-    int64_t    top = 0;
-
-    for (int64_t i = 0; i < n_class; i += CNN_PART) {
-        const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
-        for (int64_t j = 0; j < n; j++)
-            power[j] = K(cnn_exp)(x[i + j] - m);
-        if (e)
-            memcpy(e + i, power, (size_t)n * sizeof(real));
-        for (int64_t j = 0; j < n; j++) {
-            top += x[i + j] - m == 0;     /* not x == m: inf - inf must stay NaN */
-            power[j] = x[i + j] - m == 0 ? 0 : power[j];
-        }
-        rest += K(cnn_sum)(n, power);
-    }
-    *max = m;
-    *sum = (real)((double)top + rest);
-    *log_sum = K(cnn_log1p)((real)((double)(top - 1) + rest));
-}
-
-/* How operations along one axis see x: n_outer times n_class times inner numbers.  The
- * attributes are the length of the axis, 0 for the batch axis, and the numbers from one of its
- * entries to the next. */
-#ifndef CNN_ALONG_DEFINED
-#define CNN_ALONG_DEFINED
-#define CNN_NEIGHBOURS 64    /* neighbouring groups of a strided axis that are worked on at a time */
-typedef struct { int64_t n_class, inner, n_outer; } cnn_along;
-
-static inline cnn_along cnn_read_along(const cnn_call *c)
-{
-    const int64_t n_class = ATTR_I(c, 0) ? ATTR_I(c, 0) : c->n_row, inner = ATTR_I(c, 1);
-    return (cnn_along){n_class, inner, cnn_count(c, 1) / (n_class * inner)};
-}
-#endif
+void K(cnn_group_exp)(int64_t n_class, const real *restrict x, real *restrict e, real *max,
+                      real *sum, real *log_sum);
 
 /* for every block of up to CNN_NEIGHBOURS groups: it starts at `at`, and has n groups */
 #define CNN_FOR_COLUMNS(s, at, n)                                                            \
@@ -140,26 +106,5 @@ static inline cnn_along cnn_read_along(const cnn_call *c)
             if ((n = (s).inner - j_ < CNN_NEIGHBOURS ? (s).inner - j_ : CNN_NEIGHBOURS) > 0)
 
 /* Of n neighbouring groups: the maxima, sum exp(x - max) and the logarithms of these. */
-static inline void K(cnn_columns_exp)(int64_t n, const cnn_along *s, const real *x, real *max,
-                                      real *sum, real *log_sum)
-{
-    real rest[CNN_NEIGHBOURS], top[CNN_NEIGHBOURS];
-
-    for (int64_t l = 0; l < n; l++) {
-        max[l] = x[l];
-        rest[l] = top[l] = 0;
-    }
-    for (int64_t i = 1; i < s->n_class; i++)
-        for (int64_t l = 0; l < n; l++)
-            max[l] = x[i * s->inner + l] > max[l] ? x[i * s->inner + l] : max[l];
-    for (int64_t i = 0; i < s->n_class; i++)
-        for (int64_t l = 0; l < n; l++) {
-            const real d = x[i * s->inner + l] - max[l], power = K(cnn_exp)(d);
-            top[l] += d == 0 ? (real)1 : (real)0;
-            rest[l] += d == 0 ? (real)0 : power;
-        }
-    for (int64_t l = 0; l < n; l++) {
-        sum[l] = top[l] + rest[l];
-        log_sum[l] = K(cnn_log1p)(rest[l] + (top[l] - 1));
-    }
-}
+void K(cnn_columns_exp)(int64_t n, const cnn_along *s, const real *x, real *max, real *sum,
+                        real *log_sum);

@@ -39,6 +39,15 @@
 #  define CNN_COLD
 #endif
 
+/* Before a large function that several callers share: one copy, although each could have its own. */
+#if defined(__GNUC__) || defined(__clang__)
+#  define CNN_APART __attribute__((noinline))
+#elif defined(_MSC_VER)
+#  define CNN_APART __declspec(noinline)
+#else
+#  define CNN_APART
+#endif
+
 /* Before a loop over registers: its index must become a constant. */
 #if defined(__clang__)
 #  define CNN_UNROLL _Pragma("clang loop unroll(full)")

@@ -16,13 +16,117 @@
 #include "cnn_elementwise.h"
 #include "math/cnn_math.h"
 
-#define POWER(x, p)             K(cnn_pow)((x), (p))
-#define POWER_SLOPE_X(x, p, dy) \
-    CNN_FLOW((p) == 0 ? 0 : (dy), (p) * K(cnn_pow)((x), (p) - 1) * (dy))
-#define POWER_SLOPE_P(x, p, dy) \
-    CNN_FLOW((x) == 0 && (p) >= 0 ? 0 : (dy), K(cnn_pow)((x), (p)) * K(cnn_log)(x) * (dy))
+CNN_APART static real K(power_one)(real x, real p)
+{
+    return K(cnn_pow)(x, p);
+}
 
-CNN_BINARY(power_of, POWER, POWER_SLOPE_X, POWER_SLOPE_P)
+/* z = x^p, for n elements; x may be z. */
+CNN_APART static void K(power_each)(int64_t n, const real *x, const real *p, real *z)
+{
+    CNN_IVDEP
+    for (int64_t i = 0; i < n; i++)
+        z[i] = K(cnn_pow)(x[i], p[i]);
+}
+
+/* z = x^p, or dy times its slope for x or for p, for n <= CHUNK elements. */
+CNN_APART static void K(power_block)(int what, int64_t n, const real *restrict x,
+                                     const real *restrict p, const real *restrict dy,
+                                     real *restrict z)
+{
+    real        less[CHUNK];
+    const real *e = p;
+
+    if (what == SLOPE_X) {
+        for (int64_t i = 0; i < n; i++)
+            less[i] = p[i] - 1;
+        e = less;
+    }
+    if (n == 1)      /* a graph of scalars: not through the ends of a vector loop */
+        z[0] = K(power_one)(x[0], e[0]);
+    else
+        K(power_each)(n, x, e, z);
+    for (int64_t i = 0; what == SLOPE_X && i < n; i++)
+        z[i] = CNN_FLOW(p[i] == 0 ? 0 : dy[i], p[i] * z[i] * dy[i]);
+    for (int64_t i = 0; what == SLOPE_P && i < n; i++)
+        z[i] = CNN_FLOW(x[i] == 0 && p[i] >= 0 ? 0 : dy[i], z[i] * K(cnn_log)(x[i]) * dy[i]);
+}
+
+/* n_row times n numbers to a block, from rows `row` apart; step 0: a row repeats one number. */
+CNN_APART static void K(power_gather)(int64_t n_row, int64_t n, const real *restrict from,
+                                      int64_t row, int64_t step, real *restrict to)
+{
+    for (; n_row > 0; n_row--, from += row, to += n)
+        for (int64_t i = 0; i < n; i++)
+            to[i] = from[step ? i : 0];
+}
+
+/* What a cnn_inner_fn does, by way of blocks of operands that lie together. */
+static void K(power_pass)(const cnn_axis *row, const cnn_axis *in, const real *a, const real *b,
+                          const real *dy, real *to, int64_t to_row, double *sum, int what, int how)
+{
+    const int64_t width = in->n < CHUNK ? in->n : CHUNK, n_row = CHUNK / width;
+    real          x[CHUNK], p[CHUNK], d[CHUNK], z[CHUNK];
+
+    for (int64_t r = 0; r < row->n; r += n_row)
+        for (int64_t j = 0; j < in->n; j += width) {
+            const int64_t n = in->n - j < width ? in->n - j : width;
+            const int64_t m = row->n - r < n_row ? row->n - r : n_row;
+            K(power_gather)(m, n, a + r * row->a + j * in->a, row->a, in->a, x);
+            K(power_gather)(m, n, b + r * row->b + j * in->b, row->b, in->b, p);
+            if (what != VALUE)
+                K(power_gather)(m, n, dy + r * row->dense + j, row->dense, 1, d);
+            K(power_block)(what, m * n, x, p, d, z);
+            for (int64_t k = 0; k < m; k++) {
+                const real *made = z + k * n;
+                real       *at = to + (r + k) * to_row + j;
+                for (int64_t i = 0; how == ADD_UP && i < n; i++)
+                    sum[j + i] += (double)made[i];
+                for (int64_t i = 0; how != ADD_UP && i < n; i++)
+                    at[i] = how == ADD ? at[i] + made[i] : made[i];
+            }
+        }
+}
+
+#define POWER_INNER(name, what, how)                                                         \
+    static void K(name)(const cnn_axis *row, const cnn_axis *in, const real *a,              \
+                        const real *b, const real *dy, real *dx, int64_t dx_row,             \
+                        double *sum)                                                         \
+    {                                                                                        \
+        K(power_pass)(row, in, a, b, dy, dx, dx_row, sum, what, how);                        \
+    }
+POWER_INNER(slope_x_write, SLOPE_X, WRITE)
+POWER_INNER(slope_x_add, SLOPE_X, ADD)
+POWER_INNER(slope_x_add_up, SLOPE_X, ADD_UP)
+POWER_INNER(slope_p_write, SLOPE_P, WRITE)
+POWER_INNER(slope_p_add, SLOPE_P, ADD)
+POWER_INNER(slope_p_add_up, SLOPE_P, ADD_UP)
+
+static cnn_status K(power_of_forward)(const cnn_call *c)
+{
+    const real *x = ROWS(c, 0), *p = ROWS(c, 1);
+    real       *y = ROWS(c, 2);
+    cnn_point   at = {0};
+    cnn_axes    s;
+
+    cnn_read_pair_axes(c, c->end - c->begin, &s);
+    int            n_outer = s.n - 1;
+    const cnn_axis in = s.axis[n_outer], row = cnn_pop(&n_outer, s.axis);
+    do
+        K(power_pass)(&row, &in, x + at.a, p + at.b, NULL, y + at.dense, row.dense, NULL, VALUE,
+                      WRITE);
+    while (cnn_next(n_outer, s.axis, &at));
+    return CNN_OK;
+}
+
+static cnn_status K(power_of_grad)(const cnn_call *c, int wrt)
+{
+    static const K(cnn_slope) slope[] = {
+        {K(slope_x_write), K(slope_x_add), K(slope_x_add_up)},
+        {K(slope_p_write), K(slope_p_add), K(slope_p_add_up)},
+    };
+    return K(cnn_grad_binary)(c, wrt, slope + wrt);
+}
 
 /* y = x^p for n <= CHUNK elements and a whole number p. */
 static void K(power_whole)(int64_t n, const real *x, int64_t p, real *y)
@@ -54,9 +158,10 @@ static void K(power_part)(int64_t n, const real *x, double p, real *y)
         for (int64_t i = 0; i < n; i++)
             y[i] = K(cnn_sqrt)(x[i]);
     } else {
-        CNN_IVDEP
+        real same[CHUNK];
         for (int64_t i = 0; i < n; i++)
-            y[i] = K(cnn_pow)(x[i], (real)p);
+            same[i] = (real)p;
+        K(power_each)(n, x, same, y);
     }
 }
 
@@ -79,7 +184,7 @@ static cnn_status K(power_forward)(const cnn_call *c)
 static cnn_status K(power_grad_x)(const cnn_call *c)
 {
     if (c->step->n_operand == 5)
-        return K(power_of_grad_a)(c);
+        return K(power_of_grad)(c, 0);
     const int64_t count = cnn_count(c, 1);
     const real   *x = ROWS(c, 0), *dy = ROWS(c, 2);
     real         *dx = ROWS(c, 3), slope[CHUNK];
@@ -98,14 +203,17 @@ static cnn_status K(power_grad_x)(const cnn_call *c)
 
 static cnn_status K(power_grad_p)(const cnn_call *c)
 {
-    return K(power_of_grad_b)(c);
+    return K(power_of_grad)(c, 1);
 }
 
 #else
 #include "math/cnn_math.h"
 
-#define CHUNK     64     /* elements that are worked on at a time          */
+#define CHUNK     128    /* elements that are worked on at a time          */
 #define MAX_WHOLE 32     /* the product loses less than half as many ulps   */
+
+enum { VALUE, SLOPE_X, SLOPE_P };       /* what a block makes          */
+enum { WRITE, ADD, ADD_UP };            /* and what becomes of it      */
 
 static inline double cnn_pow_f64(double x, double p)
 {
