@@ -232,8 +232,8 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
         void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil
         void (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index) noexcept nogil
-        int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x,
-                                double limit) noexcept nogil
+        int64_t (*first_outside)(int32_t dtype, int64_t n, const void *x, double low,
+                                 double high) noexcept nogil
         cnn_status (*learn)(const cnn_learner *learner, const double *lr, int64_t step,
                             cnn_fault *fault) noexcept nogil
         int64_t (*count_blocks)(cnn_range *range, int32_t n) noexcept nogil

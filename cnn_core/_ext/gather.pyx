@@ -31,11 +31,11 @@ def first_beyond(cnp.ndarray array, double limit):
     if (type != cnp.NPY_FLOAT and type != cnp.NPY_DOUBLE) or not cnp.PyArray_ISCARRAY_RO(array):
         return -2
     if n <= SMALL:
-        return api().first_beyond(dtype, n, data, limit)
+        return api().first_outside(dtype, n, data, -limit, limit)
     while at < n and found < 0:
         count = min(n - at, BLOCK)
         with nogil:
-            found = api().first_beyond(dtype, count, data + at * size, limit)
+            found = api().first_outside(dtype, count, data + at * size, -limit, limit)
         if found >= 0:
             return at + found
         at += count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from cnn_core._ext.lock import Lock
-from cnn_core._ext.runner import Runner
+from cnn_core._ext.session import Runner
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.graph.blocks import Place
 from cnn_core.graph.feeding import as_rows, plain

@@ -58,10 +58,21 @@ class Loss(Keywords, options.Fixable):
         who = type(self).__name__
         self.reduction = options.choice(who, reduction, REDUCTIONS, option="reduction")
 
-    @property
-    def any_finite_target(self) -> bool:
-        """Whether every finite number of the right shape is a valid target: as `targets` has it."""
+    target_range: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
+    """The interval of valid targets that are numbers, ends included, ..."""
+    targets_are: ClassVar[str] = "targets"
+    """... and what they are called."""
+
+    def takes_plain(self, target: Input) -> bool:
+        """Tell whether `targets` changes none and refuses no finite number in `target_range`, and
+        of labels only those beyond the classes."""
         return type(self).targets is Loss.targets
+
+    @property
+    def goes_by_shape(self) -> bool:
+        """Whether `target_input` looks at nothing of targets but their shape: that of a class of
+        one's own may look at all."""
+        return type(self).target_input.__module__ == __name__
 
     def target_input(self, output: Node, y: Any) -> Input:
         """Return the input that targets such as ``y`` are fed to, for the network's ``output``."""
@@ -70,7 +81,12 @@ class Loss(Keywords, options.Fixable):
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         """Return ``y`` checked and in the layout of ``target``; raise what is wrong with it."""
         who = type(self).__name__
-        return as_targets(y, target.shape[1:], dtype=dtype, name=target.name, who=who)
+        if target.dtype == "int32" and len(output.shape) == 2:
+            ignored = getattr(self, "ignore_index", None)
+            return as_labels(y, output.shape[1], name=target.name, who=who, ignore_index=ignored)
+        rows = as_targets(y, target.shape[1:], dtype=dtype, name=target.name, who=who)
+        _check_interval(rows, *self.target_range, f"{who}: need {self.targets_are}", target.name)
+        return rows
 
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
         """Return what outputs and the checked targets ``y`` mean: what `accuracy` and others ask.
@@ -128,6 +144,8 @@ class SoftmaxCrossEntropy(Loss):
     outputs_are = LOGITS
     twice = ("softmax", "log_softmax", "sigmoid")
     applies = "applies a softmax itself"
+    target_range = (0.0, 1.0)
+    targets_are = "probabilities"
 
     def __init__(
         self, label_smoothing: float = 0.0, ignore_index: int | None = None, *,
@@ -151,16 +169,6 @@ class SoftmaxCrossEntropy(Loss):
             return Input("y", output.shape)
         return Input("y", (BATCH,), dtype="int32")
 
-    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
-        who = "SoftmaxCrossEntropy"
-        if target.dtype == "int32":
-            return as_labels(
-                y, output.shape[1], name=target.name, who=who, ignore_index=self.ignore_index
-            )
-        rows = super().targets(target, output, y, dtype)
-        _check_interval(rows, who, "probabilities", target.name)
-        return rows
-
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
         return Meaning(CLASSES, LOGITS)
 
@@ -181,11 +189,7 @@ class BinaryCrossEntropy(Loss):
     outputs_are = LOGITS
     twice = ("sigmoid", "softmax", "log_softmax")
     applies = "applies a sigmoid itself"
-
-    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
-        rows = super().targets(target, output, y, dtype)
-        _check_interval(rows, "BinaryCrossEntropy", "targets", target.name)
-        return rows
+    target_range = (0.0, 1.0)
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return self.over_rows(ops.binary_cross_entropy(output, target, reduction="none"), weight)
@@ -235,9 +239,9 @@ class Hinge(Loss):
         return Input("y", output.shape)
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
-        if target.dtype == "int32":
-            return as_labels(y, output.shape[1], name=target.name, who="Hinge")
         rows = super().targets(target, output, y, dtype)
+        if target.dtype == "int32":
+            return rows
         if np.isin(rows, (0, 1)).all():
             rows = 2 * rows - 1
         wrong = np.abs(rows) != 1
@@ -248,6 +252,9 @@ class Hinge(Loss):
                 f"{target.name}"
             )
         return rows
+
+    def takes_plain(self, target: Input) -> bool:
+        return type(self).targets is Hinge.targets and target.dtype == "int32"
 
     def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
         return super().meaning(output, target, y)._replace(middle=0.0)
@@ -276,15 +283,8 @@ class Poisson(Loss):
     outputs_are = LOGARITHMS
     twice = ("exp", "softplus")
     applies = "takes the logarithm of the rate and applies exp itself"
-
-    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
-        rows = super().targets(target, output, y, dtype)
-        if rows.min() < 0:
-            row = int(np.argmax((rows < 0).any(axis=tuple(range(1, rows.ndim)))))
-            raise DataError(
-                f"Poisson: need counts >= 0; got {rows[row].min()} in row {row} of {target.name}"
-            )
-        return rows
+    target_range = (0.0, np.inf)
+    targets_are = "counts"
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return self.over_rows(ops.poisson(output, target, reduction="none"), weight)
@@ -328,9 +328,11 @@ def _shape(y: Any, who: str) -> tuple[int, ...]:
         return ()
 
 
-def _check_interval(rows: np.ndarray, who: str, what: str, name: str) -> None:
-    wrong = (rows < 0) | (rows > 1)
-    if wrong.any():
-        row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
-        value = rows[row][wrong[row]].flat[0]
-        raise DataError(f"{who}: need {what} in [0, 1]; got {value} in row {row} of {name}")
+def _check_interval(rows: np.ndarray, low: float, high: float, need: str, name: str) -> None:
+    if (low == -np.inf or rows.min() >= low) and (high == np.inf or rows.max() <= high):
+        return
+    wrong = (rows < low) | (rows > high)
+    row = int(np.argmax(wrong.any(axis=tuple(range(1, rows.ndim)))))
+    value = rows[row][wrong[row]].flat[0]
+    where = f"in [{low:g}, {high:g}]" if high < np.inf else f">= {low:g}"
+    raise DataError(f"{need} {where}; got {value} in row {row} of {name}")

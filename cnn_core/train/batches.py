@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from cnn_core._ext.optim import Learner
-from cnn_core._ext.stepper import Stepper
+from cnn_core._ext.session import Stepper
+from cnn_core.arrays import REACH
 from cnn_core.errors import GraphError, OptionError
 from cnn_core.graph.node import BATCH, Input
 from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
 from cnn_core.graph.schedule import flop
-from cnn_core.graph.shapes import row_size
-from cnn_core.nn.losses import Loss
 from cnn_core.nn.model import Model
-from cnn_core.train.build import build_metric, check_metric
+from cnn_core.train.build import build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.objective import Objective, Term, running_mean
@@ -32,6 +31,9 @@ DTYPE_NAMES = {np.dtype(name): name for name in ("float32", "float64", "uint8", 
 
 EVALUATE_FLOP, LEAST_ROWS = 2e9, 16
 """... fewer where Ctrl-C would have to wait: this takes a twentieth of a second or so."""
+
+INT32 = (-(2.0**31), 2.0**31 - 1)
+"""The range of what is fed to an input of whole numbers."""
 
 
 class LossProgram:
@@ -83,8 +85,8 @@ class LossProgram:
         self.pace = Pace(1)
         self._allowed = 1
         self.stepper: Stepper | ScaledStepper | None = None
-        if training and weight is None and objective.only is not None and len(net.inputs) == 1:
-            self.stepper = self._make_stepper(objective.only.loss, max_batch, scale)
+        if training:
+            self.stepper = self._make_stepper(objective, data, max_batch, scale)
 
     def _add_metrics(
         self, objective: Objective, term: Term, data: Data, weight: Input | None, training: bool
@@ -102,23 +104,37 @@ class LossProgram:
             self._figures.append((f"{term.prefix}{metric.name}", metric, node))
 
     def _make_stepper(
-        self, loss: Loss, max_batch: int, scale: TargetScale
+        self, objective: Objective, data: Data, max_batch: int, scale: TargetScale
     ) -> Stepper | ScaledStepper | None:
-        """Return the short way for single steps; None where the loss checks its targets more."""
-        program, net = self.program, self.net
-        if "y" not in program.inputs or net.input.dtype != "real":
+        """Return the short way for single steps; None where a loss checks its targets more."""
+        program, net, terms, only = self.program, self.net, data.terms, objective.only
+        bare = [t.target for t in terms] == ["y"]
+        if scale.changes and only is None:
             return None
-        target = program.inputs["y"]
-        labels = target.dtype == "int32"
-        if not labels and not loss.any_finite_target:
+        most = net.input_reach
+        feeds: dict[str, tuple] = {}
+        for name, node in net.inputs.items():
+            scaled = net.input_scale, net.input_shift
+            feeds[name] = (("indices", *INT32, 1.0, 0.0, 0, "") if node.dtype == "int32" else
+                           ("features", -most, most, *scaled, 0, ""))  # fmt: skip
+        for term in terms:
+            node = data.inputs[term.target]
+            if not term.loss.takes_plain(node):
+                return None
+            feeds[term.target] = _target_feed(net, objective, term, node, scale)
+        if data.w is not None:
+            feeds["w"] = ("weights", 0.0, 0.0, 1.0, 0.0, 0, "")
+        if any(name not in program.inputs for name in feeds):
             return None
         stepper = Stepper(
-            program.binding, program.input_tensor(net.input.name), program.input_tensor("y"),
-            self._loss_tensor, self._total_tensor, program.dtype, row_size(net.input.shape),
-            row_size(target.shape), max_batch, labels, net.input_scale, net.input_shift,
-            net.input_reach,
+            program.binding, tuple(net.inputs), None if bare else tuple(t.key for t in terms),
+            objective.function is None, [(program.input_tensor(k), *f) for k, f in feeds.items()],
+            self._loss_tensor, self._total_tensor, program.dtype, max_batch,
         )  # fmt: skip
-        return ScaledStepper(stepper, scale, net.dtype) if scale.changes else stepper
+        if not scale.changes:
+            return stepper
+        kinds = "biuf" if terms[0].loss.goes_by_shape else "f"
+        return ScaledStepper(stepper, scale, net.dtype, kinds)
 
     def use_threads(self, n_threads: int) -> None:
         """Let runs use up to ``n_threads`` where the work is worth it.
@@ -195,6 +211,21 @@ class LossProgram:
             # Of all rows, however the batches were cut.
             values["loss"] = sum(w * values[name] for name, w in self._weights.items() if w)
         return values
+
+
+def _target_feed(
+    net: Model, objective: Objective, term: Term, node: Input, scale: TargetScale
+) -> tuple:
+    """Return how the short way takes the targets of a term: see `Stepper`."""
+    loss = term.loss
+    if node.dtype == "int32":
+        n_classes = objective.output(term).shape[1]
+        return "labels", 0.0, n_classes - 1.0, 1.0, 0.0, ignored_label(loss, node) or 0, ""
+    (low, high), most = loss.target_range, REACH[net.dtype]
+    taken = "" if loss.goes_by_shape else str(net.dtype)
+    if not taken and not scale.given and (net.input_scale != 1 or net.input_shift != 0):
+        taken = "-"  # of pixels that are not scaled as inputs are, the long way warns
+    return "targets", max(low, -most), min(high, most), 1.0, 0.0, 0, taken
 
 
 def _run_rows(program: Program) -> int:

@@ -50,6 +50,9 @@ class Given(Loss):
             return as_indices(y, (), who="objective", name=target.name)
         return super().targets(target, output, y, dtype)
 
+    def takes_plain(self, target: Input) -> bool:
+        return target.dtype == "real"
+
 
 class Objective:
     """The loss of a network, as `Trainer` takes it, with weights and metrics.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._ext.stepper import Stepper
+from cnn_core._ext.session import Stepper
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import OptionError
 from cnn_core.graph.node import Input
@@ -53,13 +53,13 @@ PLAIN = TargetScale()
 
 
 class ScaledStepper:
-    """A `Stepper` for targets at a scale: the short way to a step, for arrays that need no more."""
+    """A `Stepper` for targets at a scale, of dtypes of the ``kinds``: the short way to a step."""
 
-    def __init__(self, stepper: Stepper, scale: TargetScale, dtype: np.dtype) -> None:
-        self._stepper, self._scale, self._dtype = stepper, scale, dtype
+    def __init__(self, stepper: Stepper, scale: TargetScale, dtype: np.dtype, kinds: str) -> None:
+        self._stepper, self._scale, self._dtype, self._kinds = stepper, scale, dtype, kinds
 
     def step(self, x: Any, y: Any, *rest: Any) -> float | None:
         """Make one step and return its loss; None if the arrays need the long way."""
-        if type(y) is not np.ndarray or y.dtype != self._dtype:
+        if type(y) is not np.ndarray or y.dtype.kind not in self._kinds or y.dtype.itemsize > 8:
             return None
         return self._stepper.step(x, self._scale.apply(y, self._dtype, "step"), *rest)

@@ -213,8 +213,8 @@ class Trainer(Keywords):
         Where no row counts, as all have an ignored label, that is NaN, as it is in `fit` and
         `evaluate`, and the gradients are 0.
         """
-        if sample_weight is None and self._last is not None and self._roles == Place.changes:
-            loss = self._short_step(self._last, x, y)
+        if self._last is not None and self._roles == Place.changes:
+            loss = self._short_step(self._last, x, y, sample_weight)
             if loss is not None:
                 return loss
         data = self._understood(self._data(x, y, sample_weight, "step"))
@@ -231,15 +231,15 @@ class Trainer(Keywords):
             finally:
                 self.optimizer.count_steps()
 
-    def _short_step(self, program: LossProgram, x: Any, y: Any) -> float | None:
-        """Make one step if the arrays fit the last program as they are; else return None."""
+    def _short_step(self, program: LossProgram, x: Any, y: Any, w: Any) -> float | None:
+        """Make one step if the arrays fit the last program, and all is right; else return None."""
         with self._lock:
             learner = self.optimizer.learner(self.net.store, self._only)
             pace = program.pace
             n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
             begin = time.perf_counter()
             lr = self.optimizer.rates_at(learner.step)
-            loss = program.stepper.step(x, y, learner, lr, self.seed, n_threads)
+            loss = program.stepper.step(x, y, w, learner, lr, self.seed, n_threads)
             self.optimizer.count_steps()
             if n_threads > 1 or pace.n_threads > 1:
                 pace.record(1, n_threads, time.perf_counter() - begin)

@@ -13,7 +13,7 @@
 #define cnn_learn         CNN_FOR_ISA(cnn_learn)
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
-#define cnn_first_beyond  CNN_FOR_ISA(cnn_first_beyond)
+#define cnn_first_outside CNN_FOR_ISA(cnn_first_outside)
 #define cnn_count_blocks  CNN_FOR_ISA(cnn_count_blocks)
 #define cnn_step_scratch  CNN_FOR_ISA(cnn_step_scratch)
 #define cnn_run_stretch   CNN_FOR_ISA(cnn_run_stretch)
@@ -70,5 +70,5 @@ cnn_status cnn_learn_on(const cnn_learner *learner, const double *lr, int64_t st
 int64_t    cnn_count_blocks(cnn_range *range, int32_t n);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 /* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */
-int64_t    cnn_first_beyond(int32_t dtype, int64_t n, const void *x, double limit);
+int64_t    cnn_first_outside(int32_t dtype, int64_t n, const void *x, double low, double high);
 #endif

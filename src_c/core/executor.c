@@ -28,7 +28,7 @@ static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fa
     const cnn_tensor *t = cnn_entry(run->tensor, step->operand[step->n_operand - 1]);
     const int64_t n = t->size * (t->stride ? cnn_extent(step, run->tensor, run->n_row) : 1);
     const int     real = t->dtype == CNN_F32 || t->dtype == CNN_F64;
-    const int64_t i = real ? cnn_first_beyond((int32_t)t->dtype, n, t->data, DBL_MAX) : -1;
+    const int64_t i = real ? cnn_first_outside((int32_t)t->dtype, n, t->data, -DBL_MAX, DBL_MAX) : -1;
     if (i < 0)
         return CNN_OK;
     fault->index = i;

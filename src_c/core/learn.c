@@ -154,8 +154,9 @@ static void check_block(void *context, int32_t block, int32_t worker)
     const cnn_range *r = find_block(l, block, &at, &n);
     const void *g = l->dtype == CNN_F32 ? (const void *)((const float *)r->grad + at)
                                         : (const void *)((const double *)r->grad + at);
+    const double most = l->clip_value > 0 ? INFINITY : DBL_MAX;
     if (!(l->dtype == CNN_F32 ? all_finite_f32(n, g) : all_finite_f64(n, g)))
-        found = cnn_first_beyond(l->dtype, n, g, l->clip_value > 0 ? INFINITY : DBL_MAX);
+        found = cnn_first_outside(l->dtype, n, g, -most, most);
     l->partial[block] = (double)found;
 }
 

@@ -53,7 +53,7 @@ extern const cnn_api CNN_FOR_ISA(cnn_api);
 const cnn_api CNN_FOR_ISA(cnn_api) = {
     .simd = STRING(CNN_ISA), .find_op = find_op, .find_optim = find_optim, .op_name = op_name,
     .run = cnn_plan_execute, .train = cnn_train_chunk, .gather = cnn_gather, .learn = cnn_learn,
-    .shuffle = cnn_shuffle, .first_beyond = cnn_first_beyond, .count_blocks = cnn_count_blocks,
+    .shuffle = cnn_shuffle, .first_outside = cnn_first_outside, .count_blocks = cnn_count_blocks,
     .grow_pool = cnn_pool_grow, .gemm = CNN_TYPED(cnn_gemm), .scratch_bytes = cnn_step_scratch,
     .block_bytes = cnn_block_bytes,
 };

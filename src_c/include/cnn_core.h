@@ -301,7 +301,7 @@ typedef struct {
     cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault);
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);
     void    (*shuffle)(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
-    int64_t (*first_beyond)(int32_t dtype, int64_t n, const void *x, double limit);
+    int64_t (*first_outside)(int32_t dtype, int64_t n, const void *x, double low, double high);
     cnn_status (*learn)(const cnn_learner *learner, const double *lr, int64_t step,
                         cnn_fault *fault);                  /* lr: one for each group */
     int64_t (*count_blocks)(cnn_range *range, int32_t n);   /* and note where each starts */

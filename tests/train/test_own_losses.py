@@ -53,9 +53,9 @@ def test_any_scalar_is_a_loss():
     for _ in range(2):  # the long way, then the short one
         assert found.step(X[:9], Y[:9]) == pytest.approx(expected.step(X[:9], Y[:9]), rel=1e-12)
     assert_alike(found, expected)
-    assert found._last.stepper.step(X[:9], X[:9], *short(found)) is None  # another shape
-    assert found._last.stepper.step(X[:9], Y[:9], *short(found)) == pytest.approx(
-        expected._last.stepper.step(X[:9], Y[:9], *short(expected)), rel=1e-12
+    assert found._last.stepper.step(X[:9], X[:9], None, *short(found)) is None  # another shape
+    assert found._last.stepper.step(X[:9], Y[:9], None, *short(found)) == pytest.approx(
+        expected._last.stepper.step(X[:9], Y[:9], None, *short(expected)), rel=1e-12
     )
     value = found.evaluate(X, Y)["loss"]
     assert value == pytest.approx(expected.evaluate(X, Y)["loss"], rel=1e-12)
