@@ -99,8 +99,8 @@ FAULTS = {
         "pinball", "ops/pinball.c", "const real d = t - p;", "const real d = p - t;", "pinball",
         "value"),
     "long_rows_lose_a_part": Fault(
-        "mae", _LOSS, "j < size; j += CNN_CHUNK", "j + CNN_CHUNK < size; j += CNN_CHUNK", "mae_600",
-        "value"),
+        "mae", "shared/row_loss.c", "j < size; j += CNN_CHUNK",
+        "j + CNN_CHUNK < size; j += CNN_CHUNK", "mae_600", "value"),
     "fused_loss_without_a_value": Fault(
         "huber", _LOSS, "return K(cnn_row_loss)(c, K(op##_chunk), 1, 1);",
         "return K(cnn_row_loss)(c, K(op##_chunk), 0, 1);", "huber", "fused loss: value"),
