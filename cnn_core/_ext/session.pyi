@@ -42,7 +42,7 @@ class Runner:
         outputs: list[int],
         seeds: list[int],
         gradients: dict[str, int],
-        zeros: dict[str, Callable[[int], Any]],
+        unreached: dict[str, Callable[[int], Any]],
         n_forward: int,
         seed: int,
     ) -> None: ...

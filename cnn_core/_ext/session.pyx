@@ -252,7 +252,7 @@ cdef class Runner:
     """Runs the forward steps ``[0, n_forward)`` of a program, and the backward steps after them.
 
     ``inputs`` and ``gradients`` give each name the number of a tensor; a gradient of -1 is zero
-    and comes as it stands in ``zeros``.  ``outputs`` are read after forward; ``seeds`` get 1
+    and comes as it stands in ``unreached``.  ``outputs`` are read after forward; ``seeds`` get 1
     before backward.  ``program``, whose binding it is, is told the number of rows.  All calls keep
     the GIL from beginning to end, so that nobody gets between feeding and reading; they leave the
     work to the long way (and return None) while somebody is inside ``guard``, who may have given
@@ -262,16 +262,16 @@ cdef class Runner:
     cdef object _program
     cdef Binding _binding
     cdef Lock _guard
-    cdef dict _inputs, _gradients, _zeros
+    cdef dict _inputs, _gradients, _unreached
     cdef list _outputs, _seeds
     cdef int32_t _n_forward
     cdef uint64_t _seed
 
     def __init__(self, program, Binding binding, Lock guard, dict inputs, list outputs, list seeds,
-                 dict gradients, dict zeros, int32_t n_forward, uint64_t seed):
+                 dict gradients, dict unreached, int32_t n_forward, uint64_t seed):
         self._program = program
         self._binding, self._guard, self._inputs, self._outputs = binding, guard, inputs, outputs
-        self._seeds, self._gradients, self._zeros = seeds, gradients, zeros
+        self._seeds, self._gradients, self._unreached = seeds, gradients, unreached
         self._n_forward, self._seed = n_forward, seed
 
     def feed(self, dict inputs):
@@ -313,7 +313,7 @@ cdef class Runner:
         self._run(self._n_forward, self._binding.plan.n_step, n_row, counter)
         found = {}
         for name, at in self._gradients.items():
-            found[name] = self._read(at, n_row) if at >= 0 else self._zeros[name](n_row)
+            found[name] = self._read(at, n_row) if at >= 0 else self._unreached[name](n_row)
         return found
 
     cdef int _run(self, int32_t first, int32_t last, int64_t n_row, int64_t counter) except -1:
