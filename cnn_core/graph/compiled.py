@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from cnn_core._ext.core import blas_loaded
+from cnn_core._ext.core import PRODUCTS, blas_loaded
 from cnn_core._ext.gate import GateCall
 from cnn_core._ext.plan import Division, Plan, grow_pool
 from cnn_core.arrays import as_real
@@ -158,7 +158,10 @@ class Compiled:
 
     def _use_blocks(self, outputs: list[Buffer]) -> None:
         """Let large batches go through runs of row-wise steps block by block."""
-        # Sums that BLAS makes depend on how they are divided; a test watches the whole arena.
+        self.stretches = None
+        if blas_loaded() and any(step.op in PRODUCTS for step in self.steps):
+            return  # the bits of BLAS depend on the rows of a call; all ways to run have the same
+        # A test watches the whole arena.
         found = self.stretches = find_stretches(
             self.steps, outputs, self._real, self.max_batch, n_forward=self.n_forward,
             sums=not blas_loaded(), local=not self.options.guard,
