@@ -69,7 +69,7 @@ def measure(blocks: bool) -> dict[str, float]:
     import cnn_core as cnn
 
     if not blocks:
-        from cnn_core.graph import stretches
+        from cnn_core.compile import stretches
 
         stretches.cache_size = lambda: 1 << 60
     cnn.set_num_threads(1)

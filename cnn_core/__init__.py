@@ -21,12 +21,9 @@ from __future__ import annotations
 
 from cnn_core import data, errors, kernels, ops, optim
 from cnn_core.config import show_config
-from cnn_core.graph.gate import Gate
 from cnn_core.graph.graph import Graph
-from cnn_core.graph.node import BATCH, Constant, Input, Node, Parameter, group
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.threadpool import announce as _announce
-from cnn_core.graph.threads import get_num_threads, set_num_threads
+from cnn_core.ir.gate import Gate
+from cnn_core.ir.node import BATCH, Constant, Input, Node, Parameter, group
 from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
 from cnn_core.nn.losses import (
@@ -45,6 +42,9 @@ from cnn_core.nn.norms import BatchNorm, Embedding, LayerNorm, RMSNorm
 from cnn_core.nn.sequential import Sequential
 from cnn_core.nn.structure import Concat, Flatten, Reshape, Residual, Scale
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
+from cnn_core.run.threadpool import announce as _announce
+from cnn_core.run.threads import get_num_threads, set_num_threads
+from cnn_core.state.params import ParamStore
 from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
 
 _announce()

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 
 from cnn_core._ext import core
-from cnn_core.graph.cores import available_cores
-from cnn_core.graph.threads import get_num_threads
+from cnn_core.run.cores import available_cores
+from cnn_core.run.threads import get_num_threads
 
 
 def show_config() -> None:

@@ -113,7 +113,7 @@ def grow_pool(int32_t n_thread):
 @cython.final
 cdef class Division:
     """How ``n_thread`` threads divide a plan: the members of a `Schedule`, of
-    `cnn_core.graph.schedule`."""
+    `cnn_core.compile.schedule`."""
 
     def __cinit__(self, list segments, list tiles, bint rows_first, int32_t n_thread):
         cdef int i
@@ -188,7 +188,7 @@ cdef class Plan:
 
     def use_blocks(self, list stretches, list local, dict states, int64_t n_byte):
         """Take runs of row-wise steps block of rows by block of rows, as `Stretches` of
-        `cnn_core.graph.stretches` says; ``local`` has numbers of tensors.  To be called once,
+        `cnn_core.compile.stretches` says; ``local`` has numbers of tensors.  To be called once,
         before the first run."""
         cdef int i
         self._stretch = <capi.cnn_stretch *> zeros(len(stretches), sizeof(capi.cnn_stretch))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph

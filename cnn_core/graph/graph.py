@@ -13,16 +13,16 @@ from cnn_core._ext.lock import Lock
 from cnn_core._ext.session import Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
-from cnn_core.graph.blocks import Place
-from cnn_core.graph.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
-from cnn_core.graph.named import NamedNodes
-from cnn_core.graph.node import Input, Node, Parameter, State
-from cnn_core.graph.params import ParamStore, store_of
-from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
-from cnn_core.graph.shapes import with_rows
 from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
+from cnn_core.ir.named import NamedNodes
+from cnn_core.ir.node import Input, Node, Parameter, State
+from cnn_core.ir.shapes import with_rows
 from cnn_core.options import shown
+from cnn_core.run.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
+from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.state.blocks import Place
+from cnn_core.state.params import ParamStore, store_of
 
 if TYPE_CHECKING:
     from cnn_core.graph.check import GradientReport

@@ -10,11 +10,11 @@ import numpy as np
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.session import Runner
 from cnn_core.errors import GraphError, ShapeError
-from cnn_core.graph.blocks import Place
-from cnn_core.graph.feeding import as_rows, plain
-from cnn_core.graph.node import Node, Parameter
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
+from cnn_core.ir.node import Node, Parameter
+from cnn_core.run.feeding import as_rows, plain
+from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.state.blocks import Place
+from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
     from cnn_core._ext.optim import Learner

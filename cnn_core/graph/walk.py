@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cnn_core.compile.steps import Step
 from cnn_core.errors import StateError
-from cnn_core.graph.node import Node
-from cnn_core.graph.program import Program
-from cnn_core.graph.steps import Step
+from cnn_core.ir.node import Node
+from cnn_core.run.program import Program
 
 NOTHING, FED, VALUES, GRADIENTS = range(4)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 from cnn_core.naming import hint
 from cnn_core.options import shown
 

@@ -18,7 +18,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.arrays import as_numbers, check_finite
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import need_possible
+from cnn_core.ir.node import need_possible
 from cnn_core.naming import hint
 from cnn_core.options import shown
 

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 _numbers = count()
 

@@ -14,7 +14,7 @@ from cnn_core import ops, options
 from cnn_core.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_targets
 from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Input, Node
+from cnn_core.ir.node import BATCH, Input, Node
 from cnn_core.naming import Keywords, hint
 from cnn_core.nn.meaning import (
     CLASSES,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 CLASSES, BINARY, MULTILABEL, REAL = "classes", "binary", "multilabel", "real"
 LOGITS, MARGINS, LOGARITHMS = "logits", "margins", "logarithms"

@@ -12,14 +12,14 @@ import numpy as np
 from cnn_core import options
 from cnn_core.arrays import as_real, reach_of
 from cnn_core.errors import GraphError, OptionError, ShapeError, StateError
-from cnn_core.graph.clone import cloned
-from cnn_core.graph.node import Input, Node, Parameter
-from cnn_core.graph.order import topological_order, unique_names
-from cnn_core.graph.params import ParamStore, store_of
-from cnn_core.graph.program import Program, parameters_of
+from cnn_core.ir.clone import cloned
+from cnn_core.ir.node import Input, Node, Parameter
+from cnn_core.ir.order import topological_order, unique_names
 from cnn_core.nn import labels
 from cnn_core.nn.prediction import Predicting
 from cnn_core.options import shown
+from cnn_core.run.program import Program, parameters_of
+from cnn_core.state.params import ParamStore, store_of
 
 RESERVED = frozenset({"w", "y", "loss"})
 """Names that a trainer gives to targets, sample weights and the loss."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import DtypeError, ShapeError
-from cnn_core.graph.node import BATCH, MAX_ELEMENTS, Node, State
+from cnn_core.ir.node import BATCH, MAX_ELEMENTS, Node, State
 from cnn_core.nn.layers import Layer
 
 

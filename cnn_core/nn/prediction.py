@@ -11,18 +11,18 @@ from cnn_core import options
 from cnn_core._ext.gather import convert_rows, first_beyond
 from cnn_core._ext.predictor import Predictor
 from cnn_core.arrays import as_numbers, check_range, refuse_mask
+from cnn_core.compile.schedule import MIN_FLOP
+from cnn_core.compile.steps import COLUMNS
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.errors import DtypeError, OptionError, ShapeError
-from cnn_core.graph.node import Input, Node
-from cnn_core.graph.order import topological_order
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.program import Program
-from cnn_core.graph.schedule import MIN_FLOP
-from cnn_core.graph.shapes import row_size
-from cnn_core.graph.steps import COLUMNS
-from cnn_core.graph.threads import get_num_threads, recompile_on_change
+from cnn_core.ir.node import Input, Node
+from cnn_core.ir.order import topological_order
+from cnn_core.ir.shapes import row_size
 from cnn_core.naming import hint
 from cnn_core.options import shown
+from cnn_core.run.program import Program
+from cnn_core.run.threads import get_num_threads, recompile_on_change
+from cnn_core.state.params import ParamStore
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
 """A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows, ...

@@ -9,9 +9,9 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError, StateError
-from cnn_core.graph.clone import cloned
-from cnn_core.graph.gate import Gate
-from cnn_core.graph.node import BATCH, Input, Node, Parameter, check_shape
+from cnn_core.ir.clone import cloned
+from cnn_core.ir.gate import Gate
+from cnn_core.ir.node import BATCH, Input, Node, Parameter, check_shape
 from cnn_core.nn import labels
 from cnn_core.nn.layers import Activation, Layer
 from cnn_core.nn.model import RESERVED, Model

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node
+from cnn_core.ir.node import BATCH, Node
 from cnn_core.nn.layers import Layer
 from cnn_core.options import shown
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import GraphError, ShapeError
-from cnn_core.graph.node import BATCH, Node, State, as_node, label_of
-from cnn_core.graph.row_norm import as_vector
+from cnn_core.ir.node import BATCH, Node, State, as_node, label_of
+from cnn_core.ir.row_norm import as_vector
 
 
 class BatchNorm(Node):
@@ -68,7 +68,7 @@ def batch_norm(
 
     >>> import numpy as np
     >>> from cnn_core import BATCH, Input
-    >>> from cnn_core.graph.node import State
+    >>> from cnn_core.ir.node import State
     >>> mean, variance = State("mean", np.zeros(8)), State("variance", np.ones(8))
     >>> batch_norm(Input("x", (BATCH, 8)), mean=mean, variance=variance, name="norm").shape
     (B, 8)

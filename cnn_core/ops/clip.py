@@ -6,8 +6,8 @@ from math import inf
 from typing import Any
 
 from cnn_core import options
-from cnn_core.graph.elementwise import Unary
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.elementwise import Unary
+from cnn_core.ir.node import Node, as_node
 
 
 class Clip(Unary):

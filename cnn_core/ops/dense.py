@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.node import Node, as_node
 
 LONGEST_VECTOR = 16
 """Numbers in a vector of the C core, at most."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_core.graph.binary import Comparison
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.binary import Comparison
+from cnn_core.ir.node import Node, as_node
 
 
 class Equal(Comparison):

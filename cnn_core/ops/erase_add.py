@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node
+from cnn_core.ir.node import BATCH, Node, as_node
 
 
 class EraseAdd(Node):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnn_core import options
-from cnn_core.graph.elementwise import Unary
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.elementwise import Unary
+from cnn_core.ir.node import Node, as_node
 
 _FORMS = {"none": 0, "tanh": 1}
 

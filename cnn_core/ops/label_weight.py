@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_row_weights
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_loss import need_row_weights
 
 
 class LabelWeight(Node):

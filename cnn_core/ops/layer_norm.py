@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_norm import RowNorm, as_vector
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_norm import RowNorm, as_vector
 
 
 class LayerNorm(RowNorm):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_core.graph.elementwise import Unary
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.elementwise import Unary
+from cnn_core.ir.node import Node, as_node
 
 
 class Log1p(Unary):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnn_core.graph.along_axis import AlongAxis
-from cnn_core.graph.node import Node, as_node
+from cnn_core.ir.along_axis import AlongAxis
+from cnn_core.ir.node import Node, as_node
 
 
 class LogSoftmax(AlongAxis):

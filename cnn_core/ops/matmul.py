@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.axes import need_batch_first
-from cnn_core.graph.binary import walk
-from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.shapes import broadcast
+from cnn_core.ir.axes import need_batch_first
+from cnn_core.ir.binary import walk
+from cnn_core.ir.node import BATCH, Node, Shape, as_node
+from cnn_core.ir.shapes import broadcast
 
 
 class Matmul(Node):

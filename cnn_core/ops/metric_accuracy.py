@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node, label_of
-from cnn_core.graph.row_loss import need_same_rows
-from cnn_core.graph.running_sums import RunningSums
-from cnn_core.graph.shapes import row_size
+from cnn_core.ir.node import BATCH, Node, as_node, label_of
+from cnn_core.ir.row_loss import need_same_rows
+from cnn_core.ir.running_sums import RunningSums
+from cnn_core.ir.shapes import row_size
 from cnn_core.ops.metric_top_k import metric_top_k
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import BATCH, Node, as_node
-from cnn_core.graph.running_sums import RunningSums
+from cnn_core.ir.node import BATCH, Node, as_node
+from cnn_core.ir.running_sums import RunningSums
 
 
 class MetricMean(RunningSums):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_same_rows
-from cnn_core.graph.running_sums import RunningSums
-from cnn_core.graph.shapes import row_size
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_loss import need_same_rows
+from cnn_core.ir.running_sums import RunningSums
+from cnn_core.ir.shapes import row_size
 
 
 class MetricR2(RunningSums):

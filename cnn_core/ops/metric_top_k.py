@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import need_labels
-from cnn_core.graph.running_sums import RunningSums
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_loss import need_labels
+from cnn_core.ir.running_sums import RunningSums
 
 _NO_LABEL = -(2**63)  # no int32 equals it
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnn_core import options
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import RowLoss
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_loss import RowLoss
 from cnn_core.ops.row_mean import checked_reduction, reduced
 
 

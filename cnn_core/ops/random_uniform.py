@@ -7,8 +7,8 @@ from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Node
-from cnn_core.graph.sampling import Sample
+from cnn_core.ir.node import Node
+from cnn_core.ir.sampling import Sample
 
 
 class RandomUniform(Sample):

@@ -9,9 +9,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.shapes import row_size
-from cnn_core.graph.view import View, strides_of
+from cnn_core.ir.node import BATCH, Node, Shape, as_node
+from cnn_core.ir.shapes import row_size
+from cnn_core.ir.view import View, strides_of
 
 
 class Reshape(View):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cnn_core import options
-from cnn_core.graph.node import BATCH, Node, as_node, label_of
-from cnn_core.graph.row_loss import need_row_weights
+from cnn_core.ir.node import BATCH, Node, as_node, label_of
+from cnn_core.ir.row_loss import need_row_weights
 
 
 class RowCoef(Node):

@@ -8,8 +8,8 @@ from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import LabelError, OptionError, ShapeError
-from cnn_core.graph.node import BATCH, Node, Shape, as_node
-from cnn_core.graph.view import View, strides_of
+from cnn_core.ir.node import BATCH, Node, Shape, as_node
+from cnn_core.ir.view import View, strides_of
 from cnn_core.options import shown
 
 

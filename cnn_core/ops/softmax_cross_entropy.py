@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.row_loss import RowLoss, need_labels
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.row_loss import RowLoss, need_labels
 from cnn_core.ops.label_weight import label_weight
 from cnn_core.ops.row_mean import checked_reduction, reduced
 

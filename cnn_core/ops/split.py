@@ -11,9 +11,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.axes import one_axis
-from cnn_core.graph.node import BATCH, Node, Shape, as_node, label_of
-from cnn_core.graph.view import View, strides_of
+from cnn_core.ir.axes import one_axis
+from cnn_core.ir.node import BATCH, Node, Shape, as_node, label_of
+from cnn_core.ir.view import View, strides_of
 from cnn_core.options import shown
 
 

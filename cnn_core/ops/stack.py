@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cnn_core.graph.join import Join, join_axis, operands
-from cnn_core.graph.node import Node, Shape
+from cnn_core.ir.join import Join, join_axis, operands
+from cnn_core.ir.node import Node, Shape
 
 
 class Stack(Join):

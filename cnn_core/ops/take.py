@@ -6,9 +6,9 @@ from math import prod
 from typing import Any
 
 from cnn_core import options
-from cnn_core.graph.axes import need_batch_first
-from cnn_core.graph.indices import as_index, picked_axis
-from cnn_core.graph.node import BATCH, Node, as_node, label_of
+from cnn_core.ir.axes import need_batch_first
+from cnn_core.ir.indices import as_index, picked_axis
+from cnn_core.ir.node import BATCH, Node, as_node, label_of
 
 
 class Take(Node):

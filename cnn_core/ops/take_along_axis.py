@@ -6,9 +6,9 @@ from math import prod
 from typing import Any
 
 from cnn_core.errors import ShapeError
-from cnn_core.graph.indices import as_index, picked_axis
-from cnn_core.graph.node import BATCH, Node, as_node, label_of
-from cnn_core.graph.shapes import broadcast
+from cnn_core.ir.indices import as_index, picked_axis
+from cnn_core.ir.node import BATCH, Node, as_node, label_of
+from cnn_core.ir.shapes import broadcast
 
 
 class TakeAlongAxis(Node):

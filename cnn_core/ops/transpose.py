@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cnn_core.errors import OptionError
-from cnn_core.graph.axes import several_axes
-from cnn_core.graph.node import Node, Shape, as_node
-from cnn_core.graph.view import View, strides_of
+from cnn_core.ir.axes import several_axes
+from cnn_core.ir.node import Node, Shape, as_node
+from cnn_core.ir.view import View, strides_of
 from cnn_core.options import shown
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_core import options
 from cnn_core.errors import ShapeError
-from cnn_core.graph.node import Node, as_node, label_of
+from cnn_core.ir.node import Node, as_node, label_of
 
 
 class WeightGrad(Node):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_core.graph.binary import walk
-from cnn_core.graph.node import Node, as_node
-from cnn_core.graph.shapes import broadcast
+from cnn_core.ir.binary import walk
+from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.shapes import broadcast
 
 
 class Where(Node):

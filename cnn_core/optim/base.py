@@ -11,13 +11,13 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
-from cnn_core.graph.params import ParamStore
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
 from cnn_core.optim.groups import Groups
 from cnn_core.optim.schedules import MAX_STEPS, Rate
 from cnn_core.optim.state import N_SCALARS, Part, Stateful, check_fit, parts_of, ranges_of
 from cnn_core.options import shown
+from cnn_core.state.params import ParamStore
 
 AHEAD = 64
 """How many single steps' rates are made at once."""

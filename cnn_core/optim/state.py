@@ -11,10 +11,10 @@ import numpy as np
 from cnn_core import options
 from cnn_core.arrays import refuse_mask
 from cnn_core.errors import OptionError, StateError
-from cnn_core.graph.blocks import part
-from cnn_core.graph.params import ParamStore
 from cnn_core.naming import hint
 from cnn_core.optim.schedules import MAX_STEPS
+from cnn_core.state.blocks import part
+from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
     from cnn_core._ext.optim import Learner

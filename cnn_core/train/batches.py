@@ -11,11 +11,11 @@ import numpy as np
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.session import Stepper
 from cnn_core.arrays import REACH
+from cnn_core.compile.schedule import flop
 from cnn_core.errors import GraphError, OptionError
-from cnn_core.graph.node import BATCH, Input
-from cnn_core.graph.program import Program, parameters_of, what_stops_gradients
-from cnn_core.graph.schedule import flop
+from cnn_core.ir.node import BATCH, Input
 from cnn_core.nn.model import Model
+from cnn_core.run.program import Program, parameters_of, what_stops_gradients
 from cnn_core.train.build import build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric

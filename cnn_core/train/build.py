@@ -10,9 +10,9 @@ import numpy as np
 
 from cnn_core import ops
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import BATCH, Input, Node, Parameter
-from cnn_core.graph.order import topological_order
-from cnn_core.graph.running_sums import RunningSums
+from cnn_core.ir.node import BATCH, Input, Node, Parameter
+from cnn_core.ir.order import topological_order
+from cnn_core.ir.running_sums import RunningSums
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import (
     LOGITS,

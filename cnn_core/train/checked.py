@@ -10,7 +10,7 @@ from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_b
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.targets import NOT_FINITE, as_weights
 from cnn_core.errors import DataError, LabelError
-from cnn_core.graph.node import Input, Node
+from cnn_core.ir.node import Input, Node
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model

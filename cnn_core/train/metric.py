@@ -9,7 +9,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DtypeError, OptionError
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 from cnn_core.naming import Described
 from cnn_core.nn.meaning import (
     BINARY,

@@ -12,7 +12,7 @@ from typing import Any
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 from cnn_core.naming import hint
 from cnn_core.nn.meaning import (
     CLASSES,

@@ -11,7 +11,7 @@ from cnn_core import ops, options
 from cnn_core.arrays import as_numbers
 from cnn_core.data.arrays import as_indices
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import BATCH, Input, Node
+from cnn_core.ir.node import BATCH, Input, Node
 from cnn_core.naming import hint
 from cnn_core.nn import losses
 from cnn_core.nn.losses import Loss

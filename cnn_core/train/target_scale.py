@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core._ext.session import Stepper
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Input
+from cnn_core.ir.node import Input
 from cnn_core.nn.model import Model
 
 

@@ -13,12 +13,12 @@ from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.lock import Lock
 from cnn_core.errors import CnnCoreError, OptionError
-from cnn_core.graph.blocks import Place
-from cnn_core.graph.threads import get_num_threads, recompile_on_change
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
+from cnn_core.run.threads import get_num_threads, recompile_on_change
+from cnn_core.state.blocks import Place
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label

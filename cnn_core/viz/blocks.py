@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 Key = Hashable
 

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 from cnn_core.viz.fonts import text_width
 from cnn_core.viz.labels import Label, Labels
 from cnn_core.viz.model import Item, Model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 from cnn_core.viz.cells import Cell, Port
 from cnn_core.viz.placed import Placed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core.errors import StateError
-from cnn_core.graph.node import BATCH, Input, Node, Parameter
+from cnn_core.ir.node import BATCH, Input, Node, Parameter
 from cnn_core.viz.fonts import clean
 
 if TYPE_CHECKING:

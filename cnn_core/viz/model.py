@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.graph.node import Constant, Input, Node, Parameter
+from cnn_core.ir.node import Constant, Input, Node, Parameter
 from cnn_core.options import shown
 from cnn_core.viz.blocks import parts
 from cnn_core.viz.fonts import clean, wrapped

@@ -8,7 +8,7 @@
  *   SLOPE_B(a, b, dy)     dy times df/db
  * CNN_BINARY_FORWARD(op, VALUE) and CNN_BINARY_GRAD(op_grad_a, 0, SLOPE_A) define one kernel.
  * Operands: a, b, y and, for the gradients, dy and da or db.
- * Attributes (cnn_core/graph/binary.py): the axes of a row of y.  Their number, then of each,
+ * Attributes (cnn_core/ir/binary.py): the axes of a row of y.  Their number, then of each,
  * outermost first, its length and the strides of a and b, 0 where an operand is repeated.  The
  * innermost strides are 0 or 1.
  * Gradient: added up over the axes along which the operand is repeated, in double but for short

@@ -1,6 +1,6 @@
 /* cnn_groups.h - numbers that are taken together along any axes of x, the batch axis among them.
  *
- * Attributes (cnn_core/graph/reduction.py): the axes of a row of x.  Their number, then of each,
+ * Attributes (cnn_core/ir/reduction.py): the axes of a row of x.  Their number, then of each,
  * outermost first, its length and the stride of y, 0 where the axis belongs to the groups.  The
  * innermost stride is 0 or 1.  The batch axis belongs to the groups where x has one and y has
  * none.

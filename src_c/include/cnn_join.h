@@ -2,7 +2,7 @@
  *
  * CNN_JOIN_OPERANDS(op) defines K(op_forward) and K(op_grad).
  * Operands: x_0 ... x_last, y; for the gradient y, dy, dx.
- * Attributes (cnn_core/graph/join.py): into how many blocks a row of each operand is cut; y has
+ * Attributes (cnn_core/ir/join.py): into how many blocks a row of each operand is cut; y has
  * block after block, of x_0, x_1 and so on.  For the gradient also the element of a row of y
  * where the first block of the operand begins.
  * Gradient: the blocks of dy that are those of the operand.

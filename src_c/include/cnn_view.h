@@ -3,7 +3,7 @@
  * CNN_VIEW(op) defines K(op_forward) and K(op_grad): y[i] = x[place of i], where every place is
  * taken at most once.
  * Operands: x, y and, for the gradient, dy, dx.
- * Attributes (cnn_core/graph/view.py): the place in a row of x where y starts; then the axes of a
+ * Attributes (cnn_core/ir/view.py): the place in a row of x where y starts; then the axes of a
  * row of y: their number, and of each, outermost first, its length and the stride in x, which may
  * be negative.
  * Gradient: dx[place of i] = dy[i], 0 at places that are not taken.

@@ -22,14 +22,14 @@ cnn_status counting(const cnn_call *call) { n_calls++; return next(call); }
 PLANTED = """
 import ctypes, sys, warnings
 import numpy as np, cnn_core as cnn
-from cnn_core.graph import schedule
+from cnn_core.compile import schedule
 warnings.simplefilter("ignore")
 schedule.MIN_FLOP = 1.0
 cnn.set_num_threads(3)
 library = ctypes.CDLL(sys.argv[1])
 w = cnn.Parameter("w", np.ones((40, 33)))
 store = cnn.ParamStore([w], "float32")
-from cnn_core.graph.program import Program
+from cnn_core.run.program import Program
 program = Program([cnn.ops.tanh(cnn.ops.dense(cnn.Input("x", (cnn.BATCH, 40)), w))], store,
                   max_batch=240)
 program.use_threads(3)

@@ -11,7 +11,7 @@ import pytest
 import cnn_core
 from cnn_core import ops
 from cnn_core._ext import core
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 ROOT = Path(__file__).resolve().parents[2]
 C_FILES = sorted((ROOT / "src_c").rglob("*.[ch]"))

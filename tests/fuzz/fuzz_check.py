@@ -13,9 +13,9 @@ from fuzz_values import RUNS, SEED, STEP, Value, parted
 
 from cnn_core import Graph, Parameter, ParamStore
 from cnn_core._ext import core
-from cnn_core.graph import schedule, stretches
-from cnn_core.graph.program import Program
+from cnn_core.compile import schedule, stretches
 from cnn_core.optim import SGD
+from cnn_core.run.program import Program
 
 MARGIN = 20.0
 """How many times the difference that noise makes a result may be off."""

@@ -8,7 +8,7 @@ from fuzz_values import SEED, STEP, Draw, Unfit, Value, rule, summed_to
 from random_reference import dropout_mask, normal_numbers, uniform_numbers
 
 import cnn_core as cnn
-from cnn_core.graph.shapes import with_rows
+from cnn_core.ir.shapes import with_rows
 
 ROOT_2, ROOT_2_PI = np.sqrt(2), np.sqrt(2 * np.pi)
 

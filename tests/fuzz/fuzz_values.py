@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from cnn_core import BATCH, Input, Node, Parameter, ops
-from cnn_core.graph.node import Constant
-from cnn_core.graph.shapes import with_rows
+from cnn_core.ir.node import Constant
+from cnn_core.ir.shapes import with_rows
 
 SEED, STEP = 11, 1
 """Every run has this seed and counter, from which dropout masks follow."""

@@ -8,10 +8,10 @@ import pytest
 from fuzz_check import check_all
 
 from cnn_core import Graph, Input, ops
-from cnn_core.graph import lowering, memory, schedule, shared_weights, stretches
-from cnn_core.graph.aliases import Aliases
-from cnn_core.graph.compiled import Compiled
-from cnn_core.graph.steps import FORWARD, Lowered
+from cnn_core.compile import lowering, memory, schedule, shared_weights, stretches
+from cnn_core.compile.aliases import Aliases
+from cnn_core.compile.compiled import Compiled
+from cnn_core.compile.steps import FORWARD, Lowered
 
 MOST = 1500
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cnn_core import BATCH, Graph, Input, Parameter, ParamStore, ops
+from cnn_core.compile import schedule
 from cnn_core.errors import DataError, GraphError, ShapeError
-from cnn_core.graph import schedule
-from cnn_core.graph.node import State
-from cnn_core.graph.program import Program
+from cnn_core.ir.node import State
 from cnn_core.optim import SGD
+from cnn_core.run.program import Program
 
 C, ROWS = 20, 50
 RNG = np.random.default_rng(0)

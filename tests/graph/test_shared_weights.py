@@ -7,7 +7,7 @@ import pytest
 from gates import Multiply
 
 from cnn_core import BATCH, SGD, Graph, Input, Parameter, ParamStore, ops
-from cnn_core.graph.program import Program, parameters_of
+from cnn_core.run.program import Program, parameters_of
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

@@ -11,10 +11,10 @@ from more_cases import RUN
 from numeric import Arrays
 from op_case import OpCase
 
-from cnn_core.graph.node import BATCH, Input, Node, Parameter
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.program import Program, parameters_of
-from cnn_core.graph.steps import Buffer, Step
+from cnn_core.compile.steps import Buffer, Step
+from cnn_core.ir.node import BATCH, Input, Node, Parameter
+from cnn_core.run.program import Program, parameters_of
+from cnn_core.state.params import ParamStore
 
 Patch = Callable[[Program], None]
 

@@ -20,7 +20,7 @@ from numeric import Arrays, as_reference, derivatives, draw_inputs, is_batched
 from op_case import OpCase
 
 from cnn_core import ops
-from cnn_core.graph.node import Input, Node, Parameter
+from cnn_core.ir.node import Input, Node, Parameter
 
 if TYPE_CHECKING:
     from faults.build import Splitter

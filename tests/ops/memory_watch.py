@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cnn_core.graph.program import Program
-from cnn_core.graph.steps import Buffer
+from cnn_core.compile.steps import Buffer
+from cnn_core.run.program import Program
 
 
 class MemoryWatch:

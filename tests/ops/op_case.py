@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 Spec = tuple[Any, ...]
 

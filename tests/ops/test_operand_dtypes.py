@@ -9,7 +9,7 @@ from cases import CASES
 import cnn_core as cnn
 from cnn_core import BATCH, Input, ops
 from cnn_core.errors import DtypeError
-from cnn_core.graph.node import Node
+from cnn_core.ir.node import Node
 
 WITH_MORE = {  # operands that may be left out, and of operations without a case
     "row_mean": lambda x, w: ops.row_mean(x, w),

@@ -10,8 +10,8 @@ from test_operand_dtypes import NODES
 
 from cnn_core import BATCH, Graph, Input, ops
 from cnn_core.errors import CnnCoreError
-from cnn_core.graph.node import Node
-from cnn_core.graph.shapes import with_rows
+from cnn_core.ir.node import Node
+from cnn_core.ir.shapes import with_rows
 
 SHAPES = [(), (1,), (3,), (BATCH,), (BATCH, 1), (BATCH, 3), (3, 3), (BATCH, 3, 3), (1, 3, 3)]
 ROWS, MOST = 2, 200

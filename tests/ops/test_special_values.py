@@ -7,7 +7,7 @@ import pytest
 
 from cnn_core import BATCH, Constant, Graph, Input, ops
 from cnn_core.errors import DataError, DtypeError, LabelError, OptionError, ShapeError
-from cnn_core.graph.binary import Comparison
+from cnn_core.ir.binary import Comparison
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 INF, NAN = np.inf, np.nan

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.graph.node import Parameter
-from cnn_core.graph.params import ParamStore
+from cnn_core.ir.node import Parameter
 from cnn_core.optim import (
     SGD,
     Adadelta,
@@ -19,6 +18,7 @@ from cnn_core.optim import (
     RMSProp,
     StepDecay,
 )
+from cnn_core.state.params import ParamStore
 
 SHAPES = {"a.w": (7, 5), "a.b": (5,), "b.w": (5, 16), "b.b": (16,), "c": ()}
 """Sizes below, at and above the 16 elements that every span is a multiple of."""

@@ -18,10 +18,10 @@ from test_optimizer_reference import REFERENCE, TOLERANCE
 
 import cnn_core as cnn
 from cnn_core.errors import DataError
-from cnn_core.graph.node import Parameter
-from cnn_core.graph.params import ParamStore, store_of
+from cnn_core.ir.node import Parameter
 from cnn_core.optim import SGD, Adam, AdamW, CosineDecay, NAdam, StepDecay
 from cnn_core.optim.state import ranges_of
+from cnn_core.state.params import ParamStore, store_of
 
 
 def ranges(optimizer, store=None, only=None):

@@ -10,9 +10,9 @@ import pytest
 from optimizer_cases import CASES, DEFAULTS, make_store, set_gradients, train
 
 from cnn_core.errors import OptionError, StateError
-from cnn_core.graph.node import Parameter
-from cnn_core.graph.params import ParamStore
+from cnn_core.ir.node import Parameter
 from cnn_core.optim import SGD, Adam, NAdam
+from cnn_core.state.params import ParamStore
 
 
 def learn(optimizer, store, steps, seed=1):

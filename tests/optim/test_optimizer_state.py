@@ -9,9 +9,9 @@ import pytest
 from optimizer_cases import CASES, SHAPES, make_store, set_gradients, train
 
 from cnn_core.errors import StateError
-from cnn_core.graph.node import Parameter
-from cnn_core.graph.params import ParamStore
+from cnn_core.ir.node import Parameter
 from cnn_core.optim import Adam, AdamW, NAdam, RMSProp
+from cnn_core.state.params import ParamStore
 
 
 def test_binding_again_keeps_the_state():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_core import BATCH, Graph, Input, Parameter, ops
-from cnn_core.graph.node import State
+from cnn_core.ir.node import State
 from cnn_core.optim import SGD
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

@@ -12,7 +12,7 @@ from training_cases import run_checked, run_script
 
 import cnn_core as cnn
 from cnn_core._ext import core
-from cnn_core.graph import threads
+from cnn_core.run import threads
 
 SIMD = core.simd_names()
 

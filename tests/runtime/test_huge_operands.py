@@ -18,13 +18,13 @@ from test_gemm import gemm  # noqa: F401
 
 import cnn_core as cnn
 from cnn_core import ops
-from cnn_core.graph import program
-from cnn_core.graph.blocks import SPAN, aligned_zeros, layout
-from cnn_core.graph.memory import n_bytes, plan_memory
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.schedule import divide
-from cnn_core.graph.shapes import row_size, with_rows
-from cnn_core.graph.steps import Buffer, Step
+from cnn_core.compile.memory import n_bytes, plan_memory
+from cnn_core.compile.schedule import divide
+from cnn_core.compile.steps import Buffer, Step
+from cnn_core.ir.shapes import row_size, with_rows
+from cnn_core.run import program
+from cnn_core.state.blocks import SPAN, aligned_zeros, layout
+from cnn_core.state.params import ParamStore
 
 FAR = 2**31
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from training_cases import run_checked
 
-from cnn_core.graph.cores import available_cores
+from cnn_core.run.cores import available_cores
 
 NONE = {"CNN_CORE_NUM_THREADS": "", "OMP_NUM_THREADS": ""}
 ASK = "import cnn_core as cnn; print(cnn.get_num_threads())"

@@ -21,11 +21,11 @@ from training_cases import (
 
 import cnn_core as cnn
 from cnn_core._ext import core
-from cnn_core.graph import schedule
-from cnn_core.graph.params import ParamStore
-from cnn_core.graph.program import Program
-from cnn_core.graph.schedule import divide
-from cnn_core.graph.steps import COLUMNS, ROWS
+from cnn_core.compile import schedule
+from cnn_core.compile.schedule import divide
+from cnn_core.compile.steps import COLUMNS, ROWS
+from cnn_core.run.program import Program
+from cnn_core.state.params import ParamStore
 from cnn_core.train import batches
 
 pytestmark = pytest.mark.skipif(
@@ -101,7 +101,7 @@ DIGESTS = """
 import hashlib, warnings
 import numpy as np
 import cnn_core as cnn
-from cnn_core.graph import schedule
+from cnn_core.compile import schedule
 warnings.simplefilter("ignore")
 schedule.COLUMN_WEIGHTS = 1
 rng = np.random.default_rng(0)

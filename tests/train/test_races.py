@@ -18,7 +18,7 @@ from training_cases import AllThreads, run_checked, set_threads
 
 import cnn_core as cnn
 from cnn_core._ext import core
-from cnn_core.graph import schedule
+from cnn_core.compile import schedule
 from cnn_core.train import batches
 
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,7 @@ from training_cases import (
 import cnn_core as cnn
 from cnn_core._ext import core
 from cnn_core.errors import OptionError
-from cnn_core.graph import threads
+from cnn_core.run import threads
 from cnn_core.train import batches
 
 pytestmark = pytest.mark.skipif(

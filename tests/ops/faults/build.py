@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnn_core.graph.program import Program
-from cnn_core.graph.steps import ROWS, STATISTICS
+from cnn_core.compile.steps import ROWS, STATISTICS
+from cnn_core.run.program import Program
 
 HERE = Path(__file__).resolve().parent
 SRC = HERE.parents[2] / "src_c"

@@ -1,0 +1,399 @@
+"""Node: one vertex of a computational graph.  Knows operands and shapes, never numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from math import prod
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.errors import DtypeError, GraphError, ShapeError
+from cnn_core.ir.lengths import BATCH, MAX_ELEMENTS, Shape, as_array, check_shape
+from cnn_core.options import shown
+
+if TYPE_CHECKING:
+    from cnn_core.state.blocks import Place
+
+
+class _Registry(dict[str, "type[Node]"]):
+    """The node class of an operation; its file in ``cnn_core/ops`` is read when first needed."""
+
+    def __missing__(self, op: str) -> type[Node]:
+        import_module(f"cnn_core.ops.{op}")
+        return dict.__getitem__(self, op)
+
+
+_NEEDS = {
+    "real": "real numbers",
+    "int32": "int32 labels or indices, such as Input(name, shape, 'int32')",
+    "any": "real or int32 numbers",
+}
+
+_groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
+
+
+@contextmanager
+def group(name: str) -> Iterator[None]:
+    """Put the nodes that are made inside into a group, such as a layer or a time step.
+
+    Groups may lie in groups.  They change nothing but the picture of a graph, which frames each
+    and can draw it as one box.
+
+    >>> with group("neuron"):
+    ...     y = Input("w") * Input("x")
+    >>> y.group
+    ('neuron',)
+    """
+    if not isinstance(name, str) or not name:
+        raise GraphError(f"group: need a name; got {shown(name)}")
+    token = _groups.set((*_groups.get(), name))
+    try:
+        yield
+    finally:
+        _groups.reset(token)
+
+
+class Node:
+    """One operation and its operands.
+
+    A subclass is one file in ``cnn_core/ops``; it sets the class attributes below and
+    defines `infer_shape`.  The kernel in ``src_c/ops/<op>.c`` does the arithmetic.
+    """
+
+    op: ClassVar[str] = ""
+    """Stem of the C file, and the name of the function in `cnn_core.ops`."""
+
+    differentiable: ClassVar[tuple[bool, ...]] = (True,)
+    """Per input: has it a gradient?  The last entry holds for all further inputs."""
+
+    operand_dtypes: ClassVar[tuple[str, ...]] = ("real",)
+    """Per input: "real", "int32", or "any" of the two.  The last entry holds for all further ones.
+
+    The kernels read memory as what this says: any other operand is refused when the node is made.
+    """
+
+    grad_reads: ClassVar[str] = "xy"
+    """What the gradient kernels read besides dy and saved values: 'x' the inputs, 'y' the value."""
+
+    rowwise: ClassVar[bool] = True
+    """Row r of the value depends on row r of the batched inputs only."""
+
+    is_map: ClassVar[bool] = False
+    """The C operation has a `map`: one input, one element at a time, possible in place."""
+
+    by_rows: ClassVar[bool] = False
+    """The kernel takes the first axis of all operands for rows, also where it is no batch axis."""
+
+    draws: ClassVar[bool] = False
+    """The value depends on random numbers: the seed, the step and the node's ``key``."""
+
+    joint_gradient: ClassVar[bool] = False
+    """One gradient step makes the gradients of all inputs; it has the wanted ones' numbers."""
+
+    statistics: ClassVar[bool] = False
+    """A step of its own makes the saved values, of the whole batch or, in inference, of the states
+    that `updates` names; with them the value is row-wise.  See `cnn_core.compile.whole_batch`."""
+
+    gradient_alone: ClassVar[bool] = False
+    """Gradient steps get y, dy and dx alone, for the operands may be many; see `grad_attrs`."""
+
+    inputs: tuple[Node, ...]
+    name: str
+    group: tuple[str, ...]
+    """The groups that it is in, outermost first."""
+    shape: Shape = ()
+    dtype: str = "real"
+    """The dtype of the program, or "int32", "float64"."""
+    saved: Mapping[str, Shape] = MappingProxyType({})
+    """What forward keeps for the gradients, of `saved_dtype`."""
+    saved_dtype: str = "real"
+    sums: Mapping[str, Shape] = MappingProxyType({})
+    """Sums over the batch that the gradients share; those of all inputs but the first read them
+    alone.  A step of its own makes them or, where its `n_unit` is 0, the first gradient."""
+    updates: tuple[int, ...] = ()
+    """The inputs, each a `State`, that change once a step has learnt."""
+    _made = False
+
+    symbol: ClassVar[str] = ""
+    """What pictures write into the gate, such as ``+{c:g}`` with a field; else its name."""
+
+    registry: ClassVar[dict[str, type[Node]]] = _Registry()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.op:
+            Node.registry[cls.op] = cls
+
+    def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
+        own = self.__dict__  # past __setattr__, as graphs have many nodes
+        own["inputs"], own["name"], own["group"] = tuple(inputs), name, _groups.get()
+        own.update(fields)
+        if not isinstance(name, str):
+            who = self.op or type(self).__name__
+            raise GraphError(f"{who}: need name, a string; got {options.shown(name)}")
+        self._check_operands()
+        self.infer_shape()
+        if self.shape:
+            need_possible(self, self.shape)
+        own["_made"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Nodes do not change: the steps of all programs are compiled from their shapes."""
+        if self._made:
+            raise options.refuse(f"{self.label}: {name}", "a new node for another value", value)
+        self.__dict__[name] = value
+
+    def _check_operands(self) -> None:
+        """Raise `DtypeError` unless the inputs are of the `operand_dtypes`."""
+        dtypes = self.operand_dtypes
+        for i, x in enumerate(self.inputs):
+            need = dtypes[i if i < len(dtypes) else -1]
+            if x.dtype != need and (need != "any" or x.dtype == "float64"):
+                raise DtypeError(
+                    f"{self.label}: need {_NEEDS[need]}; got {x.label} with dtype {x.dtype}"
+                )
+
+    def infer_shape(self) -> None:
+        """Set `shape`, and `dtype` and `saved` where they differ from the default."""
+        raise GraphError(f"{self.label}: the class {type(self).__name__} defines no infer_shape")
+
+    def attrs(self) -> tuple[float | int, ...]:
+        """Return the numbers that the C kernel finds in ``step.attr``."""
+        return ()
+
+    def grad_attrs(self, i: int) -> tuple[float | int, ...]:
+        """Return what the gradient's kernel of input ``i`` finds there: by default the same."""
+        return self.attrs()
+
+    def view_start(self) -> int | None:
+        """Return the element of the input's row where the value begins, if it is a run of it."""
+        return None
+
+    def n_unit(self, wrt: int) -> int:
+        """Return into how many units the gradient of an unbatched input (-1: the `statistics`,
+        -2: the `sums`) divides; 0: none."""
+        return 0
+
+    def n_column(self, which: int) -> int:
+        """Return the columns by which a step that divides by rows may be divided too; 0: none.
+
+        ``which`` is -1 for the value, else the number of the input whose gradient it is.
+        """
+        return 0
+
+    def sum_state(self, wrt: int) -> int:
+        """Return what an unbatched input's gradient keeps from block to block (`Step.state`)."""
+        return -1
+
+    @property
+    def label(self) -> str:
+        """The name that messages use: the given one, else the operation's."""
+        return self.name or self.op or type(self).__name__.lower()
+
+    @property
+    def batched(self) -> bool:
+        """Whether the leading axis is `BATCH`."""
+        return bool(self.shape) and self.shape[0] is BATCH
+
+    def is_differentiable(self, i: int) -> bool:
+        """Tell whether the value has a gradient with respect to input ``i``."""
+        flags = self.differentiable
+        return bool(flags) and flags[min(i, len(flags) - 1)] and self.inputs[i].dtype == "real"
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the value depends differentiably on anything, or is a leaf."""
+        return not self.inputs or any(map(self.is_differentiable, range(len(self.inputs))))
+
+    def __repr__(self) -> str:
+        operands = ", ".join(i.label for i in self.inputs)
+        return f"<{type(self).__name__} {self.label!r} ({operands}) shape={self.shape}>"
+
+    def __add__(self, other: Any) -> Node:
+        return _make("add", self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return _make("add", other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return _make("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return _make("sub", other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return _make("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return _make("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return _make("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return _make("div", other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        if options.is_number(other):
+            return _make("power", self, p=other)
+        return _make("power", self, other)
+
+    def __rpow__(self, other: Any) -> Node:
+        return _make("power", other, self)
+
+    def __matmul__(self, other: Any) -> Node:
+        return _make("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Node:
+        return _make("matmul", other, self)
+
+    def __neg__(self) -> Node:
+        return _make("neg", self)
+
+    def __gt__(self, other: Any) -> Node:
+        return _make("greater", self, other)
+
+    def __lt__(self, other: Any) -> Node:
+        return _make("less", self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return _make("greater_equal", self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return _make("less_equal", self, other)
+
+    def __getitem__(self, key: Any) -> Node:
+        return _make("slice", self, key=key)
+
+    def __bool__(self) -> bool:
+        raise GraphError(
+            f"{self.label}: need a value to be true or false, and a node has none before its graph "
+            f"runs; got bool() of a node (choose by value with ops.where)"
+        )
+
+    # Without this, iteration would call x[0], x[1], ... and end in an error about an index.
+    __iter__ = None
+
+    # NumPy arrays on the left must leave the operator to the node.
+    __array_ufunc__ = None
+
+
+class Input(Node):
+    """A value that is fed from outside.
+
+    ``shape`` may start with `BATCH`; ``()`` is a scalar.  ``dtype`` is "real" (the dtype of
+    the graph) or "int32" (labels, indices).
+    """
+
+    def __init__(self, name: str, shape: Shape = (), dtype: str = "real") -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"Input: need a name; got {shown(name)}")
+        if not isinstance(dtype, str) or dtype not in ("real", "int32"):
+            raise DtypeError(f"Input {name!r}: need dtype 'real' or 'int32'; got {shown(dtype)}")
+        super().__init__(name=name, shape=check_shape(name, shape), dtype=dtype)
+
+    def infer_shape(self) -> None:
+        """It is given."""
+
+
+class Parameter(Node):
+    """A trained value.  ``value`` gives the shape and the starting numbers.
+
+    In place of a value there may be a ``shape`` and ``init``, a function of (shape, rng): whoever
+    first gives it a place draws the numbers.  All networks and graphs with it share that place.
+    """
+
+    is_state: ClassVar[bool] = False  # such as a running mean, which steps keep up to date
+
+    _start: np.ndarray | None
+    _init: Callable[..., Any] | None
+    place: Place | None
+    """Where its numbers lie, in the store that owns them."""
+
+    def __init__(
+        self, name: str, value: Any = None, *, shape: Any = None,
+        init: Callable[[tuple[int, ...], np.random.Generator], Any] | None = None,
+    ) -> None:  # fmt: skip
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"Parameter: need a name; got {shown(name)}")
+        start = None
+        if init is None:
+            start = as_array(value, f"Parameter {name!r}")
+            shape = start.shape
+        elif value is not None or not callable(init):
+            raise options.refuse(f"Parameter {name!r}", "a value, or a shape and init", init)
+        shape = check_shape(name, shape)
+        super().__init__(name=name, shape=shape, _start=start, _init=init, place=None)
+
+    def infer_shape(self) -> None:
+        """It is that of the value."""
+
+    def draw(self, rng: np.random.Generator) -> None:
+        """Draw the starting numbers, unless there are numbers already."""
+        if self._init is not None:
+            who, need = f"Parameter {self.name!r}", "an initialiser f(shape, rng)"
+            start = as_array(options.call(who, need, self._init, self.shape, rng), who)
+            if start.shape != self.shape:
+                raise ShapeError(
+                    f"Parameter {self.name!r}: need init to return shape {self.shape}; got "
+                    f"{start.shape}"
+                )
+            self.__dict__.update(_start=start, _init=None)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The numbers as they are, float64."""
+        self.draw(np.random.default_rng())
+        return self._start if self.place is None else np.array(self.place.value, np.float64)
+
+    def settle(self, place: Place) -> None:
+        """Let the numbers lie at ``place``, which holds them already, and nowhere else."""
+        self.__dict__.update(_start=None, place=place)
+
+
+class State(Parameter):
+    """A value among the parameters that is not trained: learning steps update it by themselves,
+    as running statistics.  It has no gradient."""
+
+    is_state: ClassVar[bool] = True
+
+
+class Constant(Node):
+    """A fixed value, such as the 2 in ``2 * x``."""
+
+    def __init__(self, value: Any, name: str = "", *, dtype: str = "real") -> None:
+        fixed = as_array(value, "Constant")
+        fixed.flags.writeable = False  # programs have copies
+        super().__init__(name=name, value=fixed, dtype=dtype)
+
+    def infer_shape(self) -> None:
+        self.shape = self.value.shape
+
+
+def label_of(name: Any, op: str) -> str:
+    """Return what messages call a node that is yet to be made."""
+    return name if isinstance(name, str) and name else op
+
+
+def as_node(value: Any) -> Node:
+    """Return ``value`` if it is a node, else a `Constant` that holds it."""
+    return value if isinstance(value, Node) else Constant(value)
+
+
+def need_possible(who: Node | str, shape: Shape) -> None:
+    """Raise `ShapeError` where a row of ``shape`` has more than `MAX_ELEMENTS`."""
+    if prod(shape[1:] if shape and shape[0] is BATCH else shape) > MAX_ELEMENTS:
+        label = who.label if isinstance(who, Node) else who
+        raise ShapeError(
+            f"{label}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"
+        )
+
+
+def _make(op: str, *operands: Any, **fields: Any) -> Node:
+    return Node.registry[op](tuple(as_node(x) for x in operands), **fields)

@@ -1,0 +1,237 @@
+"""Program: a graph compiled for one purpose, bound to a store of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from cnn_core._ext.binding import Binding
+from cnn_core._ext.lock import Lock
+from cnn_core._ext.plan import Plan
+from cnn_core.compile.compiled import ARENA, Options, compiled
+from cnn_core.compile.schedule import Schedule
+from cnn_core.compile.steps import Buffer, Lowered, Step
+from cnn_core.errors import ShapeError
+from cnn_core.ir.node import Input, Node, Parameter
+from cnn_core.ir.order import topological_order, unique_names
+from cnn_core.ir.shapes import with_rows
+from cnn_core.run.feeding import check_inputs
+from cnn_core.run.threads import warn_once
+from cnn_core.state.blocks import aligned_zeros
+from cnn_core.state.params import ParamStore
+
+
+def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
+    """Return the parameters that ``outputs`` depend on, in topological order."""
+    return [n for n in topological_order(outputs) if isinstance(n, Parameter)]
+
+
+def what_stops_gradients(program: Program, targets: Sequence[Node], who: str = "backward") -> str:
+    """Return why no gradient reaches any of ``targets``; empty if one does."""
+    if not targets or any(program.has_grad(n) for n in targets):
+        return ""
+    stops = [n for n in program.nodes if n.inputs and not n.has_gradient]
+    if not stops:
+        return ""
+    return (
+        f"{who}: need an operation with a gradient between {targets[0].name!r} and the outputs; "
+        f"got {program.names[stops[0]]}, and {stops[0].op!r} has none"
+    )
+
+
+class Program:
+    """A compiled graph over the numbers of a store: what runs, and where.
+
+    ``seeds`` are nodes whose gradient is given (1 for a scalar), ``targets`` those whose
+    gradient is wanted.  ``keep_all`` keeps every value and gradient and fuses nothing;
+    ``training`` keeps nodes such as dropout; ``learning`` says that an optimizer follows, after
+    which states such as running statistics are updated.  ``guard`` bytes after every buffer are
+    for tests.
+    ``lent``: each run borrows its memory, in which nothing stays but the float64 sums; equal
+    graphs, over whatever numbers, then share what is compiled.
+
+    With ``keep_all`` the forward steps are ``[0, n_forward)``, the backward steps ``[n_forward,
+    n_steps)``; otherwise one run makes them all, in stages that suit threads.  A program serves
+    one caller at a time; take ``lock`` around feed, run and read.
+    """
+
+    def __init__(
+        self,
+        outputs: list[Node],
+        store: ParamStore,
+        *,
+        max_batch: int = 1,
+        seeds: Collection[Node] = (),
+        targets: Collection[Node] = (),
+        keep_all: bool = False,
+        training: bool = False,
+        learning: bool = False,
+        guard: int = 0,
+        lent: bool = False,
+    ) -> None:
+        self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
+        self.dtype = store.dtype
+        self.nodes = topological_order(self.outputs)
+        self.names = unique_names(self.nodes)
+        self.inputs = {n.name: n for n in self.nodes if isinstance(n, Input)}
+        self._number = {node: i for i, node in enumerate(self.nodes)}
+        self._separate_random_streams()
+        options = Options(dtype=self.dtype, max_batch=self.max_batch, keep_all=keep_all,
+                          training=training, learning=learning, guard=guard,
+                          lent=lent)  # fmt: skip
+        self.code = compiled(self.nodes, self.names, self.outputs, self._placing(), options,
+                             seeds, targets)  # fmt: skip
+        self.n_steps, self.n_forward = self.code.n_steps, self.code.n_forward
+        self.calls_python = self.code.calls_python
+        self.lock = Lock()
+        self.n_rows = self.max_batch
+        self.n_threads = self._threads_wanted = 1
+        self.schedule: Schedule | None = None
+        self._allocate(lent)
+        self.bind()
+        for seed in seeds:
+            if self.has_grad(seed):
+                self.grad(seed)[...] = 1
+
+    def _separate_random_streams(self) -> None:
+        """Give each random node without a name or key a key of its own, once for all programs."""
+        for node in self.nodes:
+            if node.draws and node.key is None and not node.name:
+                node.__dict__["key"] = crc32(self.names[node].encode())
+
+    def _placing(self) -> dict[Parameter, tuple[int, int]]:
+        """Return where the numbers of each parameter lie: number of a block, element in it."""
+        number = {block: i for i, block in enumerate(self.store.blocks)}
+        places = {n: self.store.find(n, "program") for n in self.nodes if isinstance(n, Parameter)}
+        return {p: (number[place.block], place.begin) for p, place in places.items()}
+
+    def _allocate(self, lent: bool) -> None:
+        """Get the memory of all spaces."""
+        code, blocks = self.code, self.store.blocks
+        self.arena = aligned_zeros(0 if lent else code.arena_bytes, np.uint8)
+        kept = aligned_zeros(code.kept_bytes, np.uint8)
+        flat = [array for block in blocks for array in (block.value, block.grad)]
+        self._spaces = [self.arena, code.constants, kept, *flat]
+        self._lent = lent
+
+    def bind(self) -> None:
+        """Tell the plan where its memory and the store's is."""
+        first = 0 if self._lent else self.arena.ctypes.data
+        bases = (first, *[a.ctypes.data for a in self._spaces[1:]])
+        self.binding = Binding(self.code.plan, bases, (self._spaces, self.store))
+
+    # -- what is compiled -----------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        return self.code.plan
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.code.steps
+
+    @property
+    def lowered(self) -> Lowered:
+        """What lowering made; programs that are lent their memory have none."""
+        return self.code.lowered
+
+    @property
+    def flop(self) -> float:
+        """An estimate of the floating-point operations of one run at the maximal batch."""
+        return self.code.flop
+
+    def has_grad(self, node: Node) -> bool:
+        """Tell whether a gradient arrives at a node."""
+        return self.code.grad_of[self._number[node]] is not None
+
+    def value_tensor(self, node: Node) -> int:
+        """Return the number of the tensor that holds a node's value."""
+        return self.code.tensor[self.code.value_of[self._number[node]]]
+
+    def grad_tensor(self, node: Node) -> int:
+        """Return the number of the tensor that holds the gradient at a node."""
+        return self.code.tensor[self.code.grad_of[self._number[node]]]  # type: ignore[index]
+
+    def saved_tensor(self, node: Node, i: int) -> int:
+        """Return the number of the i-th tensor that a node keeps for its gradients."""
+        return self.code.tensor[self.code.saved_of[self._number[node]][i]]
+
+    def input_tensor(self, name: str) -> int:
+        """Return the number of an input's tensor in the plan."""
+        return self.value_tensor(self.inputs[name])
+
+    def use_threads(self, n_threads: int) -> int:
+        """Divide the plan among up to ``n_threads``; return how many it will use.
+
+        A plan with little work uses one.
+        """
+        schedule, division = self.code.divided(n_threads)
+        wanted = n_threads if schedule is not None else 1
+        with self.lock:
+            self.schedule = schedule
+            if wanted != self._threads_wanted:
+                self._threads_wanted = wanted
+                self.n_threads = 1 if division is None else division.n_thread
+                self.binding.divide(division)
+            given = self.n_threads
+        if given < wanted:
+            warn_once(
+                f"cnn_core: wanted {wanted} threads; the system gave {given}, which are used"
+            )
+        return given
+
+    # -- data in and out ------------------------------------------------------------------
+
+    def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
+        """Return a buffer as an array of ``n_rows`` (default: the current) batch rows."""
+        shape = with_rows(buffer.shape, self.n_rows if n_rows is None else n_rows)
+        dtype = np.dtype(self.code.dtype_name(buffer))
+        space, start = self.code.place(buffer)
+        n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return self._spaces[space].view(np.uint8)[start : start + n].view(dtype).reshape(shape)
+
+    def feed(self, arrays: Mapping[str, Any]) -> None:
+        """Copy arrays into the inputs; all are checked before the first is copied."""
+        checked, n_rows = check_inputs(self.inputs, arrays, self.dtype)
+        if n_rows is not None and n_rows > self.max_batch:
+            raise ShapeError(f"feed: need at most {self.max_batch} rows; got {n_rows}")
+        if n_rows is not None:
+            self.n_rows = n_rows
+        for node, array in checked.items():
+            self.value(node)[...] = array
+
+    def value(self, node: Node) -> np.ndarray:
+        """Return a node's value, a view that the next run overwrites."""
+        return self.view(self.code.value_of[self._number[node]])
+
+    def grad(self, node: Node) -> np.ndarray:
+        """Return the gradient at a node, a view that the next run overwrites."""
+        return self.view(self.code.grad_of[self._number[node]])  # type: ignore[arg-type]
+
+    def run_forward(self, **options: Any) -> None:
+        self.binding.run(0, self.n_forward, self.n_rows, **options)
+
+    def run_backward(self, **options: Any) -> None:
+        self.binding.run(self.n_forward, self.n_steps, self.n_rows, **options)
+
+    def run_node(self, node: Node, *, backward: bool = False, **options: Any) -> None:
+        """Run one node's own steps: its value, or what it adds to its inputs' gradients."""
+        for step in self.lowered.node_steps[node][int(backward)]:
+            at = self.code.step_index[step]
+            self.binding.run(at, at + 1, self.n_rows, **options)
+
+    def guards(self) -> list[tuple[str, np.ndarray]]:
+        """Return (key, bytes that no kernel may write) for each buffer of the arena.
+
+        These are the guard lines, the rest of a buffer's last line, and unused batch rows.
+        """
+        found = []
+        starts = [(start, b) for b, (space, start) in self.code.places.items() if space == ARENA]
+        starts.sort(key=lambda pair: pair[0])
+        ends = [start for start, _ in starts[1:]] + [len(self.arena)]
+        for (start, b), end in zip(starts, ends, strict=True):
+            found.append((b.key, self.arena[start + self.view(b).nbytes : end]))
+        return found
