@@ -2,9 +2,11 @@
 
     python benchmarks/row_blocks.py --before TREE    # a checkout of an earlier commit, built
     python benchmarks/row_blocks.py                  # against this build without blocks
+    python benchmarks/row_blocks.py --threads 2      # what a user waits
 
-Each figure is the least processor time of one thread over several calls, in fresh processes
-taken in turns.  `without` shows the share of blocks alone: the cache is said to hold everything.
+Each figure is the least time over several calls, in fresh processes taken in turns: processor time
+of one thread, or with `--threads` the time that passes.  `without` shows the share of blocks
+alone: the cache is said to hold everything.
 """
 
 from __future__ import annotations
@@ -65,27 +67,30 @@ WORKLOADS: dict[str, Callable] = {
 }
 
 
-def measure(blocks: bool) -> dict[str, float]:
+def measure(blocks: bool, threads: int | None) -> dict[str, float]:
     import cnn_core as cnn
+
+    clock = time.thread_time if threads is None else time.perf_counter
 
     if not blocks:
         from cnn_core.compile import stretches
 
         stretches.cache_size = lambda: 1 << 60
-    cnn.set_num_threads(1)
+    cnn.set_num_threads(threads or 1)
     found = {}
     for name, make in WORKLOADS.items():
         work, times = make(cnn), []
         for _ in range(12):
-            begin = time.thread_time()
+            begin = clock()
             work()
-            times.append(time.thread_time() - begin)
+            times.append(clock() - begin)
         found[name] = min(times)
     return found
 
 
-def run(tree: Path, blocks: bool) -> dict[str, float]:
+def run(tree: Path, blocks: bool, threads: int | None) -> dict[str, float]:
     command = [sys.executable, __file__, "--worker", *([] if blocks else ["--without"])]
+    command += [] if threads is None else ["--threads", str(threads)]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tree)}, check=True,
                           capture_output=True, text=True)  # fmt: skip
     return json.loads(done.stdout)
@@ -95,17 +100,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--before", type=Path, help="the tree of an earlier build")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="that may be used; measures wall time")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(measure(not options.without)))
+        print(json.dumps(measure(not options.without, options.threads)))
         return
     before: list[dict[str, float]] = []
     after: list[dict[str, float]] = []
     for _ in range(options.rounds):
-        before.append(run(options.before or HERE, blocks=options.before is not None))
-        after.append(run(HERE, blocks=True))
+        before.append(run(options.before or HERE, options.before is not None, options.threads))
+        after.append(run(HERE, True, options.threads))
     print(f"{'ms':42}{'before':>8}{'now':>8}{'share':>8}")
     for name in WORKLOADS:
         old, new = (min(f[name] for f in found) * 1e3 for found in (before, after))

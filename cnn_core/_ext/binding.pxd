@@ -17,7 +17,9 @@ cdef class Binding:
     cdef object _keep
 
     cdef int _lay_out(self) except -1
-    cdef int begin(self, capi.cnn_run *run, int32_t last, int32_t n_thread) except -1
+    cdef int begin(self, capi.cnn_run *run, int32_t first, int32_t last,
+                   int32_t n_thread) except -1
+    cdef void _divide(self, capi.cnn_run *run, int32_t n_thread) noexcept
     cdef void _move_arena(self) noexcept
     cdef void end(self) noexcept
     cdef int raise_fault(self, capi.cnn_status status, capi.cnn_fault *fault) except -1

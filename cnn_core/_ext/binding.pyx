@@ -73,27 +73,25 @@ cdef class Binding:
         return [<uintptr_t> self.tensor[i].data for i in range(self.plan.n_tensor)]
 
     def divide(self, Division division):
-        """Let runs of the whole plan be divided so; None: not at all."""
+        """Let runs of the whole plan, or of the half before or behind `n_forward`, be divided so;
+        None: not at all."""
         self.lock.enter()
         self._division = division
         self.lock.leave()
 
-    cdef int begin(self, capi.cnn_run *run, int32_t last, int32_t n_thread) except -1:
+    cdef int begin(self, capi.cnn_run *run, int32_t first, int32_t last,
+                   int32_t n_thread) except -1:
         """Become the only thread that runs this, and fill in what every run needs.
 
-        More threads than one are only for the whole plan.  `end` must follow.
+        More threads than one are only for the whole plan, or a half of it.  `end` must follow.
         """
         cdef Plan plan = self.plan
-        cdef Division division
         cdef int64_t n_byte
         self.lock.enter()
-        division = self._division
-        run.step, run.tensor, run.last, run.n_thread = plan._step, self.tensor, last, 1
-        run.n_update = plan.n_update
-        if division is not None and last == plan.n_step:
-            run.n_thread = min(n_thread, division.n_thread)
-            run.segment, run.tile = division.segment, division.tile
-            run.n_segment, run.rows_first = division.n_segment, division.rows_first
+        run.step, run.tensor, run.n_thread = plan._step, self.tensor, 1
+        run.first, run.last, run.n_update = first, last, plan.n_update
+        if n_thread > 1 and self._division is not None:
+            self._divide(run, n_thread)
         if plan.n_stretch > 0:
             run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
             run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
@@ -111,6 +109,17 @@ cdef class Binding:
             if self._memory.line != self._arena:
                 self._move_arena()
         return 0
+
+    cdef void _divide(self, capi.cnn_run *run, int32_t n_thread) noexcept:
+        """Let threads share a run, if it begins and ends where segments do."""
+        cdef Division d = self._division
+        cdef int32_t begin = 0 if run.first == 0 else d.n_first
+        cdef int32_t end = d.n_segment if run.last == self.plan.n_step else d.n_first
+        if (begin < end and run.first == (0 if begin == 0 else d.n_forward)
+                and run.last == (self.plan.n_step if end == d.n_segment else d.n_forward)):
+            run.n_thread = min(n_thread, d.n_thread)
+            run.segment, run.tile = d.segment + begin, d.tile
+            run.n_segment, run.rows_first = end - begin, d.rows_first
 
     cdef void _move_arena(self) noexcept:
         cdef Plan plan = self.plan
@@ -155,9 +164,8 @@ cdef class Binding:
             raise IndexError(f"need steps within [0, {self.plan.n_step}]; got [{first}, {last})")
         memset(&fault, 0, sizeof(fault))
         memset(&run, 0, sizeof(run))
-        run.first, run.n_row = first, n_row
-        run.seed, run.counter, run.check_finite = seed, counter, check_finite
-        self.begin(&run, last, 1 if first > 0 or check_finite else n_thread)
+        run.n_row, run.seed, run.counter, run.check_finite = n_row, seed, counter, check_finite
+        self.begin(&run, first, last, 1 if check_finite else n_thread)
         if check_finite:    # names the first step that makes such a number, whatever the row
             run.n_stretch = 0
         with nogil:
@@ -211,7 +219,7 @@ cdef class Binding:
         memset(&fault, 0, sizeof(fault))
         error = None
         try:
-            self.begin(&chunk.run, self.plan.n_step, n_thread)
+            self.begin(&chunk.run, 0, self.plan.n_step, n_thread)
         except BaseException:
             free(table)
             raise

@@ -20,7 +20,7 @@ cdef void give_memory(Memory *memory) noexcept
 cdef class Division:
     cdef capi.cnn_segment *segment
     cdef capi.cnn_tile *tile
-    cdef int32_t n_segment
+    cdef int32_t n_segment, n_first, n_forward
     cdef readonly int32_t n_thread
     cdef bint rows_first
 

@@ -115,7 +115,8 @@ cdef class Division:
     """How ``n_thread`` threads divide a plan: the members of a `Schedule`, of
     `cnn_core.compile.schedule`."""
 
-    def __cinit__(self, list segments, list tiles, bint rows_first, int32_t n_thread):
+    def __cinit__(self, list segments, list tiles, bint rows_first, int32_t n_forward,
+                  int32_t n_first, int32_t n_thread):
         cdef int i
         self.segment = <capi.cnn_segment *> zeros(len(segments), sizeof(capi.cnn_segment))
         self.tile = <capi.cnn_tile *> zeros(len(tiles), sizeof(capi.cnn_tile))
@@ -126,6 +127,7 @@ cdef class Division:
         for i, (step, begin, end) in enumerate(tiles):
             self.tile[i].step, self.tile[i].begin, self.tile[i].end = step, begin, end
         self.n_segment, self.rows_first, self.n_thread = len(segments), rows_first, n_thread
+        self.n_forward, self.n_first = n_forward, n_first
 
     def __dealloc__(self):
         free(self.segment)

@@ -153,7 +153,7 @@ cdef class Predictor:
         if twin:
             binding = <Binding> c.twins.pop() if c.twins else <Binding> binding.twin()
         memset(&run, 0, sizeof(run))
-        binding.begin(&run, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
+        binding.begin(&run, 0, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
         if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
             status = _blocks(c, binding.tensor, &run, x, out, n, &done, item, &fault)
         else:

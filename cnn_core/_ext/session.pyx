@@ -115,7 +115,7 @@ cdef class Stepper:
             return None
         rates = learner.rates(lr)
         memset(&chunk, 0, sizeof(chunk))
-        self._binding.begin(&chunk.run, self._binding.plan.n_step, n_thread)
+        self._binding.begin(&chunk.run, 0, self._binding.plan.n_step, n_thread)
         chunk.run.seed, chunk.run.counter = seed, learner.step
         chunk.source, chunk.n_source = self._source, self._n_feed
         chunk.n_total, chunk.batch = self._rows, self._rows
@@ -322,8 +322,8 @@ cdef class Runner:
         cdef capi.cnn_status status
         memset(&fault, 0, sizeof(fault))
         memset(&run, 0, sizeof(run))
-        self._binding.begin(&run, last, 1)
-        run.first, run.n_row, run.seed, run.counter = first, n_row, self._seed, counter
+        self._binding.begin(&run, first, last, 1)
+        run.n_row, run.seed, run.counter = n_row, self._seed, counter
         status = api().run(&run, &fault)
         self._binding.end()
         if status != capi.CNN_OK:

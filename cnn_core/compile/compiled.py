@@ -69,7 +69,7 @@ class Compiled:
             nodes, names, outputs, seeds=list(seeds), targets=set(targets), keep_all=keep_all,
             training=options.training, learning=options.learning,
         ).run()  # fmt: skip
-        self.steps = low.in_order(stages=not keep_all)
+        self.steps = low.in_order(apart=keep_all)
         self.updates = low.updates  # behind the steps of a run
         self.n_steps = len(self.steps)
         self.n_forward = len(low.forward) if keep_all else self.n_steps
@@ -193,7 +193,7 @@ class Compiled:
         Where the system refuses threads, there are fewer.
         """
         if n_threads not in self._divided:
-            schedule = divide(self.steps, n_threads, self.max_batch)
+            schedule = divide(self.steps, n_threads, self.max_batch, self.n_forward)
             division = None
             if schedule is not None:
                 division = Division(*schedule, grow_pool(n_threads))

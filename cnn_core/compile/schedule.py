@@ -43,12 +43,15 @@ Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
 class Schedule(NamedTuple):
     """How a plan is divided: see cnn_segment of cnn_core.h.
 
-    ``rows_first``: nothing before the first row-wise segment reads a wide batched input.
+    The first ``n_first`` segments are the steps ``[0, n_forward)``.  ``rows_first``: nothing
+    before the first row-wise segment reads a wide batched input.
     """
 
     segments: list[Segment]
     tiles: list[Tile]
     rows_first: bool
+    n_forward: int
+    n_first: int
 
 
 def flop(step: Step, max_batch: int) -> float:
@@ -61,27 +64,39 @@ def flop(step: Step, max_batch: int) -> float:
     return 4.0 * max(sizes)
 
 
-def divide(steps: list[Step], n_threads: int, max_batch: int) -> Schedule | None:
-    """Return the segments and tiles for ``n_threads``, or None where one thread is better."""
+def divide(
+    steps: list[Step], n_threads: int, max_batch: int, n_forward: int
+) -> Schedule | None:
+    """Return the segments and tiles for ``n_threads``, or None where one thread is better.
+
+    No segment passes step ``n_forward``: the steps before it and from it on also run apart.
+    """
     if n_threads < 2 or sum(flop(s, max_batch) for s in steps) < MIN_FLOP:
         return None
-    n_late = sum(s.stage == LATE for s in steps)
-    n_in_order = len(steps) - n_late
-    segments, tiles = _in_order(steps[:n_in_order], n_threads, max_batch)
-    for wave in _waves(steps, n_in_order):
-        first = len(tiles)
-        tiles += _tiles(steps, wave, n_threads, max_batch)
-        segments.append((UNITS, wave[0], wave[-1] + 1, first, len(tiles) - first, 0))
-    return Schedule(segments, tiles, _rows_first(steps, segments))
+    segments: list[Segment] = []
+    tiles: list[Tile] = []
+    n_first = 0
+    for first, last in ((0, n_forward), (n_forward, len(steps))):
+        n_first = len(segments)
+        late = last - sum(s.stage == LATE for s in steps[first:last])
+        segments += _in_order(steps, first, late, n_threads, max_batch, tiles)
+        for wave in _waves(steps, late, last):
+            at = len(tiles)
+            tiles += _tiles(steps, wave, n_threads, max_batch)
+            segments.append((UNITS, wave[0], wave[-1] + 1, at, len(tiles) - at, 0))
+    return Schedule(segments, tiles, _rows_first(steps, segments), n_forward, n_first)
 
 
 def _in_order(
-    steps: list[Step], n_threads: int, max_batch: int
-) -> tuple[list[Segment], list[Tile]]:
-    """Return maximal runs of steps that divide alike; one by columns or units is alone."""
+    steps: list[Step], first: int, last: int, n_threads: int, max_batch: int, tiles: list[Tile]
+) -> list[Segment]:
+    """Return maximal runs of steps that divide alike; one by columns or units is alone.
+
+    Their tiles are added to ``tiles``.
+    """
     segments: list[Segment] = []
-    tiles: list[Tile] = []
-    for i, step in enumerate(steps):
+    for i in range(first, last):
+        step = steps[i]
         split = ROWS if step.split == ROWS else WHOLE
         columns = _column_tiles(i, step, n_threads)
         units = _unit_tiles(i, step, n_threads, max_batch) if step.split == UNITS else []
@@ -96,7 +111,7 @@ def _in_order(
             segments[-1] = (split, segments[-1][1], i + 1, 0, 0, 0)
         else:
             segments.append((split, i, i + 1, 0, 0, 0))
-    return segments, tiles
+    return segments
 
 
 def _column_tiles(i: int, step: Step, n_threads: int) -> list[Tile]:
@@ -111,12 +126,12 @@ def _column_tiles(i: int, step: Step, n_threads: int) -> list[Tile]:
     return [(i, at, min(at + width, step.n_unit)) for at in range(0, step.n_unit, width)]
 
 
-def _waves(steps: list[Step], first: int) -> list[list[int]]:
+def _waves(steps: list[Step], first: int, last: int) -> list[list[int]]:
     """Return the late steps in groups whose members may run in any order or at once."""
     waves: list[list[int]] = []
     written: dict[Buffer, int] = {}  # the last wave that writes a buffer
     touched: dict[Buffer, int] = {}
-    for i in range(first, len(steps)):
+    for i in range(first, last):
         step = steps[i]
         operands = [b.root for b in step.operands]
         results = [b.root for b in step.written]

@@ -100,20 +100,24 @@ class Lowered:
         self.given: list[Node] = []  # their gradients come from outside
         self.updates: list[Step] = []  # after a step that has learnt
 
-    def in_order(self, *, stages: bool) -> list[Step]:
+    def in_order(self, *, apart: bool) -> list[Step]:
         """Return all steps, forward and backward, and settle who writes and who adds.
 
-        With ``stages``, early steps come first and late ones last, of these first those that can
-        go on from block to block.  The first contribution to a gradient is written, so that
-        nothing is zeroed at run time; the others are added.
+        Early steps come first and late ones last, of these first those that can go on from block
+        to block; ``apart``, forward steps among themselves, then backward steps.  The first
+        contribution to a gradient is written, so that nothing is zeroed at run time; the others
+        are added.
         """
         steps = [*self.forward, *self.backward]
-        if stages:
-            givers = Counter(node for step in steps for node in step.grads)
-            for step in steps:
-                if step.state >= 0 and givers[step.grads[0]] > 1:
-                    step.state = -1  # the order of its sum would not be that of a whole batch
-            steps.sort(key=lambda step: (step.stage, step.state < 0))
+        givers = Counter(node for step in steps for node in step.grads)
+        for step in steps:
+            if step.state >= 0 and givers[step.grads[0]] > 1:
+                step.state = -1  # the order of its sum would not be that of a whole batch
+        if apart:
+            self._keep_order_of_gradients()
+            steps = [*sorted(self.forward, key=_stage), *sorted(self.backward, key=_stage)]
+        else:
+            steps.sort(key=_stage)
         begun = set(self.given)
         for step in steps:
             step.accumulate = 0
@@ -121,3 +125,15 @@ class Lowered:
                 step.accumulate |= (node in begun) << i
                 begun.add(node)
         return steps
+
+    def _keep_order_of_gradients(self) -> None:
+        """Let no gradient have late contributions beside others: node by node, all keep their
+        order."""
+        soon = {node for step in self.backward if step.stage != LATE for node in step.grads}
+        for step in self.backward:
+            if not soon.isdisjoint(step.grads):
+                step.stage = NORMAL
+
+
+def _stage(step: Step) -> tuple[int, bool]:
+    return step.stage, step.state < 0

@@ -96,13 +96,12 @@ class StepProgram:
         lr = optimizer.rates(learner.step, 1)
         for grad in self._unreached:  # another graph over this store may have written there
             grad[...] = 0
-        n = self.program.n_rows
+        n, train = self.program.n_rows, self.program.binding.train
         before = self.runner.read(n) if self._updated else []
         try:
-            *_, error = self.program.binding.train(
-                [], None, 0, n, n, self._loss, self._total, learner, lr,
-                self._seed,
-            )  # fmt: skip
+            *_, error = self.program.at_best_pace("step", lambda n_threads: train(
+                [], None, 0, n, n, self._loss, self._total, learner, lr, self._seed, n_threads,
+            ))  # fmt: skip
         finally:
             optimizer.count_steps()
         if error is not None:

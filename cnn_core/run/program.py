@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from cnn_core._ext.binding import Binding
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.plan import Plan
+from cnn_core.compile import schedule
 from cnn_core.compile.compiled import ARENA, Options, compiled
 from cnn_core.compile.schedule import Schedule
 from cnn_core.compile.steps import Buffer, Lowered, Step
@@ -19,9 +21,12 @@ from cnn_core.ir.node import Input, Node, Parameter
 from cnn_core.ir.order import topological_order, unique_names
 from cnn_core.ir.shapes import with_rows
 from cnn_core.run.feeding import check_inputs
-from cnn_core.run.threads import warn_once
+from cnn_core.run.pace import Pace
+from cnn_core.run.threads import get_num_threads, warn_once
 from cnn_core.state.blocks import aligned_zeros
 from cnn_core.state.params import ParamStore
+
+T = TypeVar("T")
 
 
 def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
@@ -88,7 +93,8 @@ class Program:
         self.calls_python = self.code.calls_python
         self.lock = Lock()
         self.n_rows = self.max_batch
-        self.n_threads = self._threads_wanted = 1
+        self.n_threads = self._threads_wanted = self._allowed = 1
+        self._paces: dict[str, Pace] = {}
         self.schedule: Schedule | None = None
         self._allocate(lent)
         self.bind()
@@ -168,10 +174,10 @@ class Program:
 
         A plan with little work uses one.
         """
-        schedule, division = self.code.divided(n_threads)
-        wanted = n_threads if schedule is not None else 1
+        plan, division = self.code.divided(n_threads)
+        wanted = n_threads if plan is not None else 1
         with self.lock:
-            self.schedule = schedule
+            self.schedule = plan
             if wanted != self._threads_wanted:
                 self._threads_wanted = wanted
                 self.n_threads = 1 if division is None else division.n_thread
@@ -211,11 +217,37 @@ class Program:
         """Return the gradient at a node, a view that the next run overwrites."""
         return self.view(self.code.grad_of[self._number[node]])  # type: ignore[arg-type]
 
+    def at_best_pace(self, which: str, run: Callable[[int], T]) -> T:
+        """Call ``run`` with the number of threads that it is to use for the rows that were fed.
+
+        They are one, or all that are allowed, whichever was faster for such calls: for those with
+        the same ``which``.
+        """
+        allowed = get_num_threads()
+        if allowed == 1 or self.flop * self.n_rows < schedule.MIN_FLOP * self.max_batch:
+            return run(1)
+        if allowed != self._allowed:
+            self._allowed, self._paces = allowed, {}
+            self.use_threads(allowed)
+        pace = self._paces.get(which)
+        if pace is None:
+            pace = self._paces[which] = Pace(self.n_threads)
+        n_threads, begin = pace.next()[1], perf_counter()
+        found = run(n_threads)
+        pace.record(1, n_threads, (perf_counter() - begin) * self.max_batch / self.n_rows)
+        return found
+
     def run_forward(self, **options: Any) -> None:
-        self.binding.run(0, self.n_forward, self.n_rows, **options)
+        """Compute all values."""
+        self._run_steps("forward", 0, self.n_forward, options)
 
     def run_backward(self, **options: Any) -> None:
-        self.binding.run(self.n_forward, self.n_steps, self.n_rows, **options)
+        """Compute all gradients."""
+        self._run_steps("backward", self.n_forward, self.n_steps, options)
+
+    def _run_steps(self, which: str, first: int, last: int, options: dict[str, Any]) -> None:
+        run = self.binding.run
+        self.at_best_pace(which, lambda n: run(first, last, self.n_rows, n_thread=n, **options))
 
     def run_node(self, node: Node, *, backward: bool = False, **options: Any) -> None:
         """Run one node's own steps: its value, or what it adds to its inputs' gradients."""

@@ -15,12 +15,12 @@ from cnn_core.compile.schedule import flop
 from cnn_core.errors import GraphError, OptionError
 from cnn_core.ir.node import BATCH, Input
 from cnn_core.nn.model import Model
+from cnn_core.run.pace import Pace
 from cnn_core.run.program import Program, parameters_of, what_stops_gradients
 from cnn_core.train.build import build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.objective import Objective, Term, running_mean
-from cnn_core.train.pace import Pace
 from cnn_core.train.target_scale import PLAIN, ScaledStepper, TargetScale
 
 EVALUATE_ROWS = 512

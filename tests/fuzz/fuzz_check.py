@@ -16,6 +16,7 @@ from cnn_core._ext import core
 from cnn_core.compile import schedule, stretches
 from cnn_core.optim import SGD
 from cnn_core.run.program import Program
+from cnn_core.run.threads import limit_threads, set_num_threads
 
 MARGIN = 20.0
 """How many times the difference that noise makes a result may be off."""
@@ -60,6 +61,15 @@ def everything_divided() -> Iterator[None]:
     finally:
         for (module, name, _), value in zip(limits, before, strict=True):
             setattr(module, name, value)
+
+
+@contextmanager
+def allowed_threads(n: int) -> Iterator[None]:
+    limit_threads(n)
+    try:
+        yield
+    finally:
+        set_num_threads(None)
 
 
 class Check:
@@ -130,6 +140,7 @@ class Check:
         for v in self._on_the_way():
             self.near(f"gradient at {v.name}", graph.grad(v.node), self.grads[v])
         self._node_by_node(graph)
+        self._on_threads(graph)
 
     def _feed_others(self, graph: Graph) -> None:
         """Run with more or fewer rows before; then sums and masks begin again."""
@@ -162,6 +173,26 @@ class Check:
             graph.backward_node(node)
         for v in reals:
             need_same(f"gradient at {v.name}, node by node", graph.grad(v.node), before[v][1])
+
+    def _on_threads(self, graph: Graph) -> None:
+        """Divided among threads, forward and backward make the same bits."""
+        reals = [v for v in self.case.values if v.node.dtype == "real"]
+        before = {v: (graph.value(v.node), graph.grad(v.node)) for v in reals}
+        for v in reals:
+            if v.operands:
+                graph.program.value(v.node)[...] = np.nan
+                if graph.program.has_grad(v.node):
+                    graph.program.grad(v.node)[...] = np.nan
+        graph._runner = None  # the short way has one thread
+        graph._counter -= 1
+        with allowed_threads(int(self.rng.integers(2, 5))):
+            graph.forward(**self.case.feed)
+            graph.backward({v.node: dy for v, dy in self.seeds.items()})
+        self.seen["graphs on threads"] += graph.program.schedule is not None
+        if core.gemm_mode() != "blas":
+            for v in reals:
+                need_same(f"{v.name} on threads", graph.value(v.node), before[v][0])
+                need_same(f"gradient at {v.name} on threads", graph.grad(v.node), before[v][1])
 
     # -- a compiled Program: fused, in shared memory, on threads, in short batches ------------
 
@@ -254,16 +285,38 @@ class Check:
         self.seen["steps"] += 1
         graph, optimizer = self.graph(), SGD(lr=LR)
         optimizer.step_count = STEP
-        before = {v: graph.params[v.name].copy() for v in moved}
-        for v, y in zip(case.outputs, graph.step(optimizer, **case.feed), strict=True):
+        before = {name: array.copy() for name, array in graph.params.items()}
+        outputs = graph.step(optimizer, **case.feed)
+        for v, y in zip(case.outputs, outputs, strict=True):
             self.near(f"output {v.name} of a step", y, v.runs)
         assert graph._stepping is not None
         self._note(graph._stepping.program)
         for v in moved:
             dw = graph.params.grads[v.name]
             self.near(f"gradient of {v.name} in a step", dw, grads[v])
-            step = before[v] - dw.dtype.type(LR) * dw
+            step = before[v.name] - dw.dtype.type(LR) * dw
             self.near(f"{v.name} after a step", graph.params[v.name], [step] * RUNS)
+        self._step_on_threads(graph, before, moved, outputs)
+
+    def _step_on_threads(
+        self, graph: Graph, before: dict[str, np.ndarray], moved: list[Value],
+        outputs: Sequence[Any],
+    ) -> None:  # fmt: skip
+        """From the same numbers, a step that is divided among threads has the same bits."""
+        params, optimizer, graph._stepping = graph.params, SGD(lr=LR), None
+        after = {v: (params[v.name].copy(), params.grads[v.name].copy()) for v in moved}
+        for name, array in before.items():
+            params[name][...] = array
+        optimizer.step_count = STEP
+        with allowed_threads(int(self.rng.integers(2, 5))):
+            found = graph.step(optimizer, **self.case.feed)
+        if core.gemm_mode() == "blas":
+            return
+        for v, y, expected in zip(self.case.outputs, found, outputs, strict=True):
+            need_same(f"output {v.name} of a step on threads", y, expected)
+        for v, (array, dw) in after.items():
+            need_same(f"gradient of {v.name} in a step on threads", params.grads[v.name], dw)
+            need_same(f"{v.name} after a step on threads", params[v.name], array)
 
 
 def check(seed: int) -> Counter:

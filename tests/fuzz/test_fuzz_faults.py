@@ -54,8 +54,8 @@ def _accumulate(change: Callable[[int], int]):
     def plant(patch):
         in_order = Lowered.in_order
 
-        def wrong(self, *, stages):
-            steps = in_order(self, stages=stages)
+        def wrong(self, *, apart):
+            steps = in_order(self, apart=apart)
             for step in steps:
                 if step.grads:
                     step.accumulate = change(step.accumulate)

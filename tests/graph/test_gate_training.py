@@ -189,7 +189,7 @@ trainer = trainer_of(net)
 trainer.fit(x, y, batch_size=256, epochs=12, progress=False)
 program = next(iter(trainer._programs.values())).program
 assert program.n_threads == 2
-program.run_forward(n_thread=2)
+program.binding.run(0, program.n_forward, 256, n_thread=2)
 program.binding.run(0, program.n_steps, 256, n_thread=2)
 print("done")
 """

@@ -78,7 +78,7 @@ def test_the_schedule_divides_huge_batches_and_weights():
     dw = Buffer("dw", (2**20, 2**13), False, home="grad")
     forward = Step("dense", -1, [x, w, y], (), 1, "y", n_unit=2**13)
     weights = Step("dense", 1, [x, w, y, y, dw], (), 2, "dw", n_unit=2**20, stage=1)
-    segments, tiles, *_ = divide([forward, weights], 4, 2**20)
+    segments, tiles, *_ = divide([forward, weights], 4, 2**20, 2)
     assert len(segments) == 2
     for step, units in enumerate((2**13, 2**20)):
         covered = [(begin, end) for at, begin, end in tiles if at == step]

@@ -218,7 +218,7 @@ def test_steps_over_the_whole_batch_stay_between():
     w = cnn.Parameter("w", np.ones((30, 40)))
     y = cnn.ops.dense(cnn.ops.sub(x, cnn.ops.mean(x, axis=0)), w)
     program = Program([y], ParamStore([w], np.dtype("float32")), max_batch=8)
-    found = divide(program.steps, 2, 8)
+    found = divide(program.steps, 2, 8, program.n_steps)
     assert found is not None
     assert [s[0] for s in found.segments][-1] == COLUMNS
     assert not found.rows_first

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cnn_core.train.pace import CHUNK_SECONDS, PROBE_EVERY, Pace
+from cnn_core.run.pace import CHUNK_SECONDS, PROBE_EVERY, Pace
 
 
 def simulate(pace: Pace, seconds, calls: int) -> list[tuple[int, int, float]]:
