@@ -25,7 +25,7 @@ from cnn_core.graph.graph import Graph
 from cnn_core.ir.gate import Gate
 from cnn_core.ir.node import BATCH, Constant, Input, Node, Parameter, group
 from cnn_core.nn import init
-from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
+from cnn_core.nn.layers import Activation, Dense, Dropout, GaussianNoise, Layer
 from cnn_core.nn.losses import (
     MAE,
     MSE,
@@ -72,6 +72,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Gate",
+    "GaussianNoise",
     "Graph",
     "Hinge",
     "History",

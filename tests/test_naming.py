@@ -76,6 +76,7 @@ SHOWN = [
     cnn.Dense(8, init=cnn.init.constant(0.5)),
     cnn.Activation("tanh", name="second"),
     cnn.Dropout(0.25, name="third"),
+    cnn.GaussianNoise(0.25, name="fourth"),
     cnn.TopK(3),
     cnn.EarlyStopping("loss", 3, min_delta=0.5, mode="min", restore_best=False),
     cnn.Huber(delta=0.5),

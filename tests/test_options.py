@@ -46,6 +46,7 @@ WHOLE = {
     "test rows": lambda v: cnn.data.train_test_split(X, test_size=v, seed=0),
     "decay every": lambda v: cnn.optim.StepDecay(0.1, v),
     "dropout key": lambda v: cnn.ops.dropout(cnn.Input("x"), key=v),
+    "noise key": lambda v: cnn.ops.gaussian_noise(cnn.Input("x"), 1.0, key=v),
     "ignore_index": lambda v: cnn.SoftmaxCrossEntropy(ignore_index=v),
 }
 REAL = {
@@ -54,6 +55,7 @@ REAL = {
     "momentum": lambda v: cnn.SGD(momentum=v),
     "clip_norm": lambda v: cnn.Adam(clip_norm=v),
     "dropout rate": lambda v: cnn.Dropout(v),
+    "std of noise": lambda v: cnn.GaussianNoise(v),
     "label_smoothing": lambda v: cnn.SoftmaxCrossEntropy(v),
     "quantile": lambda v: cnn.Pinball(v),
     "Huber delta": lambda v: cnn.Huber(v),

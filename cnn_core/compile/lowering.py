@@ -37,8 +37,8 @@ class Lowering:
 
     ``targets`` are the nodes whose gradient is wanted, ``seeds`` the nodes from which gradients
     flow, with a gradient given from outside.  ``keep_all`` keeps every value and gradient and
-    fuses nothing, so that all can be looked at.  In inference dropout passes its operand on: it
-    is left out or, where all is kept, copies, since it has a gradient of its own.
+    fuses nothing, so that all can be looked at.  In inference noise such as dropout passes its
+    operand on: it is left out or, where all is kept, copies, since it has a gradient of its own.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Lowering:
         return node
 
     def _leaves_out(self, node: Node) -> bool:
-        return not self.training and not self.keep_all and _only_in_training(node)
+        return node.training_only and not self.training and not self.keep_all
 
     def kernel(self, node: Node, which: int = FORWARD) -> tuple[str, tuple[float | int, ...]]:
         """Return the operation of a node's steps and its attributes."""
-        if _only_in_training(node) and not self.training:
+        if node.training_only and not self.training:
             return "reshape", (0, 1, row_size(node.shape), 1)  # a copy
         attrs = node.attrs() if which == FORWARD else node.grad_attrs(which)
         return node.op, (*attrs, int(self.of_batch(node))) if node.statistics else attrs
@@ -296,7 +296,7 @@ class Lowering:
         dy = out.grad[node]
         if x not in out.grad:
             # An elementwise gradient goes where it came from when nobody else needs that.
-            in_place = node.is_map and not dy.keep and node not in self.seeds
+            in_place = node.grad_in_place and not dy.keep and node not in self.seeds
             elsewhere = x in self.targets or self._divided_by(x) is not None
             reuse = in_place and not isinstance(x, Parameter) and not elsewhere
             out.grad[x] = dy if reuse else self._grad_buffer(x)
@@ -368,7 +368,3 @@ def _is_leaf(node: Node) -> bool:
 
 def _spreads(node: Node) -> bool:
     return getattr(node, "spreads", False) and not node.batched
-
-
-def _only_in_training(node: Node) -> bool:
-    return getattr(node, "training_only", False)

@@ -9,6 +9,7 @@ class Unary(Node):
     """y = f(x): one input, the same shape, possible in place."""
 
     is_map = True
+    grad_in_place = True
 
     def infer_shape(self) -> None:
         (x,) = self.inputs

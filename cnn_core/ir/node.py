@@ -86,6 +86,10 @@ class Node:
 
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
+    grad_in_place: ClassVar[bool] = False
+    """The gradient may be written over dy: one input, of the same shape."""
+    training_only: ClassVar[bool] = False
+    """In inference the value is that of the only input."""
 
     by_rows: ClassVar[bool] = False
     """The kernel takes the first axis of all operands for rows, also where it is no batch axis."""
@@ -338,13 +342,10 @@ class Parameter(Node):
         """Draw the starting numbers, unless there are numbers already."""
         if self._init is not None:
             who, need = f"Parameter {self.name!r}", "an initialiser f(shape, rng)"
-            start = as_array(options.call(who, need, self._init, self.shape, rng), who)
-            if start.shape != self.shape:
-                raise ShapeError(
-                    f"Parameter {self.name!r}: need init to return shape {self.shape}; got "
-                    f"{start.shape}"
-                )
-            self.__dict__.update(_start=start, _init=None)
+            made = as_array(options.call(who, need, self._init, self.shape, rng), who)
+            if made.shape != self.shape:
+                raise ShapeError(f"{who}: need init to return shape {self.shape}; got {made.shape}")
+            self.__dict__.update(_start=made, _init=None)
 
     @property
     def value(self) -> np.ndarray:

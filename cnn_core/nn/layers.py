@@ -206,6 +206,21 @@ class Dropout(Layer):
         return ops.dropout(x, self.rate, name=name)
 
 
+class GaussianNoise(Layer):
+    """In training, add independent numbers from N(0, std^2) to all elements.
+
+    Prediction leaves values as they are; so are gradients.  The noise depends on the trainer's
+    seed, the step and the element only.
+    """
+
+    def __init__(self, std: float, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.std = options.number("GaussianNoise", std, 0, option="std")
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        return ops.gaussian_noise(x, self.std, name=name)
+
+
 def _initialiser(which: Any) -> init.Initialiser | None:
     return None if which is None else init.get(which)
 

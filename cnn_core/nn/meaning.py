@@ -37,8 +37,8 @@ class Meaning(NamedTuple):
 
 
 def last_operation(output: Node) -> Node:
-    """Return the node that makes ``output``, before any dropout."""
-    while getattr(output, "training_only", False):
+    """Return the node that makes ``output``, before any dropout or noise."""
+    while output.training_only:
         output = output.inputs[0]
     return output
 

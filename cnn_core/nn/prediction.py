@@ -69,7 +69,7 @@ class Predicting(Predictor):
 
     def _prepare(self) -> None:
         """Compile the network for prediction, in blocks of rows that stay in the caches."""
-        ends = {name: _without_dropout(node) for name, node in self.core.items()}
+        ends = {name: _without_noise(node) for name, node in self.core.items()}
         nodes = topological_order(ends.values())
         row_bytes = self.dtype.itemsize * sum(row_size(n.shape) for n in nodes if n.batched)
         rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS),
@@ -192,7 +192,7 @@ def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return out
 
 
-def _without_dropout(node: Node) -> Node:
-    while getattr(node, "training_only", False):
+def _without_noise(node: Node) -> Node:
+    while node.training_only:
         (node,) = node.inputs
     return node

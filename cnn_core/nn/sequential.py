@@ -79,7 +79,7 @@ class Sequential(Model):
         unused = [layer for layer in self.layers if layer._use is None]
         try:
             self._outputs = self._build(x, np.random.default_rng(self.seed))
-            if all(n is x or getattr(n, "training_only", False) for n in self._outputs):
+            if all(n is x or n.training_only for n in self._outputs):
                 raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
             last = self._outputs[-1]
             self._set_up({"output": last}, [x], dtype)

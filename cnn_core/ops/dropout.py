@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 from cnn_core import options
-from cnn_core.ir.elementwise import Unary
 from cnn_core.ir.node import Node, as_node
+from cnn_core.ir.sampling import Noise
 
 
-class Dropout(Unary):
-    """y = x / (1 - rate) where kept, else 0, any shape.  Kernel: src_c/ops/dropout.c.
-
-    ``key`` picks the stream of random numbers; without one it follows from the name.
-    """
+class Dropout(Noise):
+    """y = x / (1 - rate) where kept, else 0, any shape.  Kernel: src_c/ops/dropout.c."""
 
     op = "dropout"
-    grad_reads = ""
-    is_map = False  # the mask depends on where an element stands
-    training_only = True
-    draws = True
     rate: float = 0.5
-    key: int | None = None
 
     def infer_shape(self) -> None:
         super().infer_shape()
         self.rate = options.number(self.label, self.rate, 0, 1, open_at="high", option="rate")
-        if self.key is not None:
-            self.key = options.whole(self.label, self.key, 0, option="key")
 
     def attrs(self) -> tuple[float | int, ...]:
-        key = crc32(self.label.encode()) if self.key is None else int(self.key)
-        return (float(self.rate), key)
+        return (self.rate, self.stream())
 
 
 def dropout(x: Node, rate: float = 0.5, *, key: int | None = None, name: str = "") -> Node:

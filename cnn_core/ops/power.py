@@ -20,7 +20,7 @@ class Power(Node):
     p: float = 1.0
 
     def infer_shape(self) -> None:
-        self.is_map = len(self.inputs) == 1  # type: ignore[misc]
+        self.is_map = self.grad_in_place = len(self.inputs) == 1  # type: ignore[misc]
         if self.is_map:
             self.p = options.number(self.label, self.p, option="p")
         else:

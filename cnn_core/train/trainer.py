@@ -51,8 +51,8 @@ class Trainer(Keywords):
     `evaluate` and for validation data only.  The loss sees ``y * target_scale + target_shift``: an
     autoencoder of uint8 pixels takes the network's ``input_scale``.
 
-    ``seed`` decides the order of rows and the dropout masks: the same seed, data and machine give
-    the same parameters to the bit.  ``net``, ``loss``, ``metrics`` and the scale stay as they are;
+    ``seed`` decides the order of rows, dropout masks and noise: same seed, data and machine, same
+    parameters to the bit.  ``net``, ``loss``, ``metrics`` and the scale stay as they are;
     the optimizer and its rate, the seed, ``check_finite`` and ``epochs_done`` may be set.
 
     NaN and infinity in data raise `DataError`, which names the first row and column: in targets
@@ -250,7 +250,7 @@ class Trainer(Keywords):
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, as ``{'loss': ..., ...}``.
 
-        Dropout is off.  Memory does not grow with the number of rows.
+        Dropout and noise are off.  Memory does not grow with the number of rows.
         """
         data = self._data(x, y, sample_weight, "evaluate", finite=bool(self.check_finite))
         return self._evaluate(self._understood(data))

@@ -22,9 +22,13 @@ static inline K(uniform_range) K(uniform_range_of)(const cnn_attr *attr)
     return (K(uniform_range)){low, high - low, below > (real)low ? below : (real)low};
 }
 
-static void K(uniform_draw)(const uint32_t *restrict high, const uint32_t *restrict low,
-                            real *restrict y, const K(uniform_range) *range)
+static void K(uniform_draw)(const cnn_call *c, uint64_t block, const K(uniform_range) *range,
+                            real *restrict y)
 {
+    uint32_t        bits[CNN_RANDOM_BLOCK];
+    const uint32_t *high = bits, *low = bits + CNN_SAMPLE_BLOCK;
+
+    cnn_random_block(c->seed, c->counter, (uint32_t)ATTR_I(c, 2), block, bits);
     for (int64_t j = 0; j < CNN_SAMPLE_BLOCK; j++) {
         const double u = sizeof(real) == 4
                              ? (double)(int32_t)(high[j] >> 8) * 0x1p-24

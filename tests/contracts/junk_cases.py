@@ -202,6 +202,7 @@ CALLS: dict[str, Call] = {
         lambda activation: cnn.Sequential([cnn.Dense(3), cnn.Activation(activation)], 3),
         activation="relu"),
     "Dropout": plain(cnn.Dropout, rate=0.5, name="d"),
+    "GaussianNoise": plain(cnn.GaussianNoise, std=0.5, name="d"),
     "BatchNorm": plain(cnn.BatchNorm, momentum=0.1, eps=1e-5, name="d"),
     "LayerNorm": plain(cnn.LayerNorm, eps=1e-5, name="d"),
     "RMSNorm": plain(cnn.RMSNorm, eps=1e-5, name="d"),

@@ -99,7 +99,8 @@ def _end_in_a_scalar(d: Draw) -> None:
     """Make what a step can minimise of the last value: most training ends so."""
     last = next(v for v in reversed(d.values) if v.node.dtype == "real")
     try:
-        for name in d.choose([("mse",), ("huber",), ("softmax_cross_entropy",), ()]):
+        # That of classes twice: its targets are no numbers, so it is often fused with its gradient.
+        for name in d.choose([("mse",), ("huber",), *[("softmax_cross_entropy",)] * 2, ()]):
             d.next = last
             d.apply(RULES[name])
             d.next = d.values[-1]

@@ -201,8 +201,8 @@ class Check:
         guard = 64 if rng.random() < 0.5 else 0  # with it no memory is shared
         targets = [v for v in self.reached if isinstance(v.node, Parameter)]
         targets = targets if targets and rng.random() < 0.6 else self.reached
-        if self.seen["dropout"] and not case.training:
-            targets = []  # inference has no dropout, and nobody asks for gradients there
+        if not case.training and any(v.node.training_only for v in case.values):
+            targets = []  # inference has no such node, and nobody asks for gradients there
         batched = any(v.batched for v in case.values)
         store = self.store()
         store.grad[:] = np.nan

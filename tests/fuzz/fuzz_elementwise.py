@@ -12,6 +12,9 @@ from cnn_core.ir.shapes import with_rows
 
 ROOT_2, ROOT_2_PI = np.sqrt(2), np.sqrt(2 * np.pi)
 
+REFERENCE_MOST = 3000
+"""Random numbers of a node: the reference takes a microsecond for each."""
+
 
 def _sigmoid(x):
     e = np.exp(-np.abs(x))
@@ -122,6 +125,21 @@ def _mask(x, rate, key, at_work):
 rule("dropout", _dropout, lambda x, **given: x * _mask(x, **given),
      lambda dy, y, x, **given: [dy * _mask(x, **given)])  # fmt: skip
 
+
+def _gaussian_noise(d: Draw):
+    options = {"std": d.eighths(0, 2), "key": int(d.rng.integers(2**31))}
+    return [([d.real(lambda v: v.runs[0].size <= REFERENCE_MOST)], options,
+             {"at_work": d.training})]  # fmt: skip
+
+
+def _noise(x, std, key, at_work):
+    z = normal_numbers(x.size, seed=SEED, step=STEP, key=key) if at_work else np.zeros(x.size)
+    return std * z.reshape(x.shape)
+
+
+rule("gaussian_noise", _gaussian_noise, lambda x, **given: x + _noise(x, **given),
+     lambda dy, y, x, **given: [dy])  # fmt: skip
+
 # -- no operand: random numbers ------------------------------------------------------------------
 
 
@@ -132,8 +150,8 @@ def sample(op, numbers, options):
         if batched and d.flip(0.6):
             shape = d.choose([(cnn.BATCH, *shape), d.choose(batched).shape])
         size = int(np.prod(with_rows(shape, d.rows)))
-        if size > 3000:
-            raise Unfit  # the reference takes a microsecond for each
+        if size > REFERENCE_MOST:
+            raise Unfit
         given = {"shape": shape, **options(d), "key": int(d.rng.integers(2**31))}
         return [([], given, {"rows": d.rows, "dtype": d.dtype})]
 

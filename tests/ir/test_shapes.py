@@ -107,6 +107,8 @@ X, T = Input("x", (BATCH, 3)), Input("t", (BATCH,), "int32")
         (lambda: ops.row_mean(X), ShapeError),
         (lambda: ops.dropout(X, 1.0), OptionError),
         (lambda: ops.dropout(X, float("nan")), OptionError),
+        (lambda: ops.gaussian_noise(X, -1.0), OptionError),
+        (lambda: ops.gaussian_noise(X, float("inf")), OptionError),
         (lambda: ops.elu(X, -1.0), OptionError),
         (lambda: ops.gelu(X, "erf"), OptionError),
         (lambda: ops.huber(X, X, 0.0), OptionError),

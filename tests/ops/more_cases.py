@@ -1,4 +1,4 @@
-"""Cases of the dense product, with shapes around its tiles, of dropout and of random numbers."""
+"""Cases of the dense product, with shapes around its tiles, of noise and of random numbers."""
 
 from __future__ import annotations
 
@@ -56,6 +56,19 @@ DROPOUT = {
     "dropout_wide": _dropout(0.25, (70,)),
 }
 
+
+def _noise(std, shape):
+    return OpCase(lambda x: ops.gaussian_noise(x, std, key=9), {"x": shape},
+                  lambda x: x + std * normal_numbers(x.size, **_KEY).reshape(x.shape))  # fmt: skip
+
+
+GAUSSIAN_NOISE = {
+    "gaussian_noise": _noise(2.0, (3, 7)),
+    "gaussian_noise_none": _noise(0.0, (4,)),
+    "gaussian_noise_wide": _noise(0.5, (70,)),
+    "gaussian_noise_unbatched": _noise(1.0, ("unbatched", (5, 8))),
+}
+
 _KEY = {"seed": RUN["seed"], "step": RUN["counter"], "key": 9}
 
 
@@ -80,4 +93,4 @@ RANDOM = {
                                         ("unbatched", (5, 8))),
 }  # fmt: skip
 
-MORE_CASES: dict[str, OpCase] = {**DENSE, **DROPOUT, **RANDOM}
+MORE_CASES: dict[str, OpCase] = {**DENSE, **DROPOUT, **GAUSSIAN_NOISE, **RANDOM}

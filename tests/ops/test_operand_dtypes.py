@@ -22,6 +22,7 @@ WITH_MORE = {  # operands that may be left out, and of operations without a case
     "random_normal": lambda x, w: ops.random_normal((2,)),
     "random_uniform": lambda x, w: ops.random_uniform((2,)),
     "dropout": lambda x, w: ops.dropout(x),
+    "gaussian_noise": lambda x, w: ops.gaussian_noise(x, 1.0),
     "row_coef": lambda x, w: ops.row_coef(w),
     "weight_grad": lambda x, w: ops.weight_grad([(Input("a", (2, 3)), Input("b", (2, 4)))]),
 }  # fmt: skip

@@ -171,6 +171,10 @@ FAULTS = {
     "mask_of_the_first_rows_for_all_parts": Fault(
         "dropout", "ops/dropout.c", "(uint64_t)c->begin * (uint64_t)size", "0", "dropout",
         "in pieces", split=True),
+    "noise_of_the_first_rows_for_all_parts": Fault(
+        "gaussian_noise", "ops/gaussian_noise.c",
+        "(uint64_t)c->begin * (uint64_t)OPERAND(c, 1)->size", "0", "gaussian_noise", "in pieces",
+        split=True),
     "parts_start_at_the_first_row": Fault(
         "log_softmax", "include/cnn_op.h", "(c)->begin * OPERAND(c, i)->stride", "0",
         "log_softmax", "in pieces", split=True),
