@@ -22,8 +22,10 @@ from __future__ import annotations
 from cnn_core import data, errors, kernels, ops, optim
 from cnn_core.config import show_config
 from cnn_core.graph.graph import Graph
+from cnn_core.io import load
 from cnn_core.ir.gate import Gate
-from cnn_core.ir.node import BATCH, Constant, Input, Node, Parameter, group
+from cnn_core.ir.group import group
+from cnn_core.ir.node import BATCH, Constant, Input, Node, Parameter
 from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout, GaussianNoise, Layer
 from cnn_core.nn.losses import (
@@ -105,6 +107,7 @@ __all__ = [
     "group",
     "init",
     "kernels",
+    "load",
     "ops",
     "optim",
     "set_num_threads",

@@ -110,15 +110,22 @@ class Keywords:
 class Described(Keywords):
     """Shown as the call that makes it, with the options that differ from their defaults."""
 
-    def __repr__(self) -> str:
-        shown = []
-        for i, option in enumerate(_parameters(type(self))):
+    def described(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults."""
+        found = {}
+        for option in _parameters(type(self)):
             value = getattr(self, option.name, option.default)
-            first = i == 0 and option.kind is option.POSITIONAL_OR_KEYWORD
-            if not first and _same(value, option.default):
-                continue
-            shown.append(repr(value) if first else f"{option.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+            if not _same(value, option.default):
+                found[option.name] = value
+        return found
+
+    def __repr__(self) -> str:
+        first = next(iter(_parameters(type(self))), None)
+        shown = {k: f"{k}={v!r}" for k, v in self.described().items()}
+        if first is not None and first.kind is first.POSITIONAL_OR_KEYWORD:
+            shown.pop(first.name, None)
+            shown = {first.name: repr(getattr(self, first.name, first.default)), **shown}
+        return f"{type(self).__name__}({', '.join(shown.values())})"
 
 
 def _parameters(cls: type) -> list[Any]:

@@ -40,6 +40,10 @@ class Join(Node):
         """Return also the element of a row of y where the first block of operand ``i`` begins."""
         return (*self.attrs(), self._begins[i])
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        return (operands,), options
+
     def need_alike(self, without: int | None) -> None:
         """Raise `ShapeError` unless the operands have one shape, but for axis ``without``."""
         first = self.inputs[0]

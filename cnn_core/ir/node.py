@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import prod
 from types import MappingProxyType
@@ -14,6 +12,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, ShapeError
+from cnn_core.ir.group import groups
 from cnn_core.ir.lengths import BATCH, MAX_ELEMENTS, Shape, as_array, check_shape
 from cnn_core.options import shown
 
@@ -34,30 +33,6 @@ _NEEDS = {
     "int32": "int32 labels or indices, such as Input(name, shape, 'int32')",
     "any": "real or int32 numbers",
 }
-
-_groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
-
-
-@contextmanager
-def group(name: str) -> Iterator[None]:
-    """Put the nodes that are made inside into a group, such as a layer or a time step.
-
-    Groups may lie in groups.  They change nothing but the picture of a graph, which frames each
-    and can draw it as one box.
-
-    >>> with group("neuron"):
-    ...     y = Input("w") * Input("x")
-    >>> y.group
-    ('neuron',)
-    """
-    if not isinstance(name, str) or not name:
-        raise GraphError(f"group: need a name; got {shown(name)}")
-    token = _groups.set((*_groups.get(), name))
-    try:
-        yield
-    finally:
-        _groups.reset(token)
-
 
 class Node:
     """One operation and its operands.
@@ -136,7 +111,7 @@ class Node:
 
     def __init__(self, inputs: tuple[Node, ...] = (), *, name: str = "", **fields: Any) -> None:
         own = self.__dict__  # past __setattr__, as graphs have many nodes
-        own["inputs"], own["name"], own["group"] = tuple(inputs), name, _groups.get()
+        own["inputs"], own["name"], own["group"] = tuple(inputs), name, groups.get()
         own.update(fields)
         if not isinstance(name, str):
             who = self.op or type(self).__name__
@@ -174,6 +149,19 @@ class Node:
     def grad_attrs(self, i: int) -> tuple[float | int, ...]:
         """Return what the gradient's kernel of input ``i`` finds there: by default the same."""
         return self.attrs()
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return of what `made_of` makes such a node: operands, and options by name."""
+        from inspect import signature  # takes longer to import than this package
+
+        known = signature(_function(self.op)).parameters
+        own = {k: v for k, v in vars(self).items() if k in known and k not in ("name", "shape")}
+        return self.inputs, own
+
+    @classmethod
+    def made_of(cls, operands: Sequence[Any], given: Mapping[str, Any], name: str) -> Node:
+        """Return a node by the function `cnn_core.ops.<op>`, which checks what it is given."""
+        return _function(cls.op)(*operands, **given, name=name)
 
     def view_start(self) -> int | None:
         """Return the element of the input's row where the value begins, if it is a run of it."""
@@ -394,6 +382,10 @@ def need_possible(who: Node | str, shape: Shape) -> None:
         raise ShapeError(
             f"{label}: need at most {MAX_ELEMENTS} elements; got shape {options.shown(shape)}"
         )
+
+
+def _function(op: str) -> Callable[..., Any]:
+    return getattr(import_module(f"cnn_core.ops.{op}"), op)
 
 
 def _make(op: str, *operands: Any, **fields: Any) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnn_core.errors import ShapeError
 from cnn_core.ir.node import BATCH, Node, Shape
@@ -25,6 +25,11 @@ class RowLoss(Node):
     def infer_shape(self) -> None:
         need_same_rows(self, fixed=True)
         self.shape = self.inputs[0].shape[:1]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        return operands, {**options, "reduction": "none"}
+
 
 def _same_lead(p: Node, t: Node, fixed: bool) -> bool:
     """Tell whether both have the same rows: a batch or, if ``fixed``, as many."""

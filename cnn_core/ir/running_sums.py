@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cnn_core.ir.node import Node
@@ -24,6 +26,11 @@ class RunningSums(Node):
         need_row_weights(self, self.n_operands)
         self.shape = self.sums_shape()
         self.dtype = "float64"
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        n = self.n_operands
+        return operands[:n], {**options, **dict(zip(["weight"], operands[n:], strict=False))}
 
     def check(self) -> None:
         """Raise unless the inputs besides the weights fit."""

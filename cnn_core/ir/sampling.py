@@ -41,6 +41,10 @@ class Sample(Drawing):
         size = options.items(self.label, size, "lengths, or a node of that", "shape")
         self.size = self.shape = check_shape(self.label, size)
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        return (self.size, *operands), options
+
 
 class Noise(Drawing, Unary):
     """Random numbers are at work on x while training; in inference y = x."""

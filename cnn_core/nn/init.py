@@ -19,7 +19,7 @@ from cnn_core import options
 from cnn_core.arrays import as_numbers, check_finite
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.ir.node import need_possible
-from cnn_core.naming import hint
+from cnn_core.naming import Described, hint
 from cnn_core.options import shown
 
 # The generator's type is quoted: naming it would import numpy.random, a quarter of this package's
@@ -107,7 +107,7 @@ def ones(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.ones(_shape("ones", shape))
 
 
-class constant:
+class constant(Described):
     """An initialiser that returns ``value`` everywhere, float64, any shape.
 
     Raises `OptionError` unless ``value`` is a finite number.
@@ -125,9 +125,6 @@ class constant:
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value, np.float64)
 
-    def __repr__(self) -> str:
-        return f"constant(value={self.value!r})"
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, constant) and self.value == other.value
 
@@ -135,7 +132,7 @@ class constant:
         return hash((constant, self.value))
 
 
-class uniform:
+class uniform(Described):
     """An initialiser that returns U(-limit, limit), float64, any shape: for biases.
 
     Raises `OptionError` unless ``limit`` is a finite number of at least 0.
@@ -152,9 +149,6 @@ class uniform:
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(-self.limit, self.limit, _shape("uniform", shape))
-
-    def __repr__(self) -> str:
-        return f"uniform(limit={self.limit!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, uniform) and self.limit == other.limit

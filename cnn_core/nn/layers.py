@@ -10,7 +10,8 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import GraphError, OptionError, ShapeError
-from cnn_core.ir.node import MAX_ELEMENTS, Node, Parameter, group, need_possible
+from cnn_core.ir.group import group
+from cnn_core.ir.node import MAX_ELEMENTS, Node, Parameter, need_possible
 from cnn_core.naming import Described
 from cnn_core.nn import activations, init
 from cnn_core.nn.labels import is_temporary, pending, temporary

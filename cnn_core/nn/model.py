@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable, Mapping
-from os import urandom
+from os import PathLike, urandom
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,18 @@ class Model(Predicting):
     def n_params(self) -> int:
         """The number of trained values."""
         return sum(view.size for view in self.store.values())
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network to a file, architecture and numbers, which `cnn_core.load` reads.
+
+        The file is safetensors: the parameters under their names, and JSON for all else.  It is
+        replaced as a whole: a crash at any instant leaves the old file or the new one.  Raises
+        `OptionError`, naming the layer, for what a file cannot hold (gates, layers and functions
+        of your own), and `OSError` where writing fails; then the old file is as it was.
+        """
+        from cnn_core.io.networks import save  # not needed to train
+
+        save(self, path)
 
     # -- copies ---------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.ir.node import BATCH, Node, as_node, label_of
@@ -38,6 +40,11 @@ class MetricAccuracy(RunningSums):
                 f"{self.label}: need scores (B,) or (B, 1) and labels (B,); got {z.label} "
                 f"{z.shape} and {t.label} {t.shape}"
             )
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        several = self.inputs[0].shape not in ((BATCH,), (BATCH, 1))
+        return operands, {**options, "k": max(self.k, 1), "columns": several and self.k == 0}
 
     def attrs(self) -> tuple[float | int, ...]:
         return (int(self.k), float(self.threshold), float(self.middle))

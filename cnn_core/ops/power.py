@@ -27,6 +27,9 @@ class Power(Node):
             self.symbol = "x^p"  # type: ignore[misc]
         self.shape = broadcast(self)
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (*self.inputs, self.p) if self.is_map else self.inputs, {}
+
     def attrs(self) -> tuple[float | int, ...]:
         if len(self.inputs) == 1:
             return (float(self.p),)

@@ -20,6 +20,9 @@ class Reshape(View):
     op = "reshape"
     to: Any = ()
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (*self.inputs, self.to), {}
+
     def view(self, x: Shape) -> tuple[Shape, Sequence[int], int]:
         to = tuple(self.to) if np.iterable(self.to) else (self.to,)
         fits = all(n is BATCH or (options.is_whole(n) and (n > 0 or n == -1)) for n in to)

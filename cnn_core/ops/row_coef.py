@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnn_core import options
 from cnn_core.ir.node import BATCH, Node, as_node, label_of
 from cnn_core.ir.row_loss import need_row_weights
@@ -21,6 +23,9 @@ class RowCoef(Node):
     def infer_shape(self) -> None:
         need_row_weights(self, 0)
         self.shape = (BATCH,)
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.inputs, {"reduction": "sum_over_batch" if self.over_batch else "mean"}
 
     def attrs(self) -> tuple[float | int, ...]:
         return (int(self.over_batch),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.ir.node import Node, as_node, label_of
@@ -30,6 +32,9 @@ class RowMean(Node):
         self.shape = ()
         self.saved = {"total": (2,)}
         self.saved_dtype = "float64"
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.inputs, {"reduction": "sum_over_batch" if self.over_batch else "mean"}
 
     def attrs(self) -> tuple[float | int, ...]:
         return (int(self.over_batch),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -36,6 +36,17 @@ class Split(View):
         begin, end = self.places[self.part]
         strides = strides_of(x)
         return (*x[:axis], end - begin, *x[axis + 1 :]), strides, begin * strides[axis]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        operands, options = super().arguments()
+        return operands, {**options, "part": self.part}
+
+    @classmethod
+    def made_of(cls, operands: Sequence[Any], given: Mapping[str, Any], name: str) -> Node:
+        parts: Any = super().made_of(operands, {k: v for k, v in given.items() if k != "part"}, "")
+        part = parts[options.whole("split", given.get("part"), 0, len(parts) - 1, option="part")]
+        part.__dict__["name"] = name
+        return part
 
     def bounds(self) -> list[tuple[int, int]]:
         """Return (begin, end) of every part."""

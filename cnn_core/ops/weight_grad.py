@@ -39,6 +39,9 @@ class WeightGrad(Node):
         self.shape = (n_in, n_out)
         self.saved = {"x": (rows, n_in), "dy": (rows, n_out)}
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (tuple(zip(self.inputs[::2], self.inputs[1::2], strict=True)),), {}
+
 
 def weight_grad(pairs: Iterable[tuple[Any, Any]], *, name: str = "") -> Node:
     """Return sum_t x_t^T dy_t over pairs of x_t (..., I) and dy_t (..., O): shape (I, O).

@@ -215,6 +215,8 @@ CALLS: dict[str, Call] = {
     "Constant": plain(cnn.Constant, value=1.0, name="c", dtype="real"),
     "Input": plain(cnn.Input, name="i", shape=(BATCH, 3), dtype="real"),
     "Parameter": plain(cnn.Parameter, name="p", value=np.ones(3)),
+    "load": Call(lambda _, path: (net().save(FOLDER / "saved"), cnn.load(path)),
+                 {"path": FOLDER / "saved"}, also=(OSError,)),
     "Parameter, drawn": plain(
         lambda shape, init: cnn.Parameter("p", shape=shape, init=init).value, shape=(2, 3),
         init=lambda shape, rng: rng.random(shape)),
@@ -279,6 +281,8 @@ CALLS: dict[str, Call] = {
     "Model.unfreeze": method("unfreeze", net, lambda n: of_store(n.store), pattern="*"),
     "Model.set_params": method("set_params", net, lambda n: of_store(n.store),
                                     values={"dense_1.b": np.ones(3)}),
+    "Model.save": method("save", net, lambda n: of_store(n.store), also=(OSError,),
+                         path=FOLDER / "net"),
     "Model.set_params, a value": Call(
         lambda n, value: n.set_params({"dense_0.b": np.ones(4), "dense_1.b": value}),
         {"value": np.ones(3)}, net, lambda n: of_store(n.store)),

@@ -100,10 +100,10 @@ def test_uniform_fills_its_limits_for_any_shape(shape):
     assert not init.uniform(0)((3,), rng()).any()
 
 
-@pytest.mark.parametrize(("kind", "option"), [(init.constant, "value"), (init.uniform, "limit")])
-def test_initialisers_with_an_option_print_compare_and_pickle(kind, option):
+@pytest.mark.parametrize("kind", [init.constant, init.uniform])
+def test_initialisers_with_an_option_print_compare_and_pickle(kind):
     c = kind(0.1)
-    assert repr(c) == f"{kind.__name__}({option}=0.1)"
+    assert repr(c) == f"{kind.__name__}(0.1)"
     assert pickle.loads(pickle.dumps(c)) == c
     assert c != kind(0.2)
     assert len({c, kind(0.1), kind(0.2)}) == 2

@@ -1,0 +1,22 @@
+"""Files: networks and trainings, saved as safetensors with JSON, and never as code."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnn_core.nn.model import Model
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """Return the network of a file that `Model.save` or a `Checkpoint` has written.
+
+    It predicts the same bits, and its parameters have the same names, roles and places.  Names of
+    layers, operations and options are looked up in what this package has: a file runs no code.
+
+    Raises `DataError`, naming the file, where it is damaged, of a newer format or of another kind.
+    """
+    from cnn_core.io.networks import load  # not needed to train
+
+    return load(path)

@@ -1,0 +1,118 @@
+"""Files of arrays and JSON: safetensors, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.errors import DataError
+from cnn_core.options import shown
+
+FORMAT = 1
+"""The newest format that this version reads, and the one that it writes."""
+
+KEY = "cnn_core"
+"""What the JSON is called among the file's metadata."""
+
+
+class Saved:
+    """What was read: arrays by name, and ``content``, of JSON."""
+
+    def __init__(self, path: str, arrays: dict[str, np.ndarray], content: dict[str, Any]) -> None:
+        self.path, self.arrays, self.content = path, arrays, content
+
+
+def write(path: Any, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any]) -> None:
+    """Write arrays and JSON; a crash at any instant leaves the old file whole, or the new one.
+
+    The new file is written beside the old one, flushed to the disk and renamed, and the folder
+    flushed.  Raises `OSError` where that fails: the old file is as it was.
+    """
+    from safetensors.numpy import save  # imported with the first file
+
+    target = os.path.abspath(options.path("save", path))
+    text = json.dumps({**content, "format": FORMAT}, allow_nan=False, separators=(",", ":"))
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    data = save(whole, {KEY: text})
+    folder, name = os.path.split(target)
+    beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.part")
+    # As open() would make it, so that others may read what the user's umask lets them read.
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(file, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: str) -> None:
+    if not hasattr(os, "O_DIRECTORY"):  # Windows has no such call
+        return
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def read(path: Any, who: str) -> Saved:
+    """Return what `write` has written; raise `DataError` where a file is damaged or another's."""
+    target = os.fspath(options.path(who, path))
+    with open(target, "rb"):  # whatever is wrong with the path raises as it does in open()
+        pass
+    with damage(who, target):
+        arrays, text = _tensors(target)
+        content = None if text is None else json.loads(text)
+    if not isinstance(content, dict) or not options.is_whole(content.get("format")):
+        raise DataError(
+            f"{who}: {target}: need a file that cnn_core has saved; got safetensors of another kind"
+        )
+    if content["format"] > FORMAT:
+        raise DataError(
+            f"{who}: {target}: need format {FORMAT} or older; got {content['format']}, which a "
+            f"newer version, {shown(content.get('version'))}, has written"
+        )
+    return Saved(target, arrays, content)
+
+
+def _tensors(path: str) -> tuple[dict[str, np.ndarray], str | None]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return found, (file.metadata() or {}).get(KEY)
+
+
+@contextmanager
+def damage(who: str, path: str) -> Iterator[None]:
+    """Raise what reading a file's content raises as a `DataError` that names the file.
+
+    Whatever a file holds, it is data: of the wrong kind, in the wrong place, or nested deeper
+    than Python's stack.
+    """
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except DataError as error:
+        raise DataError(f"{who}: {path}: {error}") from error
+    except Exception as error:
+        need = "need a whole file that cnn_core has saved"
+        raise DataError(f"{who}: {path}: {need}; got {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

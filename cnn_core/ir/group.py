@@ -1,0 +1,34 @@
+"""Groups: nodes that belong together, for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from cnn_core.errors import GraphError
+from cnn_core.options import shown
+
+groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
+
+
+@contextmanager
+def group(name: str) -> Iterator[None]:
+    """Put the nodes that are made inside into a group, such as a layer or a time step.
+
+    Groups may lie in groups.  They change nothing but the picture of a graph, which frames each
+    and can draw it as one box.
+
+    >>> from cnn_core import Input
+    >>> with group("neuron"):
+    ...     y = Input("w") * Input("x")
+    >>> y.group
+    ('neuron',)
+    """
+    if not isinstance(name, str) or not name:
+        raise GraphError(f"group: need a name; got {shown(name)}")
+    token = groups.set((*groups.get(), name))
+    try:
+        yield
+    finally:
+        groups.reset(token)
