@@ -3,7 +3,7 @@ import numpy as np
 
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer, Py_buffer)
-from libc.math cimport M_PI, cos, pow
+from libc.math cimport M_PI, cos, floor, log2, pow
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 
@@ -127,41 +127,41 @@ cdef class Learner:
 
 
 # Schedules: a step's rate is the same to the bit whether it is asked for alone or among others,
-# since one function computes it, with the C library's cos and pow.  (NumPy's differ from CPU to
-# CPU.)
+# since one function computes it, with the C library's cos, log2 and pow.  (NumPy's differ from CPU
+# to CPU.)  Each formula is a curve with four numbers; `cnn_core.optim.schedules` says which.
 
-cdef double _cosine(double lr, double floor, int64_t steps, int64_t step) noexcept nogil:
-    if step >= steps:
-        return floor
-    return floor + (lr - floor) * (1 + cos(M_PI * <double> step / <double> steps)) / 2
+cdef enum:
+    FLAT, STEPS, SMOOTH, COSINE, POLYNOMIAL, WAVES
 
 
-def cosine(double lr, double floor, int64_t steps, int64_t step):
-    """Return the rate of a `CosineDecay` at ``step``."""
-    return _cosine(lr, floor, steps, step)
-
-
-def cosines(double lr, double floor, int64_t steps, int64_t first, out):
-    """Write the rates from the step ``first`` on into ``out``, float64."""
-    cdef int64_t i, n = len(out)
-    cdef double *rate = <double *> _address(out, c"d", n, "cosines")
-    for i in range(n):
-        rate[i] = _cosine(lr, floor, steps, first + i)
-
-
-cdef double _power(double lr, double factor, int64_t every, bint smooth,
+cdef double _curve(int kind, double a, double b, double length, double d,
                    int64_t step) noexcept nogil:
-    return lr * pow(factor, <double> step / <double> every if smooth else <double> (step // every))
+    cdef double at = <double> step
+    if kind == FLAT:
+        return a
+    if kind == STEPS:
+        return a * pow(b, floor(at / length))
+    if kind == SMOOTH:
+        return a * pow(b, at / length)
+    if kind == COSINE:
+        at -= d
+    if at >= length:
+        return b
+    if kind == COSINE:
+        return b + (a - b) * (1 + cos(M_PI * at / length)) / 2
+    if kind == POLYNOMIAL:
+        return b + (a - b) * pow(1 - at / length, d)
+    return b + (a - b) * (1 - cos(2 * M_PI * log2(1 + d * at / length))) / 2
 
 
-def power(double lr, double factor, int64_t every, bint smooth, int64_t step):
-    """Return the rate of a `StepDecay`, or an `ExponentialDecay` if ``smooth``, at ``step``."""
-    return _power(lr, factor, every, smooth, step)
+def curve(int kind, double a, double b, double length, double d, int64_t step):
+    """Return the value of a curve at ``step``."""
+    return _curve(kind, a, b, length, d, step)
 
 
-def powers(double lr, double factor, int64_t every, bint smooth, int64_t first, out):
-    """Write the rates from the step ``first`` on into ``out``, float64."""
+def curves(int kind, double a, double b, double length, double d, int64_t first, out):
+    """Write the values of a curve from the step ``first`` on into ``out``, float64."""
     cdef int64_t i, n = len(out)
-    cdef double *rate = <double *> _address(out, c"d", n, "powers")
+    cdef double *value = <double *> _address(out, c"d", n, "curves")
     for i in range(n):
-        rate[i] = _power(lr, factor, every, smooth, first + i)
+        value[i] = _curve(kind, a, b, length, d, first + i)

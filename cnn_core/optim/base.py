@@ -131,7 +131,9 @@ class Optimizer(Keywords, Stateful, ABC):
                 columns = self._groups.rates(who, lr, step, AHEAD).T.tolist()
             except OptionError:  # of a later step, perhaps
                 columns = []
-            self.__dict__["_ahead"] = step, list(zip(*columns, strict=True))
+            self.__dict__["_ahead"] = step, (made := list(zip(*columns, strict=True)))
+            if made:
+                return made[0]
         return self._groups.rates_at(who, lr, step)
 
     def rates(self, first: int, n: int) -> np.ndarray:
