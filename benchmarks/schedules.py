@@ -19,7 +19,16 @@ from environment import forget_tuning
 from nets import NETS
 
 import cnn_core as cnn
-from cnn_core.optim import CosineDecay, ExponentialDecay, Piecewise, StepDecay, Warmup
+from cnn_core.optim import (
+    CosineDecay,
+    CosineRestarts,
+    CosLog4,
+    ExponentialDecay,
+    OneCycle,
+    Piecewise,
+    StepDecay,
+    Warmup,
+)
 from cnn_core.optim.schedules import Rate
 
 LIMIT = 1.03
@@ -29,6 +38,9 @@ SCHEDULES: dict[str, Rate] = {
     "StepDecay": StepDecay(1e-3, 1000, 0.9),
     "ExponentialDecay": ExponentialDecay(1e-3, 1000, 0.9),
     "Piecewise": Piecewise((1000, 10**6), (1e-3, 5e-4, 1e-4)),
+    "CosineRestarts": CosineRestarts(1e-3, 1000, 2),
+    "OneCycle": OneCycle(1e-3, 10**6),
+    "CosLog4": CosLog4(1e-3, 10**7),
     "Warmup of a CosineDecay": Warmup(CosineDecay(1e-3, 10**7), 10**4),
     "a function": lambda step: 1e-3,
 }

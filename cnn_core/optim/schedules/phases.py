@@ -123,7 +123,7 @@ class OneCycle(Curved):
     downwards in the rest, until the step ``steps`` - 1; there it stays.  Source: Smith, Topin 2018
     (torch.optim.lr_scheduler.OneCycleLR without ``three_phase``; the momentum stays as it is).
 
-    >>> OneCycle(0.1, steps=101, pct_start=0.2)(0)
+    >>> round(OneCycle(0.1, steps=101, pct_start=0.2)(0), 9)
     0.004
     """
 
