@@ -4,6 +4,12 @@ from cnn_core._ext cimport capi
 from cnn_core._ext.lock cimport Lock
 from cnn_core._ext.plan cimport Division, Memory, Plan
 
+cdef struct Watch:
+    capi.cnn_watch c                    # comes first: C knows no more
+    void *binding
+    double next                         # when it looks for signals again
+    bint stopped
+
 cdef class Binding:
     cdef readonly Plan plan
     cdef readonly tuple bases
@@ -15,6 +21,8 @@ cdef class Binding:
     cdef char *_arena                   # where it begins at present
     cdef bint _borrows
     cdef object _keep
+    cdef Watch _watch
+    cdef object _raised                 # by the handler of a signal, during the run under way
 
     cdef int _lay_out(self) except -1
     cdef int begin(self, capi.cnn_run *run, int32_t first, int32_t last,

@@ -1,6 +1,8 @@
 """Binding: a plan with the addresses of what it runs over."""
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.time cimport monotonic
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -13,9 +15,35 @@ from cnn_core._ext.optim cimport Learner
 from cnn_core._ext.plan cimport (
     ARENA, DTYPES, Division, Plan, give_memory, take_memory, zeros)
 
+from _thread import get_ident
+from threading import main_thread
+
 from cnn_core.errors import DtypeError, ShapeError
 
 cnp.import_array()
+
+
+# Between two looks for signals, which need the GIL.
+cdef double WATCH_SECONDS = 0.04
+
+
+cdef void _look_for_signals(Watch *watch) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<Binding> watch.binding)._raised = error
+        watch.stopped = True
+
+
+cdef int _stop(capi.cnn_watch *c, uint64_t float_mode) noexcept nogil:
+    """Tell whether a signal, such as that of Ctrl-C, has raised an exception."""
+    cdef Watch *watch = <Watch *> c
+    if not watch.stopped and monotonic() >= watch.next:
+        capi.cnn_restore_denormals(float_mode)
+        _look_for_signals(watch)
+        capi.cnn_flush_denormals()
+        watch.next = monotonic() + WATCH_SECONDS
+    return watch.stopped
 
 
 # A typed memoryview would do this too, and its code is as large as all else here together.
@@ -45,6 +73,7 @@ cdef class Binding:
         self.tensor = <capi.cnn_tensor *> zeros(plan.n_tensor, sizeof(capi.cnn_tensor))
         self._bound = <char *> zeros(plan.n_tensor, 1)
         self._borrows = bases[ARENA] == 0
+        self._watch.c.stop, self._watch.binding = _stop, <void *> self
         self._lay_out()
 
     def __dealloc__(self):
@@ -92,6 +121,9 @@ cdef class Binding:
         run.first, run.last, run.n_update = first, last, plan.n_update
         if n_thread > 1 and self._division is not None:
             self._divide(run, n_thread)
+        if plan.is_long and main_thread().ident == get_ident():
+            self._watch.next, self._watch.stopped = monotonic() + WATCH_SECONDS, False
+            run.watch = &self._watch.c
         if plan.n_stretch > 0:
             run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
             run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
@@ -136,7 +168,11 @@ cdef class Binding:
         self.lock.leave()
 
     cdef int raise_fault(self, capi.cnn_status status, capi.cnn_fault *fault) except -1:
-        cdef const capi.cnn_step *s = &self.plan._step[fault.step]
+        cdef const capi.cnn_step *s
+        if self._raised is not None:
+            raised, self._raised = self._raised, None
+            raise raised
+        s = &self.plan._step[fault.step]
         if status == capi.CNN_ERR_CALLBACK:
             raise take_error(s, self.plan.labels[fault.step])
         # Where indices are checked, cnn_index.h says where the length of their axis stands.

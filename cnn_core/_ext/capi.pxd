@@ -83,6 +83,10 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t wrt
         int32_t uses_scratch
         int64_t state
+        int64_t piece
+
+    ctypedef struct cnn_watch:
+        int (*stop)(cnn_watch *watch, uint64_t float_mode) noexcept nogil
 
     ctypedef struct cnn_blas:
         void *gemm_f32
@@ -173,6 +177,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t n_tensor
         const cnn_stretch *stretch
         const cnn_local *local
+        cnn_watch *watch
 
     ctypedef struct cnn_learner:
         const cnn_optim *optim

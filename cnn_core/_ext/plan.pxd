@@ -38,6 +38,7 @@ cdef class Plan:
     cdef int64_t arena_bytes
     cdef int64_t max_row                # of a batch
     cdef int32_t n_step, n_update, n_tensor, n_stretch
+    cdef bint is_long
     cdef list _gates
     cdef readonly list labels
 

@@ -206,6 +206,13 @@ cdef class Plan:
         self.block_bytes = api().block_bytes(self.n_tensor, n_byte)
         self.n_stretch = len(stretches)
 
+    def use_pieces(self, list pieces):
+        """Let long runs of the main thread be ended by a signal, between pieces of steps: of so
+        many rows or units each, 0 for whole steps.  To be called once, before the first run."""
+        for i, piece in enumerate(pieces):
+            self._step[<int> i].piece = piece
+        self.is_long = True
+
     cdef int _add_tensor(self, int32_t space, int64_t offset, str dtype, bint batched,
                          tuple shape) except -1:
         cdef capi.cnn_tensor *t = &self._tensor[self.n_tensor]

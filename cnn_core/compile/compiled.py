@@ -16,7 +16,7 @@ from cnn_core._ext.plan import Division, Plan, grow_pool
 from cnn_core.arrays import as_real
 from cnn_core.compile.lowering import Lowering
 from cnn_core.compile.memory import n_bytes, plan_memory
-from cnn_core.compile.schedule import Schedule, divide, flop
+from cnn_core.compile.schedule import Schedule, divide, flop, pieces
 from cnn_core.compile.steps import FORWARD, Buffer, Step
 from cnn_core.compile.stretches import find_stretches
 from cnn_core.ir.gate import GateNode, GateRun
@@ -82,6 +82,9 @@ class Compiled:
         self.build_plan()
         self._use_blocks([low.value[n] for n in outputs])
         self.flop = sum(flop(step, self.max_batch) for step in self.steps)
+        found = pieces(self.steps, self.max_batch, self.flop)
+        if found is not None:
+            self.plan.use_pieces(found)
         self._divided: dict[int, tuple[Schedule | None, Division | None]] = {}
         # By the number of the node, which graphs that share this have in common.
         self.value_of = [low.value[n] for n in nodes]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import ceil, prod
 from typing import NamedTuple
 
-from cnn_core.compile.steps import COLUMNS, LATE, ROWS, UNITS, WHOLE, Buffer, Step
+from cnn_core._ext.core import PRODUCTS
+from cnn_core.compile.steps import COLUMNS, FORWARD, LATE, ROWS, UNITS, WHOLE, Buffer, Step
 from cnn_core.ir.shapes import row_size, with_rows
 
 MIN_FLOP = 1e6
@@ -36,6 +37,15 @@ COLUMN_WIDTH = 96
 COLUMN_MULTIPLE = 16
 """Columns of a tile are a multiple of this, a line of memory."""
 
+PIECE_PRODUCT, PIECE_FLOP = 5e8, 5e7
+"""Floating-point operations of a piece of a step, of a product and of anything else, ..."""
+
+LONG_PARTS = 2
+"""... so many of which make a run that a signal may end, ..."""
+
+PRODUCT_PIECE, PIECE = {ROWS: 192, UNITS: 128}, {ROWS: 16, UNITS: 64}
+"""... and rows or units of one at least: each of a product copies an operand anew."""
+
 Segment = tuple[int, int, int, int, int, int]  # the members of cnn_segment
 Tile = tuple[int, int, int]  # step, begin, end; end -1: all of it
 
@@ -62,6 +72,41 @@ def flop(step: Step, max_batch: int) -> float:
         rows = prod(with_rows(x.shape, max_batch)) // w.shape[0]
         return 2.0 * rows * prod(w.shape)
     return 4.0 * max(sizes)
+
+
+def pieces(steps: list[Step], max_batch: int, total: float) -> list[int] | None:
+    """Return the rows or units of each step that take 20 ms or so, 0: all; None: a run is short.
+
+    ``total`` is the sum of `flop`.
+    """
+    if total < MIN_FLOP:
+        return None
+    parts = [_product_flop(step, max_batch) / PIECE_PRODUCT if _is_product(step)
+             else flop(step, max_batch) / PIECE_FLOP for step in steps]  # fmt: skip
+    if sum(parts) < LONG_PARTS:
+        return None
+    return [_piece(step, max_batch, n) if n > 1 else 0
+            for step, n in zip(steps, parts, strict=True)]  # fmt: skip
+
+
+def _is_product(step: Step) -> bool:
+    return step.op in PRODUCTS and step.which != 2  # dense adds up the gradients of its biases
+
+
+def _piece(step: Step, max_batch: int, n_part: float) -> int:
+    if step.split == WHOLE:
+        return 0
+    least = (PRODUCT_PIECE if _is_product(step) else PIECE)[step.split]
+    n = max_batch if step.split == ROWS else step.n_unit
+    return max(int(n / n_part) // UNIT_MULTIPLE * UNIT_MULTIPLE, least)
+
+
+def _product_flop(step: Step, max_batch: int) -> float:
+    """Estimate the operations of (m, k) times (k, n) from the sizes of both and of the product."""
+    operands = [*step.operands[:2], step.operands[-1 if step.which == FORWARD else -3]]
+    x, y, z = [float(prod(with_rows(b.shape, max_batch))) for b in operands]
+    each = max_batch if all(b.batched for b in operands) else 1
+    return 2.0 * (x * y * z / each) ** 0.5
 
 
 def divide(

@@ -18,6 +18,7 @@
 #define cnn_step_scratch  CNN_FOR_ISA(cnn_step_scratch)
 #define cnn_run_stretch   CNN_FOR_ISA(cnn_run_stretch)
 #define cnn_block_bytes   CNN_FOR_ISA(cnn_block_bytes)
+#define cnn_ask_watch     CNN_FOR_ISA(cnn_ask_watch)
 
 /* What tiles and blocks of rows do before their first step: gather their rows. */
 typedef struct {
@@ -39,6 +40,13 @@ static inline int64_t cnn_extent(const cnn_step *step, const cnn_tensor *tensor,
 static inline int cnn_in_blocks(const cnn_run *run, const cnn_stretch *s)
 {
     return run->n_row >= 2 * s->n_row && s->first >= run->first && s->last_sum <= run->last;
+}
+
+/* Whether the caller wants this run to end.  Worker 0, its thread, asks and tells the others. */
+int cnn_ask_watch(const cnn_run *run, uint64_t mode, int32_t worker);
+static inline int cnn_stopped(const cnn_run *run, uint64_t mode, int32_t worker)
+{
+    return run->watch && cnn_ask_watch(run, mode, worker);
 }
 
 /* The rows [call.begin, call.end) through a stretch, on one of the threads; `alone`: on the only

@@ -22,6 +22,35 @@ static cnn_scratch scratch_of(const cnn_run *run, int32_t worker)
                          .bytes = run->scratch_bytes};
 }
 
+int cnn_ask_watch(const cnn_run *run, uint64_t mode, int32_t worker)
+{
+    if (worker > 0)
+        return cnn_pool_stopped();
+    if (!run->watch->stop(run->watch, mode))
+        return 0;
+    cnn_pool_stop();
+    return 1;
+}
+
+/* Make a call of a step in pieces, between which the caller may end the run. */
+CNN_COLD static cnn_status run_in_pieces(const cnn_run *run, const cnn_call *call, int32_t worker)
+{
+    cnn_status status = CNN_OK;
+    cnn_call   piece = *call;
+    for (; piece.begin < call->end && status == CNN_OK; piece.begin = piece.end) {
+        const int64_t left = call->end - piece.begin, most = call->step->piece;
+        piece.end = most && most < left ? piece.begin + most : call->end;
+        status = cnn_stopped(run, call->float_mode, worker) ? CNN_ERR_CALLBACK
+                                                            : call->step->kernel(&piece);
+    }
+    return status;
+}
+
+static inline cnn_status run_kernel(const cnn_run *run, const cnn_call *call, int32_t worker)
+{
+    return run->watch ? run_in_pieces(run, call, worker) : call->step->kernel(call);
+}
+
 /* Look through the operand that a step has just written. */
 static cnn_status check_written(const cnn_run *run, const cnn_step *step, cnn_fault *fault)
 {
@@ -60,7 +89,7 @@ cnn_status cnn_plan_run(const cnn_run *run, uint64_t mode, const cnn_feed *feed,
         for (; s < last && status == CNN_OK; s++) {
             call.step = &run->step[s];
             call.end = cnn_extent(call.step, run->tensor, run->n_row);
-            status = call.step->kernel(&call);
+            status = run_kernel(run, &call, 0);
             if (status == CNN_OK && run->check_finite)
                 status = check_written(run, call.step, fault);
             if (status != CNN_OK)
@@ -86,7 +115,7 @@ static cnn_status run_call(const cnn_run *run, int32_t step, cnn_call call, int3
     call.counter = run->counter;
     call.scratch = scratch_of(run, worker);
     call.fault = fault;
-    const cnn_status status = call.step->kernel(&call);
+    const cnn_status status = run_kernel(run, &call, worker);
     if (status != CNN_OK)
         fault->step = step;
     return status;
@@ -125,6 +154,8 @@ static void note(segment_work *w, int32_t worker, int32_t tile, cnn_status statu
                  const cnn_fault *fault)
 {
     failure *first = &w->worker[worker];
+    if (status == CNN_ERR_CALLBACK)    /* what was asked for from outside counts first */
+        tile = -1;
     if (status != CNN_OK && (first->status == CNN_OK || tile < first->tile))
         *first = (failure){status, tile, *fault};
 }

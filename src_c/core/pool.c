@@ -8,6 +8,8 @@
 int32_t cnn_pool_grow(int32_t n_thread) { (void)n_thread; return 1; }
 int32_t cnn_pool_take(int32_t n_thread) { (void)n_thread; return 1; }
 void    cnn_pool_give(void) {}
+void    cnn_pool_stop(void) {}
+int     cnn_pool_stopped(void) { return 0; }
 void    cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
 {
     for (int32_t t = 0; t < n_tile; t++)
@@ -57,6 +59,7 @@ static struct {
     _Atomic uint64_t published;
     struct { _Alignas(64) ticket next; _Atomic int32_t asleep; } share[CNN_MAX_THREAD];
     _Alignas(64) _Atomic int32_t n_done;
+    _Atomic int32_t stopped;
 } pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
 
@@ -190,6 +193,7 @@ int32_t cnn_pool_take(int32_t n_thread)
     pool.n_thread = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
     /* After a fork there may be none. */
     has_pool = pool.n_thread > 1;
+    atomic_store_explicit(&pool.stopped, 0, memory_order_relaxed);
     if (!has_pool)
         pthread_mutex_unlock(&pool.taken);
     return pool.n_thread;
@@ -200,6 +204,14 @@ void cnn_pool_give(void)
     has_pool = 0;
     pthread_mutex_unlock(&pool.taken);
 }
+
+void cnn_pool_stop(void)
+{
+    if (has_pool)
+        atomic_store_explicit(&pool.stopped, 1, memory_order_relaxed);
+}
+
+int cnn_pool_stopped(void) { return atomic_load_explicit(&pool.stopped, memory_order_relaxed); }
 
 /* At most MAX_TILE tiles, from number `first` on. */
 static void run_loop(int32_t first, int32_t n_tile)

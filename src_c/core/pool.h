@@ -22,6 +22,11 @@ int32_t cnn_pool_grow(int32_t n_thread);
 int32_t cnn_pool_take(int32_t n_thread);
 void    cnn_pool_give(void);
 
+/* Let loops of the taken pool be about to end: each tile asks, and does no more.  For the thread
+ * that has the pool; without effect for others. */
+void    cnn_pool_stop(void);
+int     cnn_pool_stopped(void);
+
 /* Run every tile once, on the threads of the taken pool, and return when all are done.  Tiles
  * are dealt out in equal runs, thread by thread, so that the same thread meets the same data in
  * the next loop; a thread that has finished its run helps with the others'.  A thread that the

@@ -102,6 +102,8 @@ cnn_status cnn_run_stretch(const cnn_run *run, const cnn_stretch *stretch, cnn_c
     memcpy(w.table, run->tensor, (size_t)run->n_tensor * sizeof(cnn_tensor));
     call.tensor = w.table;
     for (; call.begin < end && status == CNN_OK; call.begin = call.end) {
+        if (cnn_stopped(run, call.float_mode, worker))
+            return CNN_ERR_CALLBACK;
         call.end = end - call.begin < n ? end : call.begin + n;
         place(&w, call.begin, call.end);
         gather(&w, call.begin, call.end);

@@ -52,6 +52,7 @@ static cnn_status update_states(const cnn_run *run, uint64_t mode, cnn_fault *fa
     more.first = run->last;
     more.last = run->last + run->n_update;
     more.n_stretch = 0;
+    more.watch = NULL;
     return cnn_plan_run(&more, mode, NULL, fault);
 }
 

@@ -39,7 +39,7 @@ typedef enum {
     CNN_ERR_INDEX_RANGE,   /* fault: position, index                                 */
     CNN_ERR_ENTRY_RANGE,   /* fault: row in the batch, number of the entry           */
     CNN_ERR_NOT_FINITE,    /* fault: flat element of the value, the value            */
-    CNN_ERR_CALLBACK,      /* a Python gate raised; the exception is kept for it     */
+    CNN_ERR_CALLBACK,      /* Python raised, in a gate or a watch, which keeps the exception */
     CNN_ERR_LOSS,          /* of a step is not finite.  fault: the loss              */
     CNN_ERR_GRADIENT,      /* is not finite.  fault: range, element of it, the gradient */
     CNN_ERR_FEW_ROWS,      /* for statistics of the batch.  fault: how many           */
@@ -107,6 +107,7 @@ typedef struct {
     int32_t                  wrt;         /* gradient steps: which input              */
     int32_t                  uses_scratch; /* that of the operation                   */
     int64_t                  state;       /* where that of its cnn_part lies, as a cnn_local does */
+    int64_t                  piece;       /* rows or units between two questions to a watch; 0: all */
 } cnn_step;
 
 typedef struct {
@@ -237,6 +238,10 @@ typedef struct {
     int64_t offset, row;     /* in the block memory; of a row; both in bytes          */
 } cnn_local;
 
+/* Lets a caller end a long run, as Ctrl-C asks for: the thread that called asks between pieces of
+ * work, often.  Once the answer was yes, it stays so.  float_mode: as in cnn_call. */
+typedef struct cnn_watch { int (*stop)(struct cnn_watch *watch, uint64_t float_mode); } cnn_watch;
+
 typedef struct {                  /* a run of steps of a plan                         */
     const cnn_step    *step;
     const cnn_tensor  *tensor;    /* where the operands lie in this run               */
@@ -258,6 +263,7 @@ typedef struct {                  /* a run of steps of a plan                   
     int32_t            n_stretch, n_tensor;
     const cnn_stretch *stretch;   /* all of the plan, in order                        */
     const cnn_local   *local;
+    cnn_watch         *watch;     /* NULL: the run goes on to its end                 */
 } cnn_run;
 
 typedef struct {                  /* an optimizer bound to parameters                  */

@@ -48,9 +48,11 @@ def need_same(who: str, one: Any, other: Any) -> None:
 
 @contextmanager
 def everything_divided() -> Iterator[None]:
-    """Let the smallest graph be divided among threads, narrow layers by columns, and every batch
-    of 32 rows into blocks of 16."""
+    """Let the smallest graph be divided among threads, narrow layers by columns, every batch of
+    32 rows into blocks of 16, and every step into pieces between which signals are looked for."""
     limits = [(schedule, "MIN_FLOP", 1.0), (schedule, "COLUMN_WEIGHTS", 1),
+              (schedule, "PIECE_FLOP", 1.0), (schedule, "PIECE_PRODUCT", 1.0),
+              (schedule, "PIECE", {1: 16, 2: 16}), (schedule, "PRODUCT_PIECE", {1: 16, 2: 16}),
               (stretches, "cache_size", lambda: 1), (stretches, "PRODUCT_ROWS", -(1 << 60)),
               (stretches, "SUM_SHARE", 1 << 60), (stretches, "LOCAL_SHARE", 0)]  # fmt: skip
     before = [getattr(module, name) for module, name, _ in limits]
