@@ -18,7 +18,8 @@ from cnn_core.ir.node import Input, Node, Parameter
 from cnn_core.ir.order import topological_order
 from cnn_core.nn.layers import Layer, Use
 from cnn_core.nn.model import Model
-from cnn_core.nn.sequential import Nested, Sequential
+from cnn_core.nn.sequential import Sequential
+from cnn_core.nn.structure import Nested
 from cnn_core.options import shown
 from cnn_core.state.blocks import FROZEN, Block
 from cnn_core.state.params import ParamStore, store_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,7 +10,15 @@ from contextvars import ContextVar
 from cnn_core.errors import GraphError
 from cnn_core.options import shown
 
+MARK = "#?"
+"""What a layer's label has behind its kind, and no name of a user, until a graph numbers it."""
+
 groups: ContextVar[tuple[str, ...]] = ContextVar("groups", default=())
+
+
+def plain(text: str) -> str:
+    """Return a message with the kinds of layers in place of labels that are not final."""
+    return re.sub(r"#\?\d+", "", text) if MARK in text else text
 
 
 @contextmanager

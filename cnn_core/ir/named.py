@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnn_core.errors import GraphError
+from cnn_core.ir import labels
 from cnn_core.ir.node import Input, Node
 from cnn_core.ir.order import topological_order, unique_names
 from cnn_core.options import shown
@@ -29,6 +30,7 @@ class NamedNodes:
         if not self.outputs:
             raise GraphError("Graph: need at least one output; got none")
         self._nodes = topological_order(self.outputs)
+        labels.finish(self._nodes)
         self._names = unique_names(self._nodes)
         self._by_name = {name: node for node, name in self._names.items()}
         self._inputs = {n.name: n for n in self._nodes if isinstance(n, Input)}

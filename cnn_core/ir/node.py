@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, ShapeError
-from cnn_core.ir.group import groups
+from cnn_core.ir.group import groups, plain
 from cnn_core.ir.lengths import BATCH, MAX_ELEMENTS, Shape, as_array, check_shape
 from cnn_core.options import shown
 
@@ -61,8 +61,10 @@ class Node:
 
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
+
     grad_in_place: ClassVar[bool] = False
     """The gradient may be written over dy: one input, of the same shape."""
+
     training_only: ClassVar[bool] = False
     """In inference the value is that of the only input."""
 
@@ -92,6 +94,8 @@ class Node:
     saved: Mapping[str, Shape] = MappingProxyType({})
     """What forward keeps for the gradients, of `saved_dtype`."""
     saved_dtype: str = "real"
+    places: int = 1
+    """How many numbers of a row of the batch count in each of its `statistics`."""
     sums: Mapping[str, Shape] = MappingProxyType({})
     """Sums over the batch that the gradients share; those of all inputs but the first read them
     alone.  A step of its own makes them or, where its `n_unit` is 0, the first gradient."""
@@ -186,7 +190,7 @@ class Node:
     @property
     def label(self) -> str:
         """The name that messages use: the given one, else the operation's."""
-        return self.name or self.op or type(self).__name__.lower()
+        return plain(self.name) or self.op or type(self).__name__.lower()
 
     @property
     def batched(self) -> bool:
@@ -274,6 +278,12 @@ class Node:
 
     # NumPy arrays on the left must leave the operator to the node.
     __array_ufunc__ = None
+
+    def __array__(self, *args: Any, **options: Any) -> np.ndarray:
+        raise GraphError(
+            f"{self.label}: need numbers for NumPy, and a node has none before its graph runs; got "
+            f"a node (its own functions are cnn.ops.mean, cnn.ops.exp ...)"
+        )
 
 
 class Input(Node):

@@ -43,12 +43,13 @@ def unique_names(nodes: Iterable[Node]) -> dict[Node, str]:
     nodes = list(nodes)
     names: dict[Node, str] = {}
     taken: set[str] = set()
-    within = _networks_within(nodes)
+    within = networks_within(nodes)
     for node in nodes:
         if node.name:
             name = ".".join((*within.get(node, ()), node.name))
             if name in taken:
-                raise GraphError(f"graph: need different names; got two nodes named {name!r}")
+                hint = f": give a layer {node.group[0]!r} another name" if node.group else ""
+                raise GraphError(f"graph: need different names; got two nodes named {name!r}{hint}")
             taken.add(name)
             names[node] = name
     counts: dict[str, int] = {}
@@ -62,7 +63,7 @@ def unique_names(nodes: Iterable[Node]) -> dict[Node, str]:
     return names
 
 
-def _networks_within(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
+def networks_within(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
     """Return the labels of the networks that leaves come from, for those that do.
 
     A network applied as a layer is made once more, in a group, over the leaves that it has: they
@@ -73,5 +74,11 @@ def _networks_within(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
         for x in node.inputs:
             n = len(node.group) - len(x.group)
             if n > 0 and x.group and not x.inputs and node.group[n:] == x.group:
-                found.setdefault(x, node.group[:n])
+                found.setdefault(x, _joined(node.group[:n]))
     return found
+
+
+def _joined(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Return labels without those that the next repeats: a layer within a layer has both."""
+    following = (*groups[1:], "")
+    return tuple([a for a, b in zip(groups, following, strict=True) if not b.startswith(f"{a}.")])

@@ -26,7 +26,7 @@ class Drawing(Node):
 
     def stream(self) -> int:
         """Return the number that picks the stream."""
-        return crc32(self.label.encode()) if self.key is None else self.key
+        return crc32((self.name or self.label).encode()) if self.key is None else self.key
 
 
 class Sample(Drawing):

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core.errors import GraphError, OptionError, ShapeError
-from cnn_core.ir.group import group
+from cnn_core.errors import CnnCoreError, GraphError, OptionError, ShapeError
+from cnn_core.ir import labels
+from cnn_core.ir.group import group, plain
 from cnn_core.ir.node import MAX_ELEMENTS, Node, Parameter, need_possible
 from cnn_core.naming import Described
 from cnn_core.nn import activations, init
-from cnn_core.nn.labels import is_temporary, pending, temporary
 from cnn_core.options import shown
+
+_MEANT = frozenset("*?[@")
 
 
 class Layer(Described, options.Fixable):
@@ -32,6 +34,9 @@ class Layer(Described, options.Fixable):
 
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else options.name(self.kind, name)
+        if name is not None and not _MEANT.isdisjoint(name):
+            need = "a name without *, ?, [ and @, which patterns and layers used again have"
+            raise options.refuse(self.kind, need, name)
 
     _use: Use | None = None
 
@@ -43,6 +48,10 @@ class Layer(Described, options.Fixable):
         """Be as before the first use, which has come to nothing."""
         for name in ("_use", "_fixed"):
             self.__dict__.pop(name, None)
+
+    def within(self) -> list[Layer]:
+        """Return this layer and those that it is made of."""
+        return [self]
 
     @property
     def kind(self) -> str:
@@ -71,9 +80,17 @@ class Layer(Described, options.Fixable):
 
     def __call__(self, x: Any) -> Node:
         """Return the node that this layer makes of a node, or of a list of nodes."""
+        unused = [layer for layer in self.within() if layer._use is None]
         if self._use is None:
-            self.__dict__["_use"] = Use(self.name or temporary(self.kind))
-        return self.apply(x, self._use.next_name(), np.random.default_rng())
+            self.__dict__["_use"] = Use(self.name or labels.temporary(self.kind))
+        try:
+            return self.apply(x, self._use.next_name(), np.random.default_rng())
+        except BaseException as error:
+            for layer in unused:
+                layer._forget()
+            if isinstance(error, CnnCoreError):
+                error.args = (plain(str(error)), *error.args[1:])
+            raise
 
     def apply(self, x: Any, name: str, rng: np.random.Generator) -> Node:
         """Return the node, called ``name``, that it makes of ``x`` in a network."""
@@ -104,8 +121,8 @@ class Use:
 
     def __init__(self, label: str) -> None:
         self.label, self.parameters, self._times = label, {}, 0
-        if is_temporary(label):
-            pending[label] = self
+        if labels.is_temporary(label):
+            labels.pending[label] = self
 
     parameters: dict[str, Parameter]
 

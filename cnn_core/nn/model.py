@@ -11,11 +11,12 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.arrays import as_real, reach_of
-from cnn_core.errors import GraphError, OptionError, ShapeError, StateError
+from cnn_core.errors import CnnCoreError, GraphError, OptionError, ShapeError, StateError
+from cnn_core.ir import labels
 from cnn_core.ir.clone import cloned
+from cnn_core.ir.group import plain
 from cnn_core.ir.node import Input, Node, Parameter
 from cnn_core.ir.order import topological_order, unique_names
-from cnn_core.nn import labels
 from cnn_core.nn.prediction import Predicting
 from cnn_core.options import shown
 from cnn_core.run.program import Program, parameters_of
@@ -146,7 +147,11 @@ class Model(Predicting):
         """
         parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else [x]
         if any(isinstance(node, Node) for node in parts):
-            return self.apply(x, labels.temporary(type(self).__name__.lower()))
+            try:
+                return self.apply(x, labels.temporary(type(self).__name__.lower()))
+            except CnnCoreError as error:
+                error.args = (plain(str(error)), *error.args[1:])
+                raise
         return self.predict(x)
 
     # -- parameters -----------------------------------------------------------------------

@@ -9,35 +9,14 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError, StateError
+from cnn_core.ir import labels
 from cnn_core.ir.clone import cloned
-from cnn_core.ir.gate import Gate
 from cnn_core.ir.node import BATCH, Input, Node, Parameter, check_shape
-from cnn_core.nn import labels
-from cnn_core.nn.layers import Activation, Layer
+from cnn_core.ir.order import topological_order
+from cnn_core.nn.layers import Layer
 from cnn_core.nn.model import RESERVED, Model
+from cnn_core.nn.structure import as_layer
 from cnn_core.options import shown
-
-
-class Nested(Layer):
-    """A network as a layer of another one, which shares its weights."""
-
-    def __init__(self, model: Model, *, name: str | None = None) -> None:
-        super().__init__(name)
-        self.model = model
-
-    @property
-    def kind(self) -> str:
-        return type(self.model).__name__.lower()
-
-    def apply(self, x: Any, name: str, rng: np.random.Generator) -> Node:
-        made: Any = self.model.apply(x, name)
-        if not isinstance(made, Node):
-            need = "a network of one output between layers"
-            raise OptionError(f"{name}: need {need}; got {', '.join(made)}")
-        return made
-
-    def __repr__(self) -> str:
-        return repr(self.model)
 
 
 class Sequential(Model):
@@ -63,7 +42,7 @@ class Sequential(Model):
         input_shift: float = 0.0,
     ) -> None:
         layers = options.items("Sequential", layers, "layers", "list")
-        self.layers = tuple(_as_layer(layer) for layer in layers)
+        self.layers = tuple(as_layer(layer) for layer in layers)
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise OptionError(f"Sequential: need layers; got {shown(layer)}")
@@ -76,12 +55,16 @@ class Sequential(Model):
         x = Input("x", check_shape("Sequential: inputs", (BATCH, *_row_shape(inputs))))
         self.layer_names = _layer_names(self.layers)
         self._seed(seed)
-        unused = [layer for layer in self.layers if layer._use is None]
+        unused = [layer for layer in self._all_layers() if layer._use is None]
         try:
             self._outputs = self._build(x, np.random.default_rng(self.seed))
             if all(n is x or n.training_only for n in self._outputs):
                 raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
             last = self._outputs[-1]
+            own = {layer._use.label: name
+                   for layer, name in zip(self.layers, self.layer_names, strict=True)
+                   if layer._use is not None and "@" not in name}  # fmt: skip
+            labels.finish(topological_order([last]), own)
             self._set_up({"output": last}, [x], dtype)
         except BaseException:
             for layer in unused:
@@ -108,13 +91,17 @@ class Sequential(Model):
         if not isinstance(layers, tuple) or not isinstance(made, list) or len(made) != len(layers):
             raise StateError(f"Sequential: need a node for each layer; got {shown(made)}")
         super().__setstate__(state)
-        for layer, use in zip(layers, self.__dict__.pop("_uses"), strict=True):
+        for layer, use in zip(self._all_layers(), self.__dict__.pop("_uses"), strict=True):
             layer.__dict__["_use"] = use
             layer.fix()
 
     def __reduce__(self) -> tuple[Any, ...]:
         new, cls, state = super().__reduce__()
-        return new, cls, {**state, "_uses": [layer._use for layer in self.layers]}
+        return new, cls, {**state, "_uses": [layer._use for layer in self._all_layers()]}
+
+    def _all_layers(self) -> list[Layer]:
+        """Return the layers, and those that they are made of."""
+        return [part for layer in self.layers for part in layer.within()]
 
     # -- description ----------------------------------------------------------------------
 
@@ -157,13 +144,6 @@ def _parameters_between(x: Node, y: Node) -> list[Parameter]:
     return found
 
 
-def _as_layer(layer: Any) -> Any:
-    """Return a layer as it is, and a gate or a network as the layer that applies it."""
-    if isinstance(layer, Model):
-        return Nested(layer)
-    return Activation(layer) if isinstance(layer, Gate) else layer
-
-
 def _row_shape(inputs: Any) -> tuple[Any, ...]:
     if options.is_whole(inputs):
         return (int(inputs),)
@@ -177,7 +157,8 @@ def _layer_names(layers: tuple[Layer, ...]) -> list[str]:
 
     A layer that has been used keeps its name; the second time in a row of layers it gets a number.
     """
-    given = [layer._use.label if layer._use else layer.name for layer in layers]
+    given = [layer.name if layer._use is None or labels.is_temporary(layer._use.label)
+             else layer._use.label for layer in layers]  # fmt: skip
     _refuse_twice([(layer, name) for layer, name in zip(layers, given, strict=True) if name])
     taken = RESERVED.union({"x"}, [name for name in given if name])
     counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Layers that give a network its shape: flatten, reshape, concat, residual, scale."""
+"""Layers that give a network its shape: flatten, reshape, concat, residual, scale, networks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,40 @@ import numpy as np
 
 from cnn_core import ops, options
 from cnn_core.errors import OptionError, ShapeError
+from cnn_core.ir.gate import Gate
 from cnn_core.ir.node import BATCH, Node
-from cnn_core.nn.layers import Layer
+from cnn_core.nn.layers import Activation, Layer
+from cnn_core.nn.model import Model
 from cnn_core.options import shown
+
+
+class Nested(Layer):
+    """A network as a layer of another one, which shares its weights."""
+
+    def __init__(self, model: Model, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.model = model
+
+    @property
+    def kind(self) -> str:
+        return type(self.model).__name__.lower()
+
+    def apply(self, x: Any, name: str, rng: np.random.Generator) -> Node:
+        made: Any = self.model.apply(x, name)
+        if not isinstance(made, Node):
+            need = "a network of one output between layers"
+            raise OptionError(f"{name}: need {need}; got {', '.join(made)}")
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self.model)
+
+
+def as_layer(layer: Any) -> Any:
+    """Return a layer as it is, and a gate or a network as the layer that applies it."""
+    if isinstance(layer, Model):
+        return Nested(layer)
+    return Activation(layer) if isinstance(layer, Gate) else layer
 
 
 class Flatten(Layer):
@@ -50,7 +81,7 @@ class Concat(Layer):
 
 
 class Residual(Layer):
-    """y = x + f(x); ``layers`` are f, a layer or several one after the other.
+    """y = x + f(x); ``layers`` are f, a layer, a network or several one after the other.
 
     Source: He, Zhang, Ren, Sun 2015.
     """
@@ -58,9 +89,12 @@ class Residual(Layer):
     def __init__(self, layers: Any, *, name: str | None = None) -> None:
         super().__init__(name)
         several = isinstance(layers, (list, tuple))
-        self.layers = tuple(layers) if several else (layers,)
+        self.layers = tuple([as_layer(layer) for layer in (layers if several else [layers])])
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise OptionError(f"Residual: need a layer, or a list of layers; got {shown(layers)}")
+
+    def within(self) -> list[Layer]:
+        return [self, *(part for layer in self.layers for part in layer.within())]
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         y = x
