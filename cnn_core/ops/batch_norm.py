@@ -34,14 +34,14 @@ class BatchNorm(Node):
         self.eps = options.number(self.label, self.eps, options.SMALLEST_EPS, options.LARGEST,
                                   option="eps")  # fmt: skip
         self.shape = x.shape
-        self._rows = prod(k for k in x.shape[:-1] if k is not BATCH)
+        self.places = prod(k for k in x.shape[:-1] if k is not BATCH)
         self.saved = {"moments": (2, n), "columns": (5, n)}
         self.sums = {"sums": (5, n)}
         self.updates = (3, 4) if len(vectors) == 4 else ()
 
     def attrs(self) -> tuple[float | int, ...]:
         """Return C, the rows of a row of the batch, eps and momentum; lowering adds which it is."""
-        return self.shape[-1], self._rows, self.eps, self.momentum
+        return self.shape[-1], self.places, self.eps, self.momentum
 
     def n_unit(self, wrt: int) -> int:
         return self.shape[-1] if wrt < 0 else 0

@@ -12,7 +12,7 @@ from cnn_core._ext.optim import Learner
 from cnn_core._ext.session import Stepper
 from cnn_core.arrays import REACH
 from cnn_core.compile.schedule import flop
-from cnn_core.errors import GraphError, OptionError
+from cnn_core.errors import DataError, GraphError, OptionError
 from cnn_core.ir.node import BATCH, Input
 from cnn_core.nn.model import Model
 from cnn_core.run.pace import Pace
@@ -44,7 +44,7 @@ class LossProgram:
         scale: TargetScale = PLAIN,
     ) -> None:  # fmt: skip
         weight = Input("w", (BATCH,)) if data.w is not None else None
-        self.net = net
+        self.net, self.training = net, training
         self.loss, losses = objective.build(data.terms, data.inputs, weight)
         self._weights = {f"{t.prefix}loss": t.weight for t in data.terms} if losses else {}
         self._figures: list[tuple[str, Metric | None, Any]] = []
@@ -136,6 +136,24 @@ class LossProgram:
         kinds = "biuf" if terms[0].loss.goes_by_shape else "f"
         return ScaledStepper(stepper, scale, net.dtype, kinds)
 
+    def need_rows(self, who: str, n: int, batch: int | None = None) -> None:
+        """Raise `DataError` where the last of the batches of ``n`` rows is a single one, and some
+        node takes the mean and variance of the batch; they have as many rows as an evaluation's."""
+        batch = (n if self.training else self._run_rows) if batch is None else batch
+        if n % batch != 1 and min(n, batch) > 1:
+            return
+        for node in self.program.nodes:
+            of_batch = node.statistics and (self.training or not node.updates)
+            if of_batch and node.batched and node.places == 1:
+                name = self.program.names[node]
+                got = f"1 in the last of {n} rows, {batch} at a time" if n > 1 else "1"
+                fix = "another batch_size, or leave a row out" if self.training else (
+                    "or give it running ones, mean and variance")  # fmt: skip
+                raise DataError(
+                    f"{who}: need at least 2 rows in each batch, for the mean and variance that "
+                    f"{name} takes; got {got} ({fix})"
+                )
+
     def use_threads(self, n_threads: int) -> None:
         """Let runs use up to ``n_threads`` where the work is worth it.
 
@@ -186,6 +204,7 @@ class LossProgram:
     def evaluate(self, data: Data) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, in calls that `Pace` chooses."""
         n, at, batch = data.n_rows, 0, self._run_rows
+        self.need_rows("evaluate", n)
         sources = self.sources(data)
         with self.program.lock:
             self.reset()

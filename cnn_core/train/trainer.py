@@ -182,9 +182,10 @@ class Trainer(Keywords):
         bar = make_progress(progress, epochs, data.n_rows)
         batch_size = min(batch_size, data.n_rows)
         program = self._program(data, batch_size, training=True)
-        self._meanings[data.target_key] = data.meanings
+        program.need_rows("fit", data.n_rows, batch_size)
         if validation is not None:
-            self._evaluation_program(validation)
+            self._evaluation_program(validation).need_rows("validation_data", validation.n_rows)
+        self._meanings[data.target_key] = data.meanings
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
                     callbacks=hooks, bar=bar)  # fmt: skip
         try:
@@ -219,6 +220,7 @@ class Trainer(Keywords):
                 return loss
         data = self._understood(self._data(x, y, sample_weight, "step"))
         program = self._program(data, data.n_rows, training=True)
+        program.need_rows("step", data.n_rows)
         self._last = program if program.stepper is not None else None
         self._only, self._roles = self.net.store.learning, Place.changes
         with self._lock:
