@@ -19,7 +19,7 @@ from cnn_core.ir.order import topological_order
 from cnn_core.nn.layers import Layer, Use
 from cnn_core.nn.model import Model
 from cnn_core.nn.sequential import Sequential
-from cnn_core.nn.structure import Nested
+from cnn_core.nn.structure import Nested, Residual
 from cnn_core.options import shown
 from cnn_core.state.blocks import FROZEN, Block
 from cnn_core.state.params import ParamStore, store_of
@@ -77,7 +77,7 @@ def _with_nested(net: Model) -> Iterator[Model]:
             seen[one] = None
         elif one not in seen:
             stack.append((one, True))
-            inner = one.layers if isinstance(one, Sequential) else ()
+            inner = one._all_layers() if isinstance(one, Sequential) else []
             stack.extend((layer.model, False) for layer in reversed(inner)
                          if isinstance(layer, Nested))  # fmt: skip
     yield from seen
@@ -119,6 +119,9 @@ def _layer(layer: Layer, number: Mapping[Node, int], nets: list[Model]) -> dict[
     made: dict[str, Any] = {"label": "" if use is None else use.label, "parameters": parameters}
     if isinstance(layer, Nested):
         return {**made, "network": nets.index(layer.model), "name": layer.name}
+    if isinstance(layer, Residual):
+        parts = [_layer(part, number, nets) for part in layer.layers]
+        return {**made, "residual": parts, "name": layer.name}
     try:
         return {**made, **encode_object(layer, passing=DRAWING)}
     except OptionError as error:
@@ -195,9 +198,13 @@ def _network_of(
 
 
 def _layer_of(made: Mapping[str, Any], nodes: list[Node], nets: list[Model]) -> Layer:
-    if "network" in made:
+    layer: Any
+    if "network" in made or "residual" in made:
         name = None if made["name"] is None else options.name("layer", made["name"])
-        layer: Any = Nested(nets[index(made["network"], len(nets), "a network")], name=name)
+        if "network" in made:
+            layer = Nested(nets[index(made["network"], len(nets), "a network")], name=name)
+        else:
+            layer = Residual([_layer_of(part, nodes, nets) for part in made["residual"]], name=name)
     else:
         layer = decode_object({k: made[k] for k in ("object", "options")}, nodes, base=Layer)
     use = Use(options.string("label", made["label"]))

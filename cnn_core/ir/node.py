@@ -61,10 +61,8 @@ class Node:
 
     is_map: ClassVar[bool] = False
     """The C operation has a `map`: one input, one element at a time, possible in place."""
-
     grad_in_place: ClassVar[bool] = False
     """The gradient may be written over dy: one input, of the same shape."""
-
     training_only: ClassVar[bool] = False
     """In inference the value is that of the only input."""
 

@@ -14,6 +14,7 @@ from cnn_core.ir.clone import cloned
 from cnn_core.ir.node import BATCH, Input, Node, Parameter, check_shape
 from cnn_core.ir.order import topological_order
 from cnn_core.nn.layers import Layer
+from cnn_core.nn.meaning import last_operation
 from cnn_core.nn.model import RESERVED, Model
 from cnn_core.nn.structure import as_layer
 from cnn_core.options import shown
@@ -58,7 +59,7 @@ class Sequential(Model):
         unused = [layer for layer in self._all_layers() if layer._use is None]
         try:
             self._outputs = self._build(x, np.random.default_rng(self.seed))
-            if all(n is x or n.training_only for n in self._outputs):
+            if last_operation(self._outputs[-1]) is x:
                 raise OptionError(f"Sequential: need a layer that computes; got {self.layers}")
             last = self._outputs[-1]
             own = {layer._use.label: name

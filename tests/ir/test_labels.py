@@ -80,11 +80,23 @@ def test_networks_within_residuals_share_their_weights():
     assert stems(outer.params)[0] == "sequential_0.residual_0.sequential_0.dense_0"
 
 
-def test_layers_within_a_copy_share_its_weights_when_they_are_used_again():
-    net = cnn.Sequential([cnn.Residual(cnn.Dense(3))], 3)
-    again = pickle.loads(pickle.dumps(net))
-    other = cnn.Sequential([again.layers[0].layers[0]], 3)
-    assert np.shares_memory(other.store.value, again.store.value)
+def saved(net, path):
+    net.save(path)
+    return cnn.load(path)
+
+
+@pytest.mark.parametrize("how", [lambda net, _: pickle.loads(pickle.dumps(net)), saved])
+def test_layers_within_a_copy_share_its_weights_when_they_are_used_again(how, tmp_path):
+    part = cnn.Sequential([cnn.Dense(3)], 3)
+    net = cnn.Sequential([cnn.Residual(cnn.Dense(3)), cnn.Residual(part)], 3)
+    again = how(net, tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(again.predict(X), net.predict(X))
+    assert list(again.params) == list(net.params)
+    first, second = (layer.layers[0] for layer in again.layers)
+    other = cnn.Sequential([first, second], 3)
+    name = "residual_0.dense_0.w"
+    assert np.shares_memory(other.params[name], again.params[name])
+    assert second.model.store.blocks[0] in again.store.blocks
 
 
 WRONG = {

@@ -69,6 +69,13 @@ def test_prediction_and_evaluation_add_nothing():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(net)).predict(x), net.predict(x))
 
 
+def test_a_network_may_end_in_noise_also_as_the_only_layer_of_another():
+    part = cnn.Sequential([cnn.Dense(2), cnn.GaussianNoise(0.1)], 3, seed=0)
+    for layers in ([part], [part, cnn.Dropout(0.5)]):
+        x = np.ones((4, 3))
+        np.testing.assert_array_equal(cnn.Sequential(layers, 3).predict(x), part.predict(x))
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_the_gradient_passes_unchanged(training):
     c = np.random.default_rng(0).standard_normal((7, 5))
