@@ -1,0 +1,46 @@
+"""Losses: what `Trainer` makes small.
+
+Each is a mean over the rows of a batch.  A loss knows which targets it takes, what outputs and
+targets mean to it, and the node that computes it.
+"""
+
+from __future__ import annotations
+
+from cnn_core import options
+from cnn_core.errors import OptionError
+from cnn_core.naming import hint
+from cnn_core.nn.losses.base import Loss
+from cnn_core.nn.losses.decisions import BinaryCrossEntropy, Hinge, SoftmaxCrossEntropy
+from cnn_core.nn.losses.numbers import MAE, MSE, Huber, Pinball, Poisson
+
+__all__ = ["LOSSES", "MAE", "MSE", "BinaryCrossEntropy", "Hinge", "Huber", "Loss", "Pinball",
+           "Poisson", "SoftmaxCrossEntropy", "get"]  # fmt: skip
+
+LOSSES: dict[str, type[Loss]] = {
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "mse": MSE,
+    "mae": MAE,
+    "huber": Huber,
+    "hinge": Hinge,
+    "pinball": Pinball,
+    "poisson": Poisson,
+}
+"""The losses by name."""
+
+
+def get(loss: str | Loss) -> Loss:
+    """Return ``loss``, or a new one with default options for a name such as "mse"."""
+    if isinstance(loss, Loss):
+        if type(loss).build is Loss.build:
+            raise options.refuse("Trainer", "a loss whose class defines build", loss)
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    meant = hint(loss, LOSSES)
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        meant = f": write {loss.__name__}(...)"
+    raise OptionError(
+        f"Trainer: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "
+        f"got {options.shown(loss)}{meant}"
+    )
