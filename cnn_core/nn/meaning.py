@@ -11,7 +11,7 @@ from cnn_core.ir.node import Node
 
 CLASSES, BINARY, MULTILABEL, REAL = "classes", "binary", "multilabel", "real"
 LOGITS, MARGINS, LOGARITHMS = "logits", "margins", "logarithms"
-PROBABILITIES, VALUES = "probabilities", "values"
+PROBABILITIES, VALUES, PARAMETERS = "probabilities", "values", "parameters"
 
 DECISIONS = (CLASSES, BINARY, MULTILABEL)
 """The kinds of which each target is right or wrong."""
@@ -26,7 +26,8 @@ class Meaning(NamedTuple):
     "binary" (one yes-or-no question to a row), "multilabel" (one to each element) or "real"
     (numbers, no decisions).  ``scale`` is what the outputs are: "logits", of which a softmax or
     a sigmoid makes probabilities, "margins" on either side of a decision, "probabilities",
-    "values" close to their targets, or "logarithms" of such.  An output above ``threshold`` says
+    "values" close to their targets, "logarithms" of such, or "parameters" of a distribution of
+    targets.  An output above ``threshold`` says
     yes, a target above ``middle`` is yes; a no is 0, or -1 where ``middle`` is 0.
     """
 

@@ -18,6 +18,7 @@ from cnn_core.nn.meaning import (
     LOGITS,
     MARGINS,
     MULTILABEL,
+    PARAMETERS,
     PROBABILITIES,
     REAL,
     VALUES,
@@ -36,6 +37,7 @@ _SCALES = {
     PROBABILITIES: "probabilities",
     VALUES: "other numbers",
     LOGARITHMS: "logarithms",
+    PARAMETERS: "parameters of a distribution",
 }
 _INSTEAD = {
     CLASSES: "accuracy, top_<k>, log_loss or auc",
@@ -47,6 +49,7 @@ _INSTEAD = {
     PROBABILITIES: "accuracy, log_loss or auc",
     VALUES: "mae, rmse or r2",
     LOGARITHMS: "mae, rmse or r2",
+    PARAMETERS: "mae, rmse or r2",
 }
 """What fits outputs of this kind or scale."""
 

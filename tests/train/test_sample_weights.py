@@ -16,12 +16,13 @@ X = RNG.standard_normal((N, 7))
 W = np.where(RNG.random(N) < 0.2, 0, RNG.exponential(3, N))
 P = RNG.random((N, 3))
 COUNTS, SIGNS, LABELS = RNG.poisson(2.0, (N, 3)), 2.0 * (P > 0.5) - 1, RNG.integers(0, 3, N)
-TARGETS = {"binary_cross_entropy": P, "poisson": COUNTS, "hinge": SIGNS,
-           "softmax_cross_entropy": LABELS}  # fmt: skip
+TARGETS = {"poisson": COUNTS, "tweedie": COUNTS, "hinge": SIGNS, "squared_hinge": SIGNS,
+           "softmax_cross_entropy": LABELS, "focal": LABELS, "multi_margin": LABELS,
+           "binary_focal": P > 0.5, "quantiles": P[:, 0], "gaussian_nll": P[:, :2]}  # fmt: skip
 
 
 def trainer_of(loss, dtype="float64", lr=0.01, **options) -> cnn.Trainer:
-    net = make_net(dtype=dtype)
+    net = make_net(dtype=dtype, outputs=4 if isinstance(loss, cnn.GaussianNLL) else 3)
     return cnn.Trainer(net, loss=loss, optimizer=cnn.SGD(lr=lr, momentum=0.9), **options)
 
 

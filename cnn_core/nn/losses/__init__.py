@@ -10,23 +10,74 @@ from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import hint
 from cnn_core.nn.losses.base import Loss
-from cnn_core.nn.losses.decisions import BinaryCrossEntropy, Hinge, SoftmaxCrossEntropy
-from cnn_core.nn.losses.numbers import MAE, MSE, Huber, Pinball, Poisson
-
-__all__ = ["LOSSES", "MAE", "MSE", "BinaryCrossEntropy", "Hinge", "Huber", "Loss", "Pinball",
-           "Poisson", "SoftmaxCrossEntropy", "get"]  # fmt: skip
+from cnn_core.nn.losses.decisions import (
+    BinaryCrossEntropy,
+    BinaryFocal,
+    Focal,
+    Hinge,
+    KLDivergence,
+    MultiMargin,
+    SoftmaxCrossEntropy,
+    SquaredHinge,
+)
+from cnn_core.nn.losses.numbers import (
+    MAE,
+    MSE,
+    CosineDistance,
+    GaussianNLL,
+    Huber,
+    LogCosh,
+    Pinball,
+    Poisson,
+    Quantiles,
+    Tweedie,
+)
 
 LOSSES: dict[str, type[Loss]] = {
     "softmax_cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,
+    "focal": Focal,
+    "binary_focal": BinaryFocal,
+    "kl_divergence": KLDivergence,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "multi_margin": MultiMargin,
     "mse": MSE,
     "mae": MAE,
     "huber": Huber,
-    "hinge": Hinge,
+    "log_cosh": LogCosh,
     "pinball": Pinball,
+    "quantiles": Quantiles,
     "poisson": Poisson,
+    "tweedie": Tweedie,
+    "gaussian_nll": GaussianNLL,
+    "cosine_distance": CosineDistance,
 }
 """The losses by name."""
+
+__all__ = [
+    "LOSSES",
+    "MAE",
+    "MSE",
+    "BinaryCrossEntropy",
+    "BinaryFocal",
+    "CosineDistance",
+    "Focal",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MultiMargin",
+    "Pinball",
+    "Poisson",
+    "Quantiles",
+    "SoftmaxCrossEntropy",
+    "SquaredHinge",
+    "Tweedie",
+    "get",
+]
 
 
 def get(loss: str | Loss) -> Loss:

@@ -17,6 +17,7 @@ from cnn_core.nn.meaning import (
     LOGARITHMS,
     LOGITS,
     MARGINS,
+    PARAMETERS,
     REAL,
     Meaning,
     of_values,
@@ -42,8 +43,9 @@ class Loss(Described, options.Fixable):
     reduction: str = "weighted_mean"
 
     outputs_are: ClassVar[str] = ""
-    """What outputs are to the loss: "logits", "margins", "logarithms" of what targets are, or,
-    where this is empty, numbers close to their targets.  Metrics go by it."""
+    """What outputs are to the loss: "logits", "margins", "logarithms" of what targets are,
+    "parameters" of their distribution, or, where this is empty, numbers close to their targets.
+    Metrics go by it."""
 
     twice: ClassVar[tuple[str, ...]] = ()
     """Operations that a network must not end in, since the loss ..."""
@@ -94,8 +96,8 @@ class Loss(Described, options.Fixable):
             labels = target.dtype == "int32"
             scale = self.outputs_are
             return Meaning(CLASSES, scale) if labels else yes_or_no(output, scale)
-        if self.outputs_are == LOGARITHMS:
-            return Meaning(REAL, LOGARITHMS)
+        if self.outputs_are in (LOGARITHMS, PARAMETERS):
+            return Meaning(REAL, self.outputs_are)
         return of_values(output, target, y)
 
     def prediction(self, output: Node) -> Node:
@@ -129,12 +131,26 @@ class Loss(Described, options.Fixable):
         return f"{type(self).__name__}({options})"
 
 
+def mean_of_row(x: Node) -> Node:
+    """Return the mean of each row's elements, (B,)."""
+    axes = tuple(range(1, len(x.shape)))
+    return ops.mean(x, axis=axes) if axes else x
+
+
 def shape_of(y: Any, who: str) -> tuple[int, ...]:
     """Return the shape of targets; () for what are no numbers: the door for labels says why."""
     try:
         return as_numbers(y, who=who, name="y").shape
     except DtypeError:
         return ()
+
+
+def check_among(rows: np.ndarray, known: tuple[int, int], need: str, name: str) -> None:
+    """Raise `DataError`, naming the row, unless each element is one of the two ``known``."""
+    right = (rows == known[0]) | (rows == known[1])
+    if not right.all():
+        row = int(np.argmin(right.all(axis=tuple(range(1, rows.ndim)))))
+        raise DataError(f"{need}; got {rows[row]} in row {row} of {name}")
 
 
 def check_interval(rows: np.ndarray, low: float, high: float, need: str, name: str) -> None:

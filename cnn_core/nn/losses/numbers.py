@@ -1,13 +1,18 @@
-"""Losses of numbers, element by element."""
+"""Losses of numbers: of outputs close to their targets, or that describe their distribution."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log, pi
+from typing import Any
 
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core.ir.node import Node
-from cnn_core.nn.losses.base import Loss
-from cnn_core.nn.meaning import LOGARITHMS
+from cnn_core.errors import OptionError, ShapeError
+from cnn_core.ir.node import BATCH, Constant, Input, Node
+from cnn_core.nn.losses.base import Loss, mean_of_row
+from cnn_core.nn.meaning import LOGARITHMS, PARAMETERS, REAL, VALUES, Meaning
 
 
 class MSE(Loss):
@@ -60,3 +65,138 @@ class Poisson(Loss):
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return self.over_rows(ops.poisson(output, target, reduction="none"), weight)
+
+
+class LogCosh(Loss):
+    """l = log(cosh(p - t)), averaged over a row's outputs.
+
+    Close to e^2 / 2 for small errors e, to |e| - log 2 for large ones, of any size.
+    """
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        e = ops.abs(output - target)
+        return self.over_rows(mean_of_row(e + ops.softplus(e * -2.0) - log(2)), weight)
+
+
+class Tweedie(Loss):
+    """l = e^((2 - p) z) / (2 - p) - t e^((1 - p) z) / (1 - p), averaged over a row's outputs.
+
+    Of the logarithm z of the mean; targets t >= 0, of which many may be 0.  p, the ``power`` of the
+    mean that the variance grows by, is between 1 (`Poisson`) and 2.  Half the deviance but for
+    what does not depend on z (scikit-learn's mean_tweedie_deviance; LightGBM's "tweedie").
+    """
+
+    outputs_are = LOGARITHMS
+    twice = ("exp", "softplus")
+    applies = "takes the logarithm of the mean and applies exp itself"
+    target_range = (0.0, np.inf)
+
+    def __init__(self, power: float = 1.5, *, reduction: str = "weighted_mean") -> None:
+        super().__init__(reduction=reduction)
+        self.power = options.number("Tweedie", power, 1, 2, open_at="low high", option="power")
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        a, b = 2 - self.power, self.power - 1
+        # Where t is 0 its term is 0, also where e^(-b z) is not finite.
+        drawn = ops.where(ops.greater(target, 0.0), target * ops.exp(output * -b), 0.0)
+        return self.over_rows(
+            mean_of_row(ops.exp(output * a) * (1 / a) + drawn * (1 / b)), weight
+        )
+
+
+class CosineDistance(Loss):
+    """l = 1 - cos(p, t), of the angle between the rows p and t, (B, N).
+
+    Rows of zeros count as at right angles to all others.  (1 - torch's cosine_similarity; Keras'
+    CosineSimilarity is less by 1.)
+    """
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        if len(output.shape) != 2:
+            raise ShapeError(f"CosineDistance: need an output (B, N); got {output.shape}")
+        return Input("y", output.shape)
+
+    def meaning(self, output: Node, target: Input, y: np.ndarray) -> Meaning:
+        return Meaning(REAL, VALUES)
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        return self.over_rows(1.0 - ops.cosine_similarity(output, target), weight)
+
+
+class GaussianNLL(Loss):
+    """l = (log v + (m - t)^2 / v) / 2, averaged over a row's targets, with v = e^s + eps.
+
+    The network has two outputs for each target: of 2 N columns the first N are the means m, the
+    others the logarithms s of the variances.  Metrics such as mae see the means.  ``full`` adds
+    log(2 pi) / 2.  (torch.nn.GaussianNLLLoss, which takes v itself and lets it be no less than
+    eps.)  Source: Nix, Weigend 1994.
+    """
+
+    outputs_are = PARAMETERS
+    twice = ("exp", "softplus")
+    applies = "takes logarithms of variances and applies exp itself"
+
+    def __init__(
+        self, full: bool = False, eps: float = 1e-6, *, reduction: str = "weighted_mean"
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.full = options.flag("GaussianNLL", full, option="full")
+        self.eps = options.epsilon("GaussianNLL: eps", eps)
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        if len(output.shape) != 2 or output.shape[1] % 2:
+            raise ShapeError(
+                f"GaussianNLL: need an output (B, 2 N), means and logarithms of variances; got "
+                f"{output.shape}"
+            )
+        return Input("y", (BATCH, output.shape[1] // 2))
+
+    def prediction(self, output: Node) -> Node:
+        return output[:, : output.shape[1] // 2]
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        low = log(self.eps)
+        log_v = ops.softplus(output[:, output.shape[1] // 2 :] - low) + low  # log(e^s + eps)
+        terms = log_v + ops.square(self.prediction(output) - target) * ops.exp(-log_v)
+        if self.full:
+            terms = terms + log(2 * pi)
+        return self.over_rows(mean_of_row(terms) * 0.5, weight)
+
+
+class Quantiles(Loss):
+    """l = mean_j max(q_j e_j, (q_j - 1) e_j) of e_j = t - p_j: `Pinball` for several quantiles.
+
+    The network has one output for each of the rising ``quantiles``, in (0, 1), and each row one
+    target.  Metrics such as mae see the quantile closest to the median.  Nothing keeps quantiles
+    of a row in order.  The subgradient at e = 0 is 1/2 - q_j.  Source: Koenker, Bassett 1978.
+    """
+
+    outputs_are = PARAMETERS
+
+    def __init__(
+        self, quantiles: Sequence[float] = (0.1, 0.5, 0.9), *, reduction: str = "weighted_mean"
+    ) -> None:
+        super().__init__(reduction=reduction)
+        who, found = "Quantiles", options.items("Quantiles", quantiles, "numbers in (0, 1)")
+        self.quantiles = tuple(
+            options.number(who, q, 0, 1, open_at="low high", option="quantiles") for q in found
+        )
+        if not found or list(found) != sorted(set(found)):
+            raise OptionError(f"{who}: need rising quantiles, one or more; got {quantiles!r}")
+
+    def target_input(self, output: Node, y: Any) -> Input:
+        if output.shape[1:] != (len(self.quantiles),):
+            raise ShapeError(
+                f"Quantiles: need an output (B, {len(self.quantiles)}), one for each of "
+                f"{self.quantiles}; got {output.shape}"
+            )
+        return Input("y", (BATCH, 1))
+
+    def prediction(self, output: Node) -> Node:
+        middle = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5)))
+        return output[:, middle : middle + 1]
+
+    def build(self, output: Node, target: Node, weight: Node | None) -> Node:
+        e = target - output
+        slope = Constant(np.array(self.quantiles) - 0.5)
+        return self.over_rows(mean_of_row(ops.abs(e) * 0.5 + e * slope), weight)
