@@ -19,8 +19,11 @@ def test_every_block_runs_and_prints_what_its_comments_say(capsys):
         assert list(dict.fromkeys(printed)) == said
 
 
-def test_the_page_names_every_metric():
+def test_the_page_names_every_metric_and_loss():
     import cnn_core as cnn
 
+    for name, loss in cnn.nn.losses.LOSSES.items():
+        assert f"`{name}`" in PAGE
+        assert f"`{loss.__name__}(" in PAGE
     for name in cnn.train.metrics.METRICS:
         assert f"`{name}`" in PAGE

@@ -153,6 +153,11 @@ CASES = {
                          by_element(binary_focal(2, 0.25))),
     "binary_focal 0.3": Case(cnn.BinaryFocal, {"gamma": 0.3}, Z, BITS,
                              by_element(binary_focal(0.3, None))),
+    "binary_focal of shares": Case(
+        cnn.BinaryFocal, {"alpha": 0.3}, Z, SHARES, by_element(lambda z, t: [
+            t * yes + (1 - t) * no for yes, no in zip(
+                binary_focal(2, 0.3)(z, t * 0 + 1), binary_focal(2, 0.3)(z, t * 0), strict=True)
+        ])),
     "kl_divergence": Case(cnn.KLDivergence, {}, Z, SHARES, kl),
     "gaussian_nll": Case(cnn.GaussianNLL, {}, Z, T[:, :2], gaussian(1e-6, False)),
     "gaussian_nll full": Case(cnn.GaussianNLL, {"full": True, "eps": 0.1}, Z[:, :2], T[:, 0],

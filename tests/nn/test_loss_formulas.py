@@ -140,8 +140,8 @@ def spoiled(y, value):
 
 @pytest.mark.parametrize(("loss", "y", "error", "words"), [
     (cnn.Tweedie(), spoiled(COUNTS, -1), DataError, "Tweedie: need targets >= 0; .* in row 5"),
-    (cnn.BinaryFocal(), spoiled(BITS, 0.5), DataError,
-     r"BinaryFocal: need targets 0 and 1; got \[0.5 .* in row 5 of y"),
+    (cnn.BinaryFocal(), spoiled(BITS, 1.5), DataError,
+     r"BinaryFocal: need targets in \[0, 1\]; got 1.5 in row 5 of y"),
     (cnn.SquaredHinge(), spoiled(2 * BITS - 1, 3), DataError,
      "SquaredHinge: need targets -1 and 1, or 0 and 1; got .* in row 5"),
     (cnn.KLDivergence(), spoiled(SHARES, 1.5), DataError,

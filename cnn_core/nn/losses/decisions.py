@@ -206,8 +206,8 @@ class BinaryFocal(Loss):
     """l = -alpha_t (1 - p_t)^gamma log p_t, averaged over a row's outputs, of logits z.
 
     p_t is sigmoid(z) where the target t is 1, else 1 - sigmoid(z); alpha_t is ``alpha`` where t is
-    1, else 1 - alpha; with None both are 1.  Targets are 0 and 1.  Source: Lin et al. 2017
-    (torchvision's sigmoid_focal_loss, which has alpha=0.25).
+    1, else 1 - alpha; with None both are 1.  A target in between is that share of both.  Source:
+    Lin et al. 2017 (torchvision's sigmoid_focal_loss, which has alpha=0.25).
     """
 
     outputs_are = LOGITS
@@ -224,21 +224,18 @@ class BinaryFocal(Loss):
         if alpha is not None:
             self.alpha = options.number("BinaryFocal", alpha, 0, 1, option="alpha")
 
-    def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
-        rows = super().targets(target, output, y, dtype)
-        check_among(rows, (0, 1), f"{type(self).__name__}: need targets 0 and 1", target.name)
-        return rows
-
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
-        # Of u, the logit of the right answer, p_t is sigmoid(u): log p_t = -softplus(-u) and
-        # log(1 - p_t) = -softplus(u), whatever the size of u.
-        right = output * (target * 2.0 - 1.0)
-        terms = ops.softplus(-right)
-        if self.gamma != 0:
-            terms = terms * ops.exp(ops.softplus(right) * -self.gamma)
-        if self.alpha is not None:
-            terms = terms * (target * (2 * self.alpha - 1) + (1 - self.alpha))
+        yes, no = ops.softplus(-output), ops.softplus(output)  # -log p, -log(1 - p) of any size
+        terms = target * self._missed(yes, no, self.alpha)
+        other = None if self.alpha is None else 1 - self.alpha
+        terms = terms + (1.0 - target) * self._missed(no, yes, other)
         return self.over_rows(mean_of_row(terms), weight)
+
+    def _missed(self, cost: Node, others: Node, share: float | None) -> Node:
+        """Return ``share`` (1 - p)^gamma times the ``cost`` -log p; ``others`` is -log(1 - p)."""
+        if self.gamma != 0:
+            cost = cost * ops.exp(others * -self.gamma)
+        return cost if share is None else cost * share
 
 
 class KLDivergence(Loss):
