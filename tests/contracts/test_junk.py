@@ -57,6 +57,12 @@ WORDS = {"who", "name", "source", "hint"}  # for messages alone, of the doors fo
 NO_ARGUMENTS = {"History", "get_num_threads", "show_config"}
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """A letter may be the name of a file, which is then written."""
+    monkeypatch.chdir(tmp_path)
+
+
 def public() -> set[str]:
     names = {n for n in cnn.__all__ if callable(getattr(cnn, n))}
     for module in ("data", "ops", "kernels", "optim"):
