@@ -57,7 +57,7 @@ from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer
 from cnn_core.run.threadpool import announce as _announce
 from cnn_core.run.threads import get_num_threads, set_num_threads
 from cnn_core.state.params import ParamStore
-from cnn_core.train import Callback, EarlyStopping, History, Metric, TopK, Trainer
+from cnn_core.train import Callback, Checkpoint, EarlyStopping, History, Metric, TopK, Trainer
 
 _announce()
 
@@ -77,6 +77,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BinaryFocal",
     "Callback",
+    "Checkpoint",
     "Concat",
     "Constant",
     "CosineDistance",

@@ -21,6 +21,10 @@ KEY = "cnn_core"
 """What the JSON is called among the file's metadata."""
 
 
+PART = ".part"
+"""How the names of files end that are being written."""
+
+
 class Saved:
     """What was read: arrays by name, and ``content``, of JSON."""
 
@@ -41,7 +45,7 @@ def write(path: Any, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     data = save(whole, {KEY: text})
     folder, name = os.path.split(target)
-    beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.part")
+    beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
     # As open() would make it, so that others may read what the user's umask lets them read.
     file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -55,6 +59,15 @@ def write(path: Any, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any
             os.unlink(beside)
         raise
     _flush_folder(folder)
+
+
+def clear(path: Any) -> None:
+    """Remove what killed processes have left beside ``path`` of files that they were writing."""
+    folder, name = os.path.split(os.path.abspath(path))
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.startswith(f".{name}.") and entry.name.endswith(PART):
+                os.unlink(entry.path)
 
 
 def _flush_folder(folder: str) -> None:

@@ -38,7 +38,12 @@ def load(path: Any) -> Model:
     """Return the network of a file: see `cnn_core.load`."""
     saved = files.read(path, "load")
     with files.damage("load", saved.path):
-        return network_of(saved.arrays, saved.content)
+        content = saved.content
+        if content["kind"] == "training":
+            if "missing" in content:
+                raise DataError(f"need a network that a file can hold; got {content['missing']}")
+            content = content["network"]
+        return network_of(saved.arrays, content)
 
 
 # -- to JSON ------------------------------------------------------------------------------
@@ -206,7 +211,7 @@ def _layer_of(made: Mapping[str, Any], nodes: list[Node], nets: list[Model]) -> 
         else:
             layer = Residual([_layer_of(part, nodes, nets) for part in made["residual"]], name=name)
     else:
-        layer = decode_object({k: made[k] for k in ("object", "options")}, nodes, base=Layer)
+        layer = decode_object({k: made[k] for k in ("object", "options")}, nodes, bases=(Layer,))
     use = Use(options.string("label", made["label"]))
     for key, i in made["parameters"].items():
         p = nodes[index(i, len(nodes), "a parameter")]

@@ -6,22 +6,26 @@ is, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from math import isfinite
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from cnn_core import ops, options
 from cnn_core.errors import DataError, OptionError
 from cnn_core.ir.node import BATCH, Node
-from cnn_core.naming import Described
 from cnn_core.nn import init
 from cnn_core.nn.layers import Layer
-from cnn_core.nn.losses import Loss
+from cnn_core.optim import schedules
 from cnn_core.options import shown
 
-FAMILIES: list[type] = [Layer, Loss, init.constant, init.uniform]
-"""The bases of the classes whose objects a file may hold; `train` adds its own."""
+FAMILIES: tuple[type, ...] = (Layer, init.constant, init.uniform, schedules.Fixed)
+"""The bases of the classes whose objects may be options of others."""
+
+OWN = "cnn_core."
+"""What the modules of this package begin with."""
 
 SPECIAL = {"batch": BATCH, "ellipsis": Ellipsis}
 
@@ -57,19 +61,21 @@ def encode(value: Any, number: Number = _refuse_node) -> Any:
         for where, module in _MODULES.items():
             if value.__name__ in _known(module) and getattr(module, value.__name__) is value:
                 return {"function": f"{where}.{value.__name__}"}
-    if isinstance(value, Described) and classes().get(type(value).__name__) is type(value):
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"map": [[key, encode(v, number)] for key, v in value.items()]}
+    if classes().get(type(value).__name__) is type(value):
         return encode_object(value, number)
     raise OptionError(f"need an option that a file can hold; got {shown(value)}")
 
 
 def encode_object(
-    value: Described, number: Number = _refuse_node, *, passing: Collection[str] = ()
+    value: Any, number: Number = _refuse_node, *, passing: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return an object of a known class by its options.
 
     Those that are ``passing``, as they matter no more, are left out where a file cannot hold them.
     """
-    if classes().get(type(value).__name__) is not type(value):
+    if not type(value).__module__.startswith(OWN) or not hasattr(value, "described"):
         raise OptionError(f"need a class of cnn_core; got {type(value).__name__}")
     made = {}
     for name, option in value.described().items():
@@ -98,6 +104,8 @@ def decode(value: Any, nodes: list[Node]) -> Any:
             return float(found)
         if kind == "slice" and isinstance(found, list) and len(found) == 3:
             return slice(*[decode(v, nodes) for v in found])
+        if kind == "map" and isinstance(found, list):
+            return {options.string("map", key): decode(v, nodes) for key, v in found}
         if kind in SPECIAL:
             return SPECIAL[kind]
         if kind == "function" and isinstance(found, str):
@@ -107,13 +115,14 @@ def decode(value: Any, nodes: list[Node]) -> Any:
     raise DataError(f"need a value of a known kind; got {shown(value)}")
 
 
-def decode_object(value: Any, nodes: list[Node] | None = None, *, base: type = object) -> Any:
-    """Return an object of a known class, made with its options."""
+def decode_object(value: Any, nodes: list[Node] | None = None, *, bases: Any = FAMILIES) -> Any:
+    """Return an object of a class of this package that is derived from one of ``bases``."""
     if not isinstance(value, dict) or set(value) != {"object", "options"}:
         raise DataError(f"need an object and its options; got {shown(value)}")
-    cls, given = classes().get(str(value["object"])), value["options"]
-    if cls is None or not issubclass(cls, base) or not isinstance(given, dict):
-        raise DataError(f"need a known {base.__name__}; got {shown(value['object'])}")
+    cls, given = classes(bases).get(str(value["object"])), value["options"]
+    if cls is None or not isinstance(given, dict):
+        known = ", ".join(sorted(classes(bases)))
+        raise DataError(f"need one of {known}, with its options; got {shown(value['object'])}")
     return cls(**{name: decode(option, nodes or []) for name, option in given.items()})
 
 
@@ -124,10 +133,10 @@ def index(value: Any, n: int, what: str) -> int:
     return int(value)
 
 
-def classes() -> dict[str, type]:
-    """Return the classes of this package whose objects a file may hold, by name."""
-    return {cls.__name__: cls for base in FAMILIES for cls in _subclasses(base)
-            if cls.__module__.startswith("cnn_core.")}  # fmt: skip
+def classes(bases: Iterable[type] = FAMILIES) -> dict[str, type]:
+    """Return the classes of this package that are derived from these, by name."""
+    return {cls.__name__: cls for base in bases for cls in _subclasses(base)
+            if cls.__module__.startswith(OWN)}  # fmt: skip
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -145,3 +154,31 @@ def _known(module: Any) -> list[str]:
     return [name for name, f in vars(init).items()
             if isinstance(f, FunctionType) and f.__module__ == init.__name__
             and not name.startswith("_")]  # fmt: skip
+
+
+def pack(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
+    """Return a tree of dictionaries, lists, numbers and texts as JSON; arrays go into ``arrays``.
+
+    They are called after their place in the tree, which ``name`` is.
+    """
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, Mapping):
+        made = [[options.string(name, k), pack(v, arrays, f"{name}:{k}")] for k, v in value.items()]
+        return {"map": made}
+    if isinstance(value, (tuple, list)):
+        return [pack(v, arrays, f"{name}:{i}") for i, v in enumerate(value)]
+    return encode(value)
+
+
+def unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return the tree that `pack` made this of; tuples come back as lists.  Raises `DataError`."""
+    if isinstance(value, list):
+        return [unpack(v, arrays) for v in value]
+    if isinstance(value, dict) and len(value) == 1:
+        if "array" in value:
+            return arrays[value["array"]]
+        if "map" in value:
+            return {options.string("map", k): unpack(v, arrays) for k, v in value["map"]}
+    return decode(value, [])

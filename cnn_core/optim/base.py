@@ -152,6 +152,8 @@ class Optimizer(Keywords, Stateful, ABC):
         """Return all options by name, in the order of the constructor."""
         return {name: getattr(self, name) for name in self._option_names}
 
+    described = options
+
     def bind(self, store: ParamStore) -> None:
         """Allocate the state for ``store``; binding to the same store again keeps the state.
 

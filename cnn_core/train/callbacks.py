@@ -1,42 +1,109 @@
-"""Callbacks: what may happen between epochs."""
+"""Callbacks: what may happen between epochs and chunks of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from math import inf
+from collections.abc import Callable, Iterable, Mapping
+from math import fsum, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.naming import Described, hint
+from cnn_core.naming import Described
+from cnn_core.train.monitor import Monitor
 
 if TYPE_CHECKING:
+    from cnn_core.train.loop import Loop
     from cnn_core.train.trainer import Trainer
+
+
+class Chunk:
+    """Where a training is after some steps, for callbacks to read."""
+
+    __slots__ = ("_loop", "epoch", "lr", "n_rows", "rows", "step")
+
+    epoch: int
+    """The number of the epoch under way, from 1."""
+    step: int
+    """How many steps there were, of all fits."""
+    rows: int
+    """How many rows of this epoch are done, ..."""
+    n_rows: int
+    """... and how many it has."""
+    lr: float
+    """The rate of the last step, of parameters in no group."""
+
+    def __init__(self, loop: Loop, epoch: int, step: int, rows: int, lr: float) -> None:
+        self._loop, self.epoch, self.step, self.rows, self.lr = loop, epoch, step, rows, lr
+        self.n_rows = loop.data.n_rows
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The mean loss and the metrics of the rows of this epoch that are done."""
+        return self._loop.program.results()
+
+    @property
+    def grad_norm(self) -> float:
+        """The norm of the last step's gradients, over all that learns, before it is clipped."""
+        return grad_norm(self._loop.trainer)
+
+
+def grad_norm(trainer: Trainer) -> float:
+    """Return the norm of the gradients that the last step has left."""
+    store = trainer.net.store
+    learning = store if store.learning is None else store.learning
+    squares = [float(np.sum(np.square(store.grads[name], dtype=np.float64))) for name in learning]
+    return sqrt(fsum(squares))
 
 
 class Callback:
     """The base of callbacks; each method may be left as it is.
 
     Set ``trainer.stop = True`` to end the training after the current epoch, or before the first.
+    What one raises ends the training: parameters and history are whole, and the ends of all
+    callbacks are called.
     """
+
+    every_steps: int | None = None
+    """So many steps after the first a chunk ends, and again after as many; None: whenever."""
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Called once, before the first epoch.  Who raises here refuses: nothing changes."""
 
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        """Called before the first step of each epoch; their numbers, from 1, go on from fit to fit.
+        """
+
+    def on_chunk_end(self, trainer: Trainer, chunk: Chunk) -> None:
+        """Called after each call into C, of about 50 ms, or as `every_steps` asks."""
+
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
-        """Called after each epoch, counted from 1, with that epoch's entries of the history.
+        """Called after each epoch with that epoch's entries of the history.
 
         Numbers put into ``values`` are seen by the callbacks after this one and go into the
         history.
         """
+
+    def on_epoch_kept(self, trainer: Trainer, epoch: int) -> None:
+        """Called when all callbacks have ended an epoch and its figures are in the history."""
+
+    ends_first = False
+    """Its end comes before those of others, which may put other parameters back."""
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once if `on_train_begin` has returned, whatever ended the training.
 
         Ctrl-C or an exception, of another callback too, goes on to the caller afterwards.
         """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a training that is resumed needs: names with numbers, texts, arrays, lists.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; called after `on_train_begin`."""
 
 
 class _Function(Callback):
@@ -65,68 +132,36 @@ class EarlyStopping(Described, Callback):
         mode: str | None = None, restore_best: bool = True,
     ) -> None:  # fmt: skip
         who = "EarlyStopping"
-        patience = options.whole(who, patience, 0, option="patience")
-        min_delta = options.number(who, min_delta, 0, option="min_delta")
-        if not isinstance(monitor, str):
-            raise options.refuse(who, "monitor, a key of the history", monitor)
-        if mode is not None:
-            mode = options.choice(who, mode, ("min", "max"), option="mode None or")
-        self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
+        self._monitor = Monitor(who, monitor, mode, min_delta)
+        self.patience = options.whole(who, patience, 0, option="patience")
         self.restore_best = options.flag(who, restore_best, option="restore_best")
+        self.monitor, self.mode, self.min_delta = monitor, mode, self._monitor.min_delta
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        self._rising = self._direction(trainer)
-        self.best, self.best_epoch, self._waited = -inf if self._rising else inf, 0, 0
-        self._params: np.ndarray | None = None
-
-    def _direction(self, trainer: Trainer) -> bool:
-        """Tell whether more is better; raise where nobody says so."""
-        if self.mode is not None:
-            return self.mode == "max"
-        if self.monitor not in trainer.reports:
-            meant = self._meant(trainer, trainer.reports)
-            for_callbacks = "; pass mode='min' or 'max' for a value that a callback adds"
-            raise self._unknown(trainer.reports, meant + for_callbacks)
-        name = self.monitor.removeprefix("val_")
-        found = trainer._objective.directions().get(name, False)
-        if found is None:
-            raise OptionError(
-                f"EarlyStopping: need mode='min' or mode='max' for {self.monitor!r}, a metric that "
-                f"sets no higher_is_better; got mode=None"
-            )
-        return found
-
-    def _meant(self, trainer: Trainer, known: Iterable[str]) -> str:
-        if self.monitor in trainer._objective.names(rows=True):
-            return f": give fit validation_data and monitor 'val_{self.monitor}'"
-        if self.monitor.startswith("val_") and "val_loss" not in trainer.reports:
-            return ": give fit validation_data to have it"
-        return hint(self.monitor, known)
-
-    def _unknown(self, known: Iterable[str], remedy: str) -> OptionError:
-        return OptionError(
-            f"EarlyStopping: need monitor among {', '.join(known)}; got {self.monitor!r}{remedy}"
-        )
+        self.best, self.best_epoch, self._waited = self._monitor.begin(trainer), 0, 0
+        self._params: dict[str, np.ndarray] | None = None
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
-        if self.monitor not in values:
-            late = ": a callback that adds it must come before this one"
-            raise self._unknown(values, self._meant(trainer, values) or late)
-        value = values[self.monitor]
-        if not options.is_number(value):
-            raise options.refuse("EarlyStopping", f"a number as values[{self.monitor!r}]", value)
-        gain = value - self.best if self._rising else self.best - value
-        if gain > self.min_delta:
+        value = self._monitor.value(trainer, values)
+        if self._monitor.is_better(value, self.best):
             self.best, self.best_epoch, self._waited = value, epoch, 0
             if self.restore_best:
-                self._params = trainer.net.store.value.copy()
+                self._params = {k: v.copy() for k, v in trainer.net.params.items()}
         else:
             self._waited += 1
             trainer.stop = trainer.stop or self._waited >= self.patience
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._params is not None:
-            trainer.net.store.value[:] = self._params
+            trainer.net.set_params(self._params)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self._waited,
+                "params": self._params}  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best, self.best_epoch = float(state["best"]), int(state["best_epoch"])
+        self._waited, self._params = int(state["waited"]), state["params"]
 
 
 def get(callbacks: Iterable[Any]) -> list[Callback]:
@@ -141,8 +176,13 @@ def get(callbacks: Iterable[Any]) -> list[Callback]:
 
 ARGUMENTS = {
     "on_train_begin": ("trainer",),
+    "on_epoch_begin": ("trainer", "epoch"),
+    "on_chunk_end": ("trainer", "chunk"),
     "on_epoch_end": ("trainer", "epoch", "values"),
+    "on_epoch_kept": ("trainer", "epoch"),
     "on_train_end": ("trainer",),
+    "state_dict": (),
+    "load_state_dict": ("state",),
 }
 
 

@@ -41,7 +41,9 @@ class History(Mapping[str, list[float]]):
         1  0.5000    0.7500      0.1
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        self.first = options.whole("History", first, 0, option="first")
+        """How many epochs of former fits there were: the first here has the next number."""
         self._values: dict[str, list[float]] = {}
         self.seconds: list[float] = []
         """Wall-clock time of each epoch, validation included."""
@@ -103,8 +105,8 @@ class History(Mapping[str, list[float]]):
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Sequence[float]]) -> History:
-        """Return the history that `to_dict` gave.
+    def from_dict(cls, values: Mapping[str, Sequence[float]], first: int = 0) -> History:
+        """Return the history that `to_dict` gave, with so many epochs before it.
 
         Raises `DataError` unless there is ``"seconds"`` and all lists are equally long.
         """
@@ -121,7 +123,7 @@ class History(Mapping[str, list[float]]):
         if "seconds" not in found or len(set(lengths.values())) > 1:
             got = lengths or shown(values)
             raise DataError(f"History: need 'seconds' and lists of one length; got {got}")
-        history = cls()
+        history = cls(first)
         history.seconds = found.pop("seconds")
         history._values = found
         return history
@@ -152,7 +154,7 @@ class History(Mapping[str, list[float]]):
         rows = [["epoch", *self._values, "seconds"]]
         for i in range(first, self.epochs):
             figures = [format_value(series[i]) for series in self._values.values()]
-            rows.append([str(i + 1), *figures, f"{self.seconds[i]:.1f}"])
+            rows.append([str(self.first + i + 1), *figures, f"{self.seconds[i]:.1f}"])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(f"{v:>{w}}" for v, w in zip(r, widths, strict=True)) for r in rows]
         return lines if first == 0 else [lines[0], "...".rjust(widths[0]), *lines[1:]]
@@ -215,7 +217,7 @@ class History(Mapping[str, list[float]]):
         return wanted
 
     def _draw(self, axis: Axes, name: str) -> None:
-        epochs = range(1, self.epochs + 1)
+        epochs = range(self.first + 1, self.first + self.epochs + 1)
         marker = "o" if self.epochs <= 30 else ""  # a single epoch is a point, not a line
         for key, label, colour, style in (
             (name, "training", _TRAIN, "-"),

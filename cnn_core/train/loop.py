@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.optim import Learner
 from cnn_core.train.batches import LossProgram
-from cnn_core.train.callbacks import Callback
+from cnn_core.train.callbacks import Callback, Chunk
 from cnn_core.train.checked import Data
 from cnn_core.train.history import History
 from cnn_core.train.progress import Progress
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     It goes on only where the first three are what they were.
     """
 
-    key: tuple
+    key: str
     """Rows, their order and their batches."""
     epoch: int
     """The trainer's count of epochs."""
@@ -47,26 +47,34 @@ class Loop:
     ) -> None:  # fmt: skip
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
         self.batch, self.shuffle, self.callbacks, self.bar = batch, shuffle, callbacks, bar
-        self.history = History()
-        self._key = (data.n_rows, batch, shuffle, trainer.seed, data.key)
+        self.history = History(trainer.epochs_done)
+        self.key = repr((data.n_rows, batch, shuffle, trainer.seed, data.key))
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
+        self._part: Part | None = None  # the epoch under way, as it began
+        self._learner: Learner | None = None
+        self._watching = [c for c in callbacks if _defines(c, "on_chunk_end")]
+        self._every = [c.every_steps for c in callbacks if c.every_steps]
 
-    def run(self, epochs: int) -> None:
-        """Train, unless a callback refuses by raising: then nothing has changed.
+    def run(self, epochs: int, resume: Callable[[], None] | None = None) -> None:
+        """Train until there are so many epochs; ``resume`` brings the state of a former training.
 
-        Whatever is raised on the way, the bar is closed and every callback that has begun ends.
+        Nothing has changed where a callback refuses by raising in its beginning, or the state does
+        not fit.  Whatever is raised on the way, the bar is closed and every callback that has
+        begun ends.
         """
         t = self.trainer
         optimizer, former = t.optimizer, vars(t.optimizer).copy()
         reported = t.history, t.reports, t.stop
         try:
             optimizer.bind(t.net.store)
-            t.history, t.stop = self.history, False
+            t.history, t.stop, t._loop = self.history, False, self
             t.reports = t._reported(with_validation=self.validation is not None)
             for callback in self.callbacks:
                 callback.on_train_begin(t)
                 self._begun.append(callback)
+            if resume is not None:
+                resume()
             self._accepted = True
             self._epochs(epochs)
         except KeyboardInterrupt:
@@ -76,8 +84,9 @@ class Loop:
             optimizer.count_steps()
             try:
                 self.bar.close()
-                _end(self._begun, t)
+                _end(sorted(self._begun, key=lambda c: not c.ends_first), t)
             finally:
+                t._loop = None
                 if not self._accepted:
                     t.history, t.reports, t.stop = reported
                     if former["_store"] is None:  # then it is bound to nothing again
@@ -85,9 +94,8 @@ class Loop:
 
     def _epochs(self, epochs: int) -> None:
         t = self.trainer
-        for epoch in range(1, epochs + 1):
-            if t.stop:
-                break
+        while self.history.epochs < epochs and not t.stop:
+            epoch = t.epochs_done + 1
             values = self._epoch(epoch)
             self.bar.end_epoch(values)
             if not self.callbacks:
@@ -100,53 +108,63 @@ class Loop:
             if odd:
                 need = f"a number as values[{odd[0]!r}]"
                 raise options.refuse("callbacks", need, values[odd[0]])
+            for callback in self.callbacks:
+                callback.on_epoch_kept(t, epoch)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Make the steps of an epoch, or those left of it; note its figures, and return them."""
-        t, start = self.trainer, time.perf_counter()
-        part = learner = None
+        t, start, done = self.trainer, time.perf_counter(), self.history.epochs
         try:
+            for callback in self.callbacks:
+                callback.on_epoch_begin(t, epoch)
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
-                learner = t.optimizer.learner(t.net.store, t.net.store.learning)
-                part = self._next_part(learner.step)
+                self._learner = t.optimizer.learner(t.net.store, t.net.store.learning)
+                part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 index = t._row_order(self.data.n_rows) if self.shuffle else None
-                self._steps(learner, index, part.rows)
+                self._steps(epoch, self._learner, index, part.rows)
                 values = self.program.results()
                 t.epochs_done = part.epoch + 1
             if self.validation is not None:
                 found = t._evaluate(self.validation)
                 values |= {f"val_{name}": value for name, value in found.items()}
             self.history.append(values, time.perf_counter() - start)
+            t._rest = None
         except BaseException:
-            if part is not None and learner is not None and self.history.epochs < epoch:
-                self._break_off(part, learner.step)
+            part = self.position()
+            if part is not None and self.history.epochs == done:
+                t._rest = part
+                t.epochs_done = min(t.epochs_done, part.epoch)
             raise
+        finally:
+            self._part = None
         return values
 
     def _next_part(self, step: int) -> Part:
         t = self.trainer
-        whole = Part(self._key, t.epochs_done, step, 0, None)
+        whole = Part(self.key, t.epochs_done, step, 0, None)
         part = t._rest if t._rest is not None and t._rest[:3] == whole[:3] else whole
         self.program.reset(part.sums)
         return part
 
-    def _break_off(self, part: Part, step: int) -> None:
-        """Let the next `fit` take up where this one stops; the epoch is not yet done."""
-        t = self.trainer
-        rows = min(part.rows + (step - part.step) * self.batch, self.data.n_rows)
-        t._rest = part._replace(step=step, rows=rows, sums=self.program.sums())
-        if t.epochs_done == part.epoch + 1:
-            t.epochs_done = part.epoch
+    def position(self) -> Part | None:
+        """Return where the epoch under way is, for a next `fit` to take up; None: between two."""
+        part, learner = self._part, self._learner
+        if part is None or learner is None:
+            return None
+        rows = min(part.rows + (learner.step - part.step) * self.batch, self.data.n_rows)
+        return part._replace(step=learner.step, rows=rows, sums=self.program.sums())
 
-    def _steps(self, learner: Learner, index: np.ndarray | None, at: int) -> None:
+    def _steps(self, epoch: int, learner: Learner, index: np.ndarray | None, at: int) -> None:
         """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`."""
         t, program, n, batch = self.trainer, self.program, self.data.n_rows, self.batch
         sources = program.sources(self.data)
         while at < n:
             pace = program.pace
             steps, n_threads = pace.next()
+            for every in self._every:
+                steps = min(steps, every - learner.step % every)
             rows = min(steps * batch, n - at)
             lr = t.optimizer.rates(learner.step, -(-rows // batch))
             chunk = None if index is None else index[at : at + rows]
@@ -159,6 +177,13 @@ class Loop:
             pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
             self.bar.update(at, program.results)
+            for callback in self._watching:
+                made = Chunk(self, epoch, learner.step, at, float(lr[-1, 0]))
+                callback.on_chunk_end(t, made)
+
+
+def _defines(callback: Callback, method: str) -> bool:
+    return getattr(type(callback), method) is not getattr(Callback, method)
 
 
 def _end(callbacks: Sequence[Callback], trainer: Trainer) -> None:

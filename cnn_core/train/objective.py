@@ -76,6 +76,8 @@ class Objective:
         for name, weight in weights.items():
             options.amount(f"Trainer: loss_weights[{name!r}]", weight)
         found = self._metrics_of(metrics, names)
+        self.given_metrics: Any = found if isinstance(metrics, Mapping) else found[names[0]]
+        """As a trainer takes them again."""
         self.terms: tuple[Term, ...] = ()
         if several:
             self.loss = self._losses_of(loss, names)

@@ -28,16 +28,20 @@ from cnn_core.train.loop import Loop, Part
 from cnn_core.train.metric import evaluate_rows, rows_of
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
+from cnn_core.train.savable import Savable
 from cnn_core.train.target_scale import TargetScale
 
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
 
+PASSING = frozenset({"_lock", "_programs", "_last", "_loop"})
+"""What is no part of a copy."""
+
 CHECKED = FIXED | {"optimizer", "seed", "check_finite", "epochs_done"}
 """What is looked at when it is set."""
 
 
-class Trainer(Keywords):
+class Trainer(Savable, Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
     ``loss`` is a `Loss` or a name such as "mse"; for several outputs a dictionary of them by
@@ -97,6 +101,7 @@ class Trainer(Keywords):
         self.history = History()
         """That history, also where `fit` raised."""
         self._rest: Part | None = None  # of an epoch that was broken off
+        self._loop: Loop | None = None  # of the fit under way
         self._lock = Lock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._meanings: dict[tuple, dict[str, Meaning | None]] = {}  # of the last fit's targets
@@ -125,10 +130,10 @@ class Trainer(Keywords):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is compiled; a copy goes on where this trainer is, to the same bits."""
-        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_programs", "_last")}
+        return {k: v for k, v in vars(self).items() if k not in PASSING}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None)
+        self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None, _loop=None)
         recompile_on_change(self)
 
     # -- training -------------------------------------------------------------------------
@@ -146,6 +151,8 @@ class Trainer(Keywords):
         callbacks: Iterable[Any] = (),
         progress: bool | str = True,
         on_interrupt: str = "raise",
+        resume: Any = None,
+        same_data: bool = True,
     ) -> History:
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
@@ -167,6 +174,12 @@ class Trainer(Keywords):
         if rows, batch size and order are the same and nothing else was trained or loaded since;
         otherwise it starts over.
 
+        ``resume`` is the file of a `Checkpoint`, or of `save`: where there is one, the training in
+        it goes on until there are ``epochs`` in all, and ends with the bits of one that was never
+        interrupted, whatever the number of threads; where there is none, it begins.  So the same
+        script, run again, goes on.  Refused, unless ``same_data=False``, where the rows, columns,
+        dtype or first rows of the data are others.
+
         Other threads may predict meanwhile: each weight that they see is one that some step has
         left, but they need not be all of the same step, since a step changes them in place.
         """
@@ -179,7 +192,8 @@ class Trainer(Keywords):
         if validation is not None and validation.target_key == data.target_key:
             validation = validation._replace(meanings=data.meanings)
         hooks = callback_module.get(callbacks)
-        bar = make_progress(progress, epochs, data.n_rows)
+        going_on = self._going_on(resume, data, options.flag("fit: same_data", same_data))
+        bar = make_progress(progress, epochs + self.epochs_done, data.n_rows)
         batch_size = min(batch_size, data.n_rows)
         program = self._program(data, batch_size, training=True)
         program.need_rows("fit", data.n_rows, batch_size)
@@ -189,12 +203,12 @@ class Trainer(Keywords):
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
                     callbacks=hooks, bar=bar)  # fmt: skip
         try:
-            loop.run(epochs)
+            loop.run(epochs, going_on)
         except KeyboardInterrupt:
             if on_interrupt == "raise":
                 raise
             warnings.warn(
-                f"training interrupted in epoch {loop.history.epochs + 1}, "
+                f"training interrupted in epoch {self.epochs_done + 1}, "
                 f"after {self.optimizer.step_count} steps",
                 stacklevel=2,
             )

@@ -248,6 +248,10 @@ CALLS: dict[str, Call] = {
     "SoftmaxCrossEntropy": plain(cnn.SoftmaxCrossEntropy, label_smoothing=0.1, ignore_index=1,
                                  reduction="weighted_mean"),
     "TopK": plain(cnn.TopK, k=2),
+    "Checkpoint": plain(cnn.Checkpoint, path=FOLDER / "run", every=None, every_epochs=2,
+                        every_seconds=None, keep=2, best=None, mode=None),
+    "Checkpoint, steps": plain(cnn.Checkpoint, path="run", every=2, every_seconds=1.0),
+    "Checkpoint, best": plain(cnn.Checkpoint, path="run", best="loss", mode="min"),
     "EarlyStopping": plain(cnn.EarlyStopping, monitor="loss", patience=1, min_delta=0.1,
                            mode="min", restore_best=True),
     "group": plain(lambda name: cnn.group(name).__enter__(), name="g"),
@@ -304,6 +308,16 @@ CALLS: dict[str, Call] = {
     "Trainer.fit, validation": Call(
         lambda t, x, y, w: t.fit(ROWS, LABELS, validation_data=(x, y, w), progress=False),
         {"x": ROWS, "y": LABELS, "w": np.ones(6)}, trainer, of_trainer),
+    "Trainer.fit, resumed": Call(
+        lambda t, resume, same_data: t.fit(ROWS, LABELS, epochs=1, progress=False, resume=resume,
+                                           same_data=same_data),
+        {"resume": None, "same_data": True}, trainer, of_trainer, also=(OSError,)),
+    "Trainer.save": method("save", trainer, of_trainer, also=(OSError,), path=FOLDER / "run"),
+    "Trainer.resume": Call(
+        lambda _, path: (trainer().save(FOLDER / "run"), cnn.Trainer.resume(path)),
+        {"path": FOLDER / "run"}, also=(OSError,)),
+    "Trainer.load_state_dict": method("load_state_dict", trainer, of_trainer,
+                                      state=Fresh(lambda: trainer().state_dict())),
     "Trainer.step": method("step", trainer, of_trainer, **_DATA),
     "Trainer.evaluate": method("evaluate", trainer, of_trainer, **_DATA),
     "Graph.forward": method("forward", graph, of_graph, x=F64, check_finite=False),

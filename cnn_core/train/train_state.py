@@ -1,0 +1,266 @@
+"""TrainState: all that a training needs to go on, a dictionary of numbers, texts and arrays.
+
+``Trainer.state_dict`` returns it, a checkpoint is this dictionary in a file, and ``fit`` goes on
+from it to the same bits, from any step, on any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import cnn_core
+from cnn_core import options
+from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError
+from cnn_core.io import files, networks
+from cnn_core.io.values import decode, decode_object, encode, encode_object, pack, unpack
+from cnn_core.nn.losses import Loss
+from cnn_core.optim import Optimizer
+from cnn_core.options import shown
+from cnn_core.train.callbacks import Callback
+from cnn_core.train.checked import Data
+from cnn_core.train.history import History
+from cnn_core.train.loop import Part
+from cnn_core.train.metric import Metric
+
+if TYPE_CHECKING:
+    from cnn_core.train.trainer import Trainer
+
+State = dict[str, Any]
+
+FIRST_ROWS = 256
+"""So many rows, from the first on, are looked at to tell data from other data."""
+
+KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "stop", "history", "first", "part",
+        "data", "callbacks")  # fmt: skip
+
+
+def state_of(trainer: Trainer) -> State:
+    """Return where a training is, with copies of its numbers: see `Trainer.state_dict`."""
+    loop, optimizer = trainer._loop, trainer.optimizer
+    optimizer.bind(trainer.net.store)
+    part = None if loop is None else loop.position()
+    part = trainer._rest if part is None else part
+    state = optimizer.state_dict()
+    return {
+        "params": {name: value.copy() for name, value in trainer.net.params.items()},
+        "optimizer": {k: state[k] for k in ("kernel", "step_count", "scalars", "slots")},
+        "lr": optimizer.lr,
+        "seed": trainer.seed, "epochs_done": trainer.epochs_done, "stop": trainer.stop,
+        "history": trainer.history.to_dict(), "first": trainer.history.first,
+        "part": None if part is None else part._asdict(),
+        "data": None if loop is None else fingerprint(loop.data),
+        "callbacks": None if loop is None else [
+            {"class": type(c).__name__, "state": c.state_dict()} for c in loop.callbacks],
+    }  # fmt: skip
+
+
+def put(trainer: Trainer, state: Any, who: str) -> None:
+    """Let a training go on from ``state``.
+
+    Raises `StateError`, and changes nothing, where it is that of another one.
+    """
+    if not isinstance(state, Mapping) or any(key not in state for key in KEYS):
+        raise StateError(f"{who}: need the state of a training; got {shown(state)}")
+    try:
+        _put(trainer, state, who)
+    except CnnCoreError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        need = "need the state of a training; got one that is damaged"
+        raise StateError(f"{who}: {need}: {error}") from error
+
+
+def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
+    loop = trainer._loop
+    _check_params(trainer, state["params"], who)
+    if state["seed"] != trainer.seed:
+        raise StateError(f"{who}: need the seed of the training, {state['seed']}; got "
+                         f"{trainer.seed}")  # fmt: skip
+    history = History.from_dict(state["history"], state["first"])
+    part = None if state["part"] is None else _part(state["part"])
+    if loop is not None and part is not None and part.key != loop.key:
+        raise StateError(
+            f"{who}: need the rows, batch_size, shuffle and targets of the epoch that was broken "
+            f"off, {part.key}; got {loop.key}"
+        )
+    hooks = _matched(loop.callbacks, state["callbacks"], who) if loop is not None else []
+    epochs_done = options.whole(f"{who}: epochs_done", state["epochs_done"], 0)
+    stop = options.flag(f"{who}: stop", state["stop"])
+    for callback, own in hooks:
+        callback.load_state_dict(own)
+    trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
+    trainer.net.set_params(state["params"])
+    if state["lr"] is not None:
+        trainer.optimizer.lr = state["lr"]
+    trainer.epochs_done, trainer._rest, trainer.stop = epochs_done, part, stop
+    trainer.history = history
+    if loop is not None:
+        loop.history = history
+
+
+def _check_params(trainer: Trainer, found: Any, who: str) -> None:
+    """Raise `StateError`, naming all that differs, unless these are the network's parameters."""
+    own = trainer.net.params
+    if not isinstance(found, Mapping):
+        raise StateError(f"{who}: need parameters by name; got {shown(found)}")
+    faults = [f"no {name} {v.shape}" for name, v in own.items() if name not in found]
+    faults += [f"an unknown {shown(name)}" for name in found if name not in own]
+    for name, value in found.items():
+        told = getattr(value, "dtype", None), getattr(value, "shape", None)
+        if name in own and told != (own[name].dtype, own[name].shape):
+            faults.append(f"{name} as {told[0]} {told[1]}, not {own[name].dtype} {own[name].shape}")
+    if faults:
+        raise StateError(f"{who}: need the parameters of this network; got {', '.join(faults)}")
+
+
+def _part(made: Mapping[str, Any]) -> Part:
+    sums = made["sums"]
+    whole = [options.whole(f"part: {k}", made[k], 0) for k in ("epoch", "step", "rows")]
+    return Part(options.string("part: key", made["key"]), *whole,
+                None if sums is None else list(sums))  # fmt: skip
+
+
+def _matched(callbacks: Any, states: Any, who: str) -> list[tuple[Callback, Any]]:
+    """Return each callback with what it remembers; they must be those of the training."""
+    if states is None:
+        return []
+    there, here = [each["class"] for each in states], [type(c).__name__ for c in callbacks]
+    if there != here:
+        raise StateError(
+            f"{who}: need the callbacks {', '.join(there) or 'none'}, in this order; got "
+            f"{', '.join(here) or 'none'}"
+        )
+    return [(c, each["state"]) for c, each in zip(callbacks, states, strict=True) if each["state"]]
+
+
+# -- data -----------------------------------------------------------------------------------
+
+
+def fingerprint(data: Data) -> dict[str, dict[str, Any]]:
+    """Return what tells data from other data: rows, columns, dtype, a hash of the first rows."""
+    return {name: {"shape": list(a.shape), "dtype": str(a.dtype),
+                   "first rows": sha256(np.ascontiguousarray(a[:FIRST_ROWS])).hexdigest()[:16]}
+            for name, a in data.arrays.items()}  # fmt: skip
+
+
+def check_data(state: Mapping[str, Any], data: Data, who: str) -> None:
+    """Raise `StateError` unless the data are those that the training began with."""
+    own, here = state["data"], fingerprint(data)
+    if own is None or own == here:
+        return
+    faults = [f"{name}: {_told(own.get(name))} there, {_told(here.get(name))} here"
+              for name in {**own, **here} if own.get(name) != here.get(name)]  # fmt: skip
+    raise StateError(
+        f"{who}: need the data that the training began with; got others: {'; '.join(faults)} "
+        f"(same_data=False goes on with these)"
+    )
+
+
+def _told(made: Mapping[str, Any] | None) -> str:
+    if made is None:
+        return "none"
+    return f"{made['dtype']} {tuple(made['shape'])}, first rows {made['first rows']}"
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+def write(trainer: Trainer, path: Any) -> None:
+    """Write the state of a training to a file, with what it takes to make the trainer again."""
+    arrays: dict[str, np.ndarray] = {}
+    state = state_of(trainer)
+    try:
+        encode(state["lr"])
+    except OptionError:  # a function of the user's own, which the script brings
+        state["lr"] = None
+    packed = {k: pack(v, arrays, f"{files.KEY}:{k}") for k, v in state.items() if k != "params"}
+    arrays |= state["params"]
+    files.write(path, arrays, {
+        "kind": "training", "version": cnn_core.__version__, "state": packed,
+        "params": list(state["params"]), **_described(trainer, arrays),
+    })  # fmt: skip
+
+
+def read(path: Any, who: str) -> tuple[State, files.Saved]:
+    """Return the state that `write` has written, and the file's arrays and JSON."""
+    saved = files.read(path, who)
+    with files.damage(who, saved.path):
+        kind = saved.content.get("kind")
+        if kind != "training":
+            raise DataError(f"need the state of a training; got a {shown(kind)}")
+        packed = saved.content["state"]
+        state = {key: unpack(packed[key], saved.arrays) for key in KEYS if key != "params"}
+        state["params"] = {name: saved.arrays[name] for name in saved.content["params"]}
+    return state, saved
+
+
+def _described(trainer: Trainer, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return network, loss, optimizer and options as JSON, or why a file cannot hold them."""
+    own: dict[str, np.ndarray] = {}
+    scale = trainer._scale
+    try:
+        found, network = networks.described(trainer.net)
+        own.update(found)
+        made = {
+            "network": network, "loss": _objects(trainer.loss, "loss"),
+            "metrics": _objects(trainer._objective.given_metrics, "metrics"),
+            "optimizer": encode_object(trainer.optimizer),
+            "options": encode({
+                "loss_weights": trainer.loss_weights, "check_finite": trainer.check_finite,
+                "seed": trainer.seed, "target_scale": trainer.target_scale if scale.given else None,
+                "target_shift": trainer.target_shift if scale.given else None}),
+        }  # fmt: skip
+    except CnnCoreError as error:
+        return {"missing": str(error)}
+    arrays |= own
+    return made
+
+
+def _objects(value: Any, what: str) -> Any:
+    """Return an object, a list or a dictionary of objects as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {"map": [[k, _objects(v, what)] for k, v in value.items()]}
+    if isinstance(value, (tuple, list)):
+        return [_objects(v, what) for v in value]
+    try:
+        return encode_object(value)
+    except OptionError as error:
+        raise OptionError(f"{what}: {error}") from None
+
+
+def _restored(value: Any, base: type) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_restored(v, base) for v in value]
+    if isinstance(value, dict) and set(value) == {"map"}:
+        return {options.string("map", k): _restored(v, base) for k, v in value["map"]}
+    return decode_object(value, bases=(base,))
+
+
+def resumed(cls: type[Trainer], path: Any) -> Trainer:
+    """Return a trainer of the file's own network, loss and optimizer, where it was."""
+    state, saved = read(path, "resume")
+    content = saved.content
+    if "missing" in content:
+        raise StateError(
+            f"resume: {saved.path}: need a trainer that a file can hold whole; got one of which it "
+            f"holds the state alone: {content['missing']} (make the trainer as before, and pass "
+            f"the file to fit, resume=)"
+        )
+    with files.damage("resume", saved.path):
+        trainer = cls(
+            networks.network_of(saved.arrays, content["network"]),
+            loss=_restored(content["loss"], Loss),
+            metrics=_restored(content["metrics"], Metric),
+            optimizer=decode_object(content["optimizer"], bases=(Optimizer,)),
+            **decode(content["options"], []),
+        )
+        put(trainer, state, "state")
+    return trainer

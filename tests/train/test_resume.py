@@ -1,0 +1,365 @@
+"""Checkpoints: a training that is resumed ends with the bits of one that was never interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_cases import set_threads
+
+import cnn_core as cnn
+from cnn_core.errors import DataError, OptionError, StateError
+
+RNG = np.random.default_rng(8)
+X = RNG.standard_normal((203, 6)).astype(np.float32)
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+VALIDATION = X[:50], Y[:50]
+BATCH, EPOCHS = 16, 4
+STEPS = -(-len(X) // BATCH)
+
+
+def make(seed: int = 0, width: int = 24) -> cnn.Trainer:
+    layers = [cnn.Dense(width, "relu"), cnn.BatchNorm(), cnn.Dropout(0.2), cnn.Dense(2)]
+    optimizer = cnn.Adam(
+        cnn.optim.Warmup(cnn.optim.CosineDecay(3e-2, EPOCHS * STEPS), 5), clip_norm=0.5,
+        groups={"*.b": {"lr_factor": 0.5}},
+    )  # fmt: skip
+    return cnn.Trainer(
+        cnn.Sequential(layers, 6, seed=seed), loss="softmax_cross_entropy", optimizer=optimizer,
+        metrics=["accuracy", "auc"], seed=seed,
+    )  # fmt: skip
+
+
+def fit(trainer: cnn.Trainer, *callbacks, **options) -> cnn.History:
+    given = {"batch_size": BATCH, "epochs": EPOCHS, "validation_data": VALIDATION,
+             "progress": False} | options  # fmt: skip
+    stopping = cnn.EarlyStopping("val_auc", patience=2)
+    return trainer.fit(X, Y, callbacks=[stopping, *callbacks], **given)
+
+
+class Stop(cnn.Callback):
+    """Raises at a step, as an error or Ctrl-C would."""
+
+    every_steps = 1
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def on_chunk_end(self, trainer, chunk):
+        if chunk.step == self.at:
+            raise KeyboardInterrupt
+
+
+def bits(trainer: cnn.Trainer) -> dict[str, bytes]:
+    state = trainer.state_dict()
+    slots = {f"{s}/{k}": a for s, of in state["optimizer"]["slots"].items() for k, a in of.items()}
+    found = {**state["params"], **slots, "scalars": state["optimizer"]["scalars"]}
+    return {name: array.tobytes() for name, array in found.items()}
+
+
+def figures(history: cnn.History) -> dict:
+    return {**history.to_dict(), "seconds": 0}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    trainer = make()
+    history = fit(trainer)
+    return bits(trainer), figures(history)
+
+
+@pytest.mark.parametrize("at", [1, 3, STEPS - 1, STEPS, STEPS + 1, 2 * STEPS, 3 * STEPS + 5])
+def test_a_training_goes_on_from_any_step_with_the_same_bits(at, whole, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), cnn.Checkpoint(path), Stop(at))
+    set_threads(3)
+    again = make()
+    history = fit(again, cnn.Checkpoint(path), Stop(-1), resume=path)
+    set_threads(1)
+    assert (bits(again), figures(history)) == whole
+    assert again.optimizer.step_count == whole_steps(history)
+
+
+def whole_steps(history: cnn.History) -> int:
+    return history.epochs * STEPS
+
+
+def test_the_same_script_begins_goes_on_and_is_done(whole, tmp_path):
+    path = tmp_path / "run"
+    for at in (7, 20, -1, -1):
+        trainer = make()
+        try:
+            history = fit(trainer, cnn.Checkpoint(path, every=5), Stop(at), resume=path)
+        except KeyboardInterrupt:
+            continue
+        assert (bits(trainer), figures(history)) == whole
+
+
+def test_a_file_alone_makes_the_trainer_again(whole, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), cnn.Checkpoint(path), Stop(STEPS + 4))
+    trainer = cnn.Trainer.resume(path)
+    assert trainer.optimizer.step_count == STEPS + 4
+    trainer.fit(X, Y, batch_size=BATCH, epochs=EPOCHS - 1, progress=False)
+    straight = make()
+    straight.fit(X, Y, batch_size=BATCH, epochs=EPOCHS, progress=False)
+    assert bits(trainer) == bits(straight)
+    assert [repr(trainer.optimizer), trainer.metrics[0].name, trainer.seed] == [
+        repr(straight.optimizer), "accuracy", 0]  # fmt: skip
+    assert np.array_equal(cnn.load(path).predict(X), cnn.Trainer.resume(path).net.predict(X))
+
+
+def test_state_dicts_go_from_trainer_to_trainer():
+    first, second = make(), make()
+    with pytest.raises(KeyboardInterrupt):
+        fit(first, Stop(STEPS + 3))
+    second.load_state_dict(first.state_dict())
+    for trainer in (first, second):
+        trainer.fit(X, Y, batch_size=BATCH, epochs=2, progress=False)
+    assert bits(first) == bits(second)
+
+
+def test_two_outputs_an_objective_and_a_function_as_rate(tmp_path):
+    def objective(outputs, targets):
+        return cnn.ops.mean(cnn.ops.square(outputs - targets))
+
+    path, runs = tmp_path / "run", []
+    for at in (None, 9, -1):
+        net = cnn.Sequential([cnn.Dense(5, "tanh"), cnn.Dense(6)], 6, seed=0, dtype="float64")
+        trainer = cnn.Trainer(net, loss=objective, optimizer=cnn.SGD(lambda step: 0.1 / (1 + step)))
+        hooks = [] if at is None else [cnn.Checkpoint(path, every=3), Stop(at)]
+        try:
+            trainer.fit(X, X, batch_size=20, epochs=2, callbacks=hooks, progress=False,
+                        resume=None if at is None else path)  # fmt: skip
+        except KeyboardInterrupt:
+            continue
+        runs.append(bits(trainer))
+    assert runs[0] == runs[1]
+    with pytest.raises(StateError, match=f"resume: {path}: need a trainer that a file can hold"):
+        cnn.Trainer.resume(path)
+
+
+# -- killed -------------------------------------------------------------------------------
+
+
+def in_child(work) -> int:
+    """Run ``work`` in a child of this process; return its number."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return pid
+
+
+def check_kills(folder: Path, whole, instants) -> int:
+    """Kill trainings at random instants and let them go on; return how many were in the middle."""
+    path, result = folder / "run", folder / "result.npz"
+
+    def work(threads: int) -> None:
+        set_threads(threads)
+        trainer = make()
+        history = fit(trainer, cnn.Checkpoint(path, every=4), resume=path)
+        np.savez(result, figures=repr(figures(history)),
+                 **{k: np.frombuffer(v, np.uint8) for k, v in bits(trainer).items()})  # fmt: skip
+
+    begin = time.perf_counter()
+    os.waitpid(in_child(lambda: work(1)), 0)
+    seconds, killed = time.perf_counter() - begin, 0
+    for i, share in enumerate(instants):
+        for file in folder.iterdir():
+            file.unlink()
+        pid = in_child(lambda: work(1))
+        time.sleep(share * seconds)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        killed += path.exists() and not result.exists()
+        if path.exists():
+            cnn.Trainer.resume(path)  # whole
+        threads = 3 if i % 2 else 1
+        _, status = os.waitpid(in_child(lambda threads=threads: work(threads)), 0)
+        assert status == 0, f"share {share}"
+        found = dict(np.load(result))
+        assert str(found.pop("figures")) == repr(whole[1]), f"share {share}"
+        assert {k: v.tobytes() for k, v in found.items()} == whole[0], f"share {share}"
+        assert [f.name for f in folder.iterdir() if f.name.startswith(".")] == []
+    return killed
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, whole, tmp_path):
+    rng = np.random.default_rng((int(time.time()), part))
+    assert check_kills(tmp_path, whole, rng.random(25)) > 5
+
+
+@pytest.mark.slow
+def test_trainings_killed_at_a_thousand_instants(whole, tmp_path):
+    rng = np.random.default_rng(int(time.time()))
+    assert check_kills(tmp_path, whole, rng.random(1000)) > 200
+
+
+# -- where writing fails ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only", "gone"])
+def test_training_goes_on_where_a_checkpoint_cannot_be_written(fault, whole, tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "run"
+    path.parent.mkdir()
+    checkpoint = cnn.Checkpoint(path)
+    before: list[bytes] = []
+
+    class Break(cnn.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            if epoch == 2 and fault != "gone":
+                before.append(path.read_bytes())
+                number = {"full": 28, "read-only": 30}[fault]
+
+                def fail(*args):
+                    raise OSError(number, os.strerror(number))
+
+                monkeypatch.setattr(os, "fsync" if fault == "full" else "open", fail)
+            elif epoch == 2:
+                path.unlink()
+                path.parent.rmdir()
+
+    trainer = make()
+    with pytest.warns(UserWarning, match="could not be written .*; the training goes on") as seen:
+        history = fit(trainer, checkpoint, Break())
+    monkeypatch.undo()
+    assert (bits(trainer), figures(history)) == whole
+    assert len(checkpoint.errors) == len(seen) == history.epochs
+    assert fault == "gone" or path.read_bytes() == before[0]
+    assert fault == "gone" or [f.name for f in path.parent.iterdir()] == ["run"]
+
+
+# -- which are written --------------------------------------------------------------------
+
+
+def test_former_files_are_kept_and_the_rest_goes(tmp_path):
+    trainer = make()
+    trainer.fit(X, Y, batch_size=BATCH, epochs=3, progress=False,
+                callbacks=[cnn.Checkpoint(tmp_path / "run.st", every=4, keep=3)])  # fmt: skip
+    steps = 3 * STEPS
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "run-00000032.st", "run-00000036.st", "run.st"]  # fmt: skip
+    assert cnn.Trainer.resume(tmp_path / "run.st").optimizer.step_count == steps
+    assert cnn.Trainer.resume(tmp_path / "run-00000036.st").optimizer.step_count == 36
+
+
+def test_the_best_epoch_is_written_and_no_other(tmp_path):
+    class Script(cnn.Callback):
+        def on_epoch_end(self, trainer, epoch, values):
+            values["score"] = [1, 3, 2, 4, 0][epoch - 1]
+
+    path, seen = tmp_path / "best", []
+
+    class Look(cnn.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            seen.append(path.exists() and cnn.Trainer.resume(path).epochs_done)
+
+    trainer = make()
+    trainer.fit(X, Y, epochs=5, progress=False, callbacks=[
+        Script(), cnn.Checkpoint(path, best="score", mode="max"), Look()])  # fmt: skip
+    assert seen == [False, 1, 2, 2, 4]
+    assert cnn.Trainer.resume(path).epochs_done == 4
+
+
+def test_every_so_many_seconds(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    steps: list[int] = []
+
+    class Clock(cnn.Callback):
+        every_steps = 1
+
+        def on_chunk_end(self, trainer, chunk):
+            now[0] += 1
+
+    class Spy(cnn.Checkpoint):
+        def _write(self, trainer):
+            super()._write(trainer)
+            steps.append(trainer.optimizer.step_count)
+
+    trainer = make()
+    trainer.fit(X, Y, batch_size=BATCH, epochs=2, progress=False,
+                callbacks=[Clock(), Spy(tmp_path / "run", every_seconds=10)])  # fmt: skip
+    assert steps == [10, 20, 2 * STEPS]
+
+
+# -- what does not fit --------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), cnn.Checkpoint(path), Stop(STEPS + 3))
+    return path
+
+
+def test_another_training_is_refused_and_nothing_changes(stopped):
+    hooks = cnn.Checkpoint(stopped), Stop(-1)
+    kept = stopped.read_bytes()
+    for trainer, words in [
+        (make(width=25), r"float32 \(6, 24\), not float32 \(6, 25\)"),
+        (make(seed=1), "need the seed of the training, 0; got 1"),
+    ]:
+        before = trainer.net.store.value.copy()
+        with pytest.raises(StateError, match=words):
+            fit(trainer, *hooks, resume=stopped)
+        assert np.array_equal(trainer.net.store.value, before)
+        assert (trainer.optimizer.step_count, trainer.epochs_done) == (0, 0)
+    deeper = cnn.Sequential([cnn.Dense(24, "relu"), cnn.Dense(3), cnn.Dense(2)], 6, seed=0)
+    with pytest.raises(StateError, match=r"no dense_2.w \(3, 2\).*an unknown 'batchnorm_0.s'"):
+        fit(cnn.Trainer(deeper, loss="softmax_cross_entropy", metrics=["auc"]), *hooks,
+            resume=stopped)  # fmt: skip
+    with pytest.raises(StateError, match="need the callbacks EarlyStopping, Checkpoint, Stop, in "
+                                         "this order; got EarlyStopping"):  # fmt: skip
+        fit(make(), resume=stopped)
+    with pytest.raises(StateError, match="need the rows, batch_size, shuffle"):
+        fit(make(), *hooks, resume=stopped, batch_size=8)
+    sgd = make()
+    sgd.optimizer = "sgd"
+    with pytest.raises(StateError, match="load_state_dict"):
+        fit(sgd, *hooks, resume=stopped)
+    assert stopped.read_bytes() == kept
+
+
+def test_other_data_are_refused_unless_told_otherwise(stopped):
+    hooks = [cnn.EarlyStopping("val_auc", patience=2), cnn.Checkpoint(stopped), Stop(-1)]
+    other = X.copy()
+    other[3, 2] += 1
+    given = {"batch_size": BATCH, "epochs": EPOCHS, "validation_data": VALIDATION,
+             "progress": False, "callbacks": hooks, "resume": stopped}  # fmt: skip
+    with pytest.raises(StateError, match=r"x: float32 \(203, 6\), first rows .* there, float32"):
+        make().fit(other, Y, **given)
+    with pytest.raises(StateError, match=r"x: float32 \(203, 6\).* there, float64 \(203, 6\)"):
+        make().fit(X.astype(np.float64), Y, **given)
+    with pytest.raises(StateError, match=r"x: .*\(203, 6\).* there, .*\(202, 6\).*; y: "):
+        make().fit(X[1:], Y[1:], **given)
+    assert make().fit(other, Y, same_data=False, **given).epochs >= 2
+
+
+def test_files_of_another_kind_are_refused(stopped, tmp_path):
+    make().net.save(tmp_path / "net")
+    for call in (lambda: fit(make(), resume=tmp_path / "net"),
+                 lambda: cnn.Trainer.resume(tmp_path / "net")):  # fmt: skip
+        with pytest.raises(DataError, match="need the state of a training; got a 'network'"):
+            call()
+    data = stopped.read_bytes()
+    (tmp_path / "torn").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match="need a whole file"):
+        fit(make(), resume=tmp_path / "torn")
+    with pytest.raises(OptionError, match="need best alone"):
+        cnn.Checkpoint(stopped, 3, best="loss")
