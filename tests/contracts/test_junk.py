@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from junk_cases import CALLS, Call, Fresh
+from junk_cases import CALLS
+from junk_parts import Call, Fresh
 
 import cnn_core as cnn
 from cnn_core.errors import CnnCoreError
