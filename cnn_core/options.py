@@ -8,6 +8,7 @@ where ``who`` does not say that already: ``who: need <option>, a whole number ..
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from math import inf, isfinite, nan
@@ -34,7 +35,9 @@ LARGEST_SEED = 2**64 - 1
 def shown(value: Any) -> str:
     """Return ``value`` for a message: its repr, cut short; its type where it has none."""
     try:
-        text = repr(value)
+        if isinstance(value, np.ndarray) and value.ndim and value.size > 8:
+            return f"an array of shape {value.shape}, {value.dtype}"
+        text = re.sub(r"\n\s*", " ", repr(value))
     except Exception:  # whatever a repr does, the message is about something else
         return f"{'an' if isinstance(value, int) else 'a'} {type(value).__name__}"
     return text if len(text) <= 500 else f"{text[:500]} ..."

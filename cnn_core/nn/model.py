@@ -29,6 +29,8 @@ FIXED = frozenset({"layers", "dtype", "seed", "input_scale", "input_shift", "inp
                    "inputs", "layer_names", "output", "outputs", "store"})  # fmt: skip
 """What programs are compiled from."""
 
+PROPERTIES = frozenset({"input", "output", "core_output", "params", "n_params"})
+
 
 class Model(Predicting):
     """A network with named inputs and outputs.
@@ -55,8 +57,8 @@ class Model(Predicting):
         named = outputs if isinstance(outputs, Mapping) else {"output": outputs}
         for name, node in named.items():
             options.name("Model: outputs", name)
-            if not isinstance(node, Node) or not node.batched:
-                need = "nodes with a batch as outputs"
+            if not isinstance(node, Node) or not node.batched or node.dtype != "real":
+                need = "nodes with a batch as outputs, of real numbers"
                 raise GraphError(f"Model: need {need}; got {shown(node)} for {name!r}")
         if not named:
             raise GraphError("Model: need at least one output; got none")
@@ -95,10 +97,12 @@ class Model(Predicting):
         self.input_reach = reach_of(self.dtype, self.input_scale, self.input_shift)
         """The largest magnitude of an input that stays within the dtype, also when scaled."""
         self.is_single = len(outputs) == 1
+        self.lookups = _lookups(nodes, names)
+        """What inputs of whole numbers may hold: the least and the most, and the node that asks."""
         self._program: Program | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in FIXED and (name in self.__dict__ or name in ("input", "output")):
+        if name in PROPERTIES or (name in FIXED and name in self.__dict__):
             who = type(self).__name__
             raise options.refuse(f"{who}: {name}", "a new network for another value", value)
         object.__setattr__(self, name, value)
@@ -225,6 +229,17 @@ class Model(Predicting):
         inputs = ", ".join(f"{name} {node.shape}" for name, node in self.inputs.items())
         outputs = ", ".join(f"{name} {node.shape}" for name, node in self.outputs.items())
         return f"<{type(self).__name__} {self.dtype}: {inputs} -> {outputs}>"
+
+
+def _lookups(
+    nodes: list[Node], names: Mapping[Node, str]
+) -> dict[str, list[tuple[int, int, str]]]:
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for node in nodes:
+        limits = getattr(node, "index_limits", None)
+        if limits is not None and isinstance(node.inputs[1], Input):
+            found.setdefault(node.inputs[1].name, []).append((*limits, names[node]))
+    return found
 
 
 def _in_order(found: list[Input], given: Iterable[Input] | None) -> list[Input]:

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core import options
+from cnn_core import ops, options
 from cnn_core._ext.gather import convert_rows, first_beyond
 from cnn_core._ext.predictor import Predictor
 from cnn_core.arrays import as_numbers, check_range, refuse_mask
 from cnn_core.compile.schedule import MIN_FLOP
 from cnn_core.compile.steps import COLUMNS
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
-from cnn_core.errors import DtypeError, OptionError, ShapeError
+from cnn_core.errors import DtypeError, LabelError, OptionError, ShapeError
 from cnn_core.ir.node import Input, Node
 from cnn_core.ir.order import topological_order
 from cnn_core.ir.shapes import row_size
 from cnn_core.naming import hint
+from cnn_core.nn.meaning import last_operation
 from cnn_core.options import shown
 from cnn_core.run.program import Program
 from cnn_core.run.threads import get_num_threads, recompile_on_change
@@ -45,6 +46,7 @@ class Predicting(Predictor):
     store: ParamStore
     dtype: np.dtype
     is_single: bool
+    lookups: dict[str, list[tuple[int, int, str]]]
     input_scale, input_shift = 1.0, 0.0
     input_reach: float
     _program: Program | None
@@ -56,9 +58,10 @@ class Predicting(Predictor):
             unknown = [key for key in x if key not in self.inputs]
             missing = [name for name in names if name not in x]
             if unknown or missing:
-                got = f"none for {', '.join(missing)}" if missing else shown(unknown[0])
-                close = hint(unknown[0], names) if unknown else ""
-                raise OptionError(f"{who}: need {what} for {', '.join(names)}; got {got}{close}")
+                got = f"none for {', '.join(missing)}"
+                if unknown:
+                    got = f"{shown(unknown[0])}{hint(unknown[0], names)}"
+                raise OptionError(f"{who}: need {what} for {', '.join(names)}; got {got}")
             return {name: x[name] for name in names}
         if len(names) == 1:
             return {names[0]: x}
@@ -67,9 +70,24 @@ class Predicting(Predictor):
             raise OptionError(f"{who}: need {what} for {', '.join(names)}; got {got}")
         return dict(zip(names, x, strict=True))
 
+    def check_indices(self, name: str, rows: np.ndarray, who: str) -> None:
+        """Raise `LabelError` where an input of whole numbers holds what a lookup does not have."""
+        for low, high, node in self.lookups.get(name, ()):
+            if rows.size and (rows.min() < low or rows.max() > high):
+                at = int(np.argmax((rows < low) | (rows > high)))
+                raise LabelError(
+                    f"{who}: need numbers from {low} to {high} in {name}, for {node}; got "
+                    f"{rows.flat[at]} in row {at // (rows.size // len(rows))}"
+                )
+
     def _prepare(self) -> None:
         """Compile the network for prediction, in blocks of rows that stay in the caches."""
-        ends = {name: _without_noise(node) for name, node in self.core.items()}
+        ends: dict[str, Node] = {}
+        for name, node in self.core.items():
+            end = last_operation(node)
+            if isinstance(end, Input) or end in ends.values():  # each is written where it stays
+                end = ops.reshape(end, end.shape)
+            ends[name] = end
         nodes = topological_order(ends.values())
         row_bytes = self.dtype.itemsize * sum(row_size(n.shape) for n in nodes if n.batched)
         rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS),
@@ -129,6 +147,7 @@ class Predicting(Predictor):
             row, array = node.shape[1:], array[None] if is_row else array
             if node.dtype == "int32":
                 rows[name] = as_indices(array, row, who="predict", name=name, empty=True)
+                self.check_indices(name, rows[name], "predict")
                 continue
             array, _ = as_features(array, row, who="predict", name=name, dtype=self.dtype,
                                    empty=True)  # fmt: skip
@@ -190,9 +209,3 @@ def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
             f"strides {out.strides}, writable: {out.flags.writeable}"
         )
     return out
-
-
-def _without_noise(node: Node) -> Node:
-    while node.training_only:
-        (node,) = node.inputs
-    return node

@@ -33,6 +33,12 @@ class Take(Node):
         """Return the elements before the axis within a row of x, on it, and behind it."""
         return *self._sizes, int(self.from_end)
 
+    @property
+    def index_limits(self) -> tuple[int, int]:
+        """The least and the most that an index may be."""
+        n = self._sizes[1]
+        return -n if self.from_end else 0, n - 1
+
     def n_unit(self, wrt: int) -> int:
         if wrt != 0:
             return 0

@@ -57,10 +57,11 @@ class LossProgram:
         self._sums = [node for _, _, node in self._figures]
         found = parameters_of([self.loss])
         learning = [p for p in found if net.store.learns(p)]
-        if training and found and not learning:
+        if training and not learning:
+            frozen = f"all {len(found)} frozen (net.unfreeze(pattern) lets some learn)"
             raise OptionError(
-                f"training: need a parameter that learns; got all {len(found)} frozen "
-                f"(net.unfreeze(pattern) lets some learn)"
+                f"training: need a loss that a parameter that learns reaches; got "
+                f"{frozen if found else 'one without parameters'}"
             )
         self.program = Program(
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,

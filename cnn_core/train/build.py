@@ -74,7 +74,7 @@ def check_objective(
     given = {n for n in fed if n is not None}
     found = _needs(who, node, outputs, given)
     if found.isdisjoint(outputs) and not any(isinstance(n, Input) for n in found - given):
-        raise OptionError(f"{who}: need build to use the output; got {node!r} without it")
+        raise OptionError(f"{who}: need a loss that depends on the output; got {node!r}")
     return found
 
 
@@ -84,11 +84,13 @@ def _needs(who: str, node: Node, outputs: Sequence[Node], fed: set[Input]) -> se
     leaves = {n for n in found if isinstance(n, (Input, Parameter))}.difference(fed, outputs)
     if leaves:  # it reaches into the network, past its outputs
         known = topological_order(outputs)
-        for leaf in leaves.difference(known):
+        for leaf in leaves.difference(known) and topological_order([node]):
+            if leaf not in leaves or leaf in known:
+                continue
             kind = "input" if isinstance(leaf, Input) else "parameter"
             names = {n.name for n in (*known, *fed) if isinstance(n, Input)}
             need = f"only {', '.join(sorted(names))} as inputs, and parameters of the network"
-            raise OptionError(f"{who}: need {need}; got the {kind} {leaf.name!r}")
+            raise OptionError(f"{who}: need {need}; got another {kind}, {leaf.label!r}")
     return found
 
 

@@ -112,7 +112,9 @@ def check_data(
 def _features(net: Model, name: str, x: Any, who: str) -> np.ndarray:
     node = net.inputs[name]
     if node.dtype == "int32":
-        return as_indices(x, node.shape[1:], who=who, name=name)
+        rows = as_indices(x, node.shape[1:], who=who, name=name)
+        net.check_indices(name, rows, who)
+        return rows
     return as_features(x, node.shape[1:], who=who, name=name, dtype=net.dtype).array
 
 

@@ -39,6 +39,10 @@ class Term(NamedTuple):
 class Given(Loss):
     """What targets are to a function of nodes: whole numbers (N,) are labels, all else numbers."""
 
+    @property
+    def who(self) -> str:
+        return "objective"
+
     def target_input(self, output: Node, y: Any) -> Input:
         array = as_numbers(y, who="objective", name="y")
         if array.dtype.kind in "iu" and array.ndim == 1:
@@ -52,6 +56,14 @@ class Given(Loss):
 
     def takes_plain(self, target: Input) -> bool:
         return target.dtype == "real"
+
+
+class Nodes(dict[str, Node]):
+    """Nodes by name; an unknown name is an error that says which there are."""
+
+    def __missing__(self, name: Any) -> Node:
+        known = ", ".join(self)
+        raise OptionError(f"objective: need one of {known}; got {shown(name)}{hint(name, self)}")
 
 
 class Objective:
@@ -72,18 +84,20 @@ class Objective:
                 f"Trainer: need a loss for each of the outputs {', '.join(names)}; got "
                 f"{shown(loss)}"
             )
+        if several:
+            self.loss = loss = self._losses_of(loss, names)
         weights = _by_name("loss_weights", loss_weights, names, 1.0, several)
         for name, weight in weights.items():
             options.amount(f"Trainer: loss_weights[{name!r}]", weight)
         found = self._metrics_of(metrics, names)
         self.given_metrics: Any = found if isinstance(metrics, Mapping) else found[names[0]]
         """As a trainer takes them again."""
+        self._refuse_idle(loss if several else {}, weights, loss_weights, found)
         self.terms: tuple[Term, ...] = ()
         if several:
-            self.loss = self._losses_of(loss, names)
             self.terms = tuple(
                 Term(k, f"y:{k}", one, weights[k], tuple(found[k]), f"{k}_")
-                for k, one in self.loss.items() if one is not None
+                for k, one in loss.items() if one is not None
             )  # fmt: skip
         elif self.function is None:
             self.loss = losses.get(loss)
@@ -95,6 +109,20 @@ class Objective:
         self.metrics = tuple(m for one in found.values() for m in one)
         for metric in self.metrics:
             metric.fix()
+
+    @staticmethod
+    def _refuse_idle(
+        loss: Mapping[str, Any], weights: Mapping[str, float], given: Any, metrics: Mapping[str, Any]
+    ) -> None:
+        """Raise `OptionError` for weights and metrics of outputs without a loss; for no weight."""
+        for name in (name for name, one in loss.items() if one is None):
+            for option, there in (("loss_weights", given and name in given),
+                                  ("metrics", metrics[name])):  # fmt: skip
+                if there:
+                    need = f"{option} of outputs that have a loss"
+                    raise OptionError(f"Trainer: need {need}; got those of {name!r}, which has none")
+        if loss and not any(weights[name] for name, one in loss.items() if one is not None):
+            raise OptionError("Trainer: need loss_weights above 0 for an output; got none")
 
     def _losses_of(self, loss: Mapping[str, Any], names: list[str]) -> dict[str, Loss | None]:
         for key in loss:
@@ -109,7 +137,8 @@ class Objective:
                 f"Trainer: need a loss for each output; got none for {', '.join(left)} (None for "
                 f"an output that is not trained)"
             )
-        found = {n: None if loss[n] is None else losses.get(loss[n]) for n in names}
+        found = {n: None if loss[n] is None else losses.get(loss[n], f"Trainer: loss[{n!r}]")
+                 for n in names}  # fmt: skip
         if not any(found.values()):
             raise OptionError("Trainer: need a loss for at least one output; got None for each")
         return found
@@ -150,7 +179,10 @@ class Objective:
         return [(term, y[term.key]) for term in self.terms]
 
     def _parts_of_function(self, y: Any) -> list[tuple[Term, Any]]:
-        many, outputs = isinstance(y, Mapping), list(self.net.outputs)
+        outputs = list(self.net.outputs)
+        if isinstance(y, tuple) and len(y) == len(outputs) > 1:
+            y = dict(zip(outputs, y, strict=True))
+        many = isinstance(y, Mapping)
         given = y if isinstance(y, Mapping) else {outputs[0]: y}
         parts = []
         for key, array in given.items():
@@ -187,8 +219,8 @@ class Objective:
         self, terms: list[Term], targets: Mapping[str, Input], weight: Input | None
     ) -> Node:
         who, core = "objective", self.net.core
-        outputs: Any = next(iter(core.values())) if self.net.is_single else dict(core)
-        given: Any = {t.key: targets[t.target] for t in terms}
+        outputs: Any = next(iter(core.values())) if self.net.is_single else Nodes(core)
+        given: Any = Nodes({t.key: targets[t.target] for t in terms})
         if [t.target for t in terms] == ["y"]:
             given = targets["y"]
         need = "a function of (outputs, targets), nodes or dictionaries of nodes"

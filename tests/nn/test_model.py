@@ -143,6 +143,22 @@ def test_copies_predict_the_same_and_share_nothing(again):
     assert not (net.params["dense_0.b"] == 1).any()
 
 
+def test_outputs_may_be_inputs_parts_of_others_or_the_same():
+    x = Input("x", (BATCH, 3))
+    h = cnn.Dense(3, activation="tanh")(x)
+    outputs = {"a": h, "b": x, "c": h, "d": cnn.Dropout(0.5)(h), "e": cnn.GaussianNoise(1.0)(x),
+               "f": cnn.Flatten()(x), "g": cnn.Reshape((3, 1))(h), "h": h[:, 1:]}  # fmt: skip
+    net = Model(outputs, dtype="float64", seed=0)
+    for rows in (1, 7, 3000):
+        given = RNG.standard_normal((rows, 3))
+        made = np.tanh(given @ net.params["dense_0.w"] + net.params["dense_0.b"])
+        found = net.predict(given)
+        right = {"a": made, "b": given, "c": made, "d": made, "e": given, "f": given,
+                 "g": made[:, :, None], "h": made[:, 1:]}  # fmt: skip
+        for name, values in right.items():
+            np.testing.assert_allclose(found[name], values, atol=1e-14, err_msg=name)
+
+
 def _refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
@@ -153,6 +169,7 @@ def test_what_does_not_fit_is_refused():
     for given, error, text in (
         ({"x": X}, OptionError, "need arrays for x, c; got none for c"),
         ({"x": X, "c": C, "d": C}, OptionError, "need arrays for x, c; got 'd'"),
+        ({"X": X, "c": C}, OptionError, "need arrays for x, c; got 'X': did you mean 'x'"),
         (X, OptionError, "need arrays for x, c; got one, a ndarray"),
         ((X, C, C), OptionError, "need arrays for x, c; got 3"),
         ((X, C[:9]), ShapeError, "need the same number of rows in each; got x 50, c 9"),
@@ -165,6 +182,8 @@ def test_what_does_not_fit_is_refused():
     _refused(lambda: net.predict((X, C), out=np.empty((50, 2))), OptionError, "need out, arrays")
     dense = cnn.Dense(3)(x)
     _refused(lambda: Model({}), GraphError, "need at least one output")
+    _refused(lambda: Model({"a": dense, "b": c}), GraphError, "of real numbers; got <Input 'c'")
+    _refused(lambda: setattr(net, "params", {}), OptionError, "Model: params: need a new network")
     _refused(lambda: Model({"a": 3}), GraphError, "need nodes with a batch as outputs")
     _refused(lambda: Model(ops.mean(dense)), GraphError, "need nodes with a batch as outputs")
     _refused(lambda: Model(dense, inputs=[x, c]), GraphError, "need inputs that an output depends")

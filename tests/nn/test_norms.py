@@ -112,7 +112,7 @@ def test_a_number_outside_the_table_is_refused_naming_row_and_value(wrong):
     n = cnn.Model(cnn.Embedding(10, 4)(Input("c", (BATCH, 3), dtype="int32")))
     codes = np.zeros((30, 3), np.int32)
     codes[17, 2] = wrong
-    with pytest.raises(LabelError, match=f"from 0 to 9; got {wrong} in row 17 of the batch"):
+    with pytest.raises(LabelError, match=f"0 to 9 in c, for embedding_0; got {wrong} in row 17"):
         n.predict(codes)
 
 

@@ -244,11 +244,11 @@ def test_errors_name_the_target_and_the_inputs_that_there_are():
     deep = Own(lambda p, y: cnn.ops.mse(p, y) + cnn.ops.mean(cnn.ops.square(hidden)))
     assert build_loss(deep, price, y, None).shape == ()
     for text, own in {
-        "need only a, b, y:price as inputs, and parameters of the network; got the input 'z'":
+        "need only a, b, y:price as inputs, and parameters of the network; got another input, 'z'":
             Own(lambda p, y: cnn.ops.mse(p, y) * cnn.Input("z")),
-        "got the parameter 'other'":
+        "got another parameter, 'other'":
             Own(lambda p, y: cnn.ops.mse(cnn.Parameter("other", 1) * p, y)),
-        "need build to use the output": Own(lambda p, y: cnn.ops.mean(y)),
+        "need a loss that depends on the output": Own(lambda p, y: cnn.ops.mean(y)),
     }.items():  # fmt: skip
         with pytest.raises(OptionError, match=f"Own: .*{text}"):
             build_loss(own, price, y, None)

@@ -10,7 +10,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core import BATCH, Input, Model, ops
-from cnn_core.errors import CnnCoreError, GraphError, LabelError, OptionError, ShapeError
+from cnn_core.errors import GraphError, LabelError, OptionError, ShapeError
 from cnn_core.nn.layers import Layer
 
 RNG = np.random.default_rng(0)
@@ -180,6 +180,12 @@ def test_an_objective_of_several_outputs_takes_targets_of_any_name():
     ({"metrics": ["mae"]}, OptionError, "need metrics by output, as in"),
     ({"metrics": {"prise": ["mae"]}}, OptionError, "need metrics for outputs among price, sold"),
     ({"metrics": {"sold": ["made"]}}, OptionError, "got 'made': did you mean 'mae'"),
+    ({"loss": {"price": "mse", "sold": 3}}, OptionError, r"Trainer: loss\['sold'\]: need a loss"),
+    ({"loss": {"price": "mse", "sold": None}}, OptionError,
+     "loss_weights of outputs that have a loss; got those of 'sold', which has none"),
+    ({"loss": {"price": None, "sold": "mse"}, "metrics": {"price": ["mae"]}}, OptionError,
+     "metrics of outputs that have a loss; got those of 'price', which has none"),
+    ({"loss_weights": {"price": 0, "sold": 0}}, OptionError, "need loss_weights above 0"),
 ])  # fmt: skip
 def test_losses_and_metrics_that_fit_no_output_are_refused(options, error, text):
     with pytest.raises(error, match=text):
@@ -211,23 +217,54 @@ def test_data_that_does_not_fit_is_refused_and_changes_nothing(x, y, error, text
 def test_indices_beyond_a_table_are_refused_naming_row_and_value():
     t, c = trainer(), C.copy()
     c[37] = 9
-    with pytest.raises(CnnCoreError, match="need indices from -9 to 8; got 9 at position"):
-        t.step({"x": X, "c": c}, TARGETS)
+    before = [a.tobytes() for a in t.net.params.values()]
+    for call in (t.step, t.evaluate, lambda x, y: t.fit(x, y, batch_size=16, progress=False)):
+        with pytest.raises(LabelError, match=r"-9 to 8 in c, for take_0; got 9 in row 37"):
+            call({"x": X, "c": c}, TARGETS)
+    assert [a.tobytes() for a in t.net.params.values()] == before
+    t.step({"x": X, "c": C}, TARGETS)
+    before = [a.tobytes() for a in t.net.params.values()]
+    with pytest.raises(LabelError, match="got 9"):
+        t.step({"x": X, "c": c.astype(np.int32)}, TARGETS)
+    assert [a.tobytes() for a in t.net.params.values()] == before
 
 
 @pytest.mark.parametrize(("function", "error", "text"), [
     (lambda o, t: o, OptionError, r"objective: need a scalar node, or one number per row, \(B,\)"),
     (lambda o, t: 3.0, OptionError, "objective: need a scalar node"),
     (lambda o: o, OptionError, r"need a function of \(outputs, targets\)"),
-    (lambda o, t: ops.mean(t), OptionError, "need build to use the output"),
-    (lambda o, t: ops.mean(o * Input("z", (BATCH, 1))), OptionError, "got the input 'z'"),
-    (lambda o, t: ops.mean(o * cnn.Parameter("p", 1.0)), OptionError, "got the parameter 'p'"),
+    (lambda o, t: ops.mean(t), OptionError, "need a loss that depends on the output"),
+    (lambda o, t: ops.mean(o * Input("z", (BATCH, 1))), OptionError, "got another input, 'z'"),
+    (lambda o, t: ops.mean(o * cnn.Parameter("p", 1.0)), OptionError, "got another parameter, 'p'"),
     (lambda o, t: ops.mean(ops.greater(o, t)), GraphError, "greater"),
+    (lambda o, t: np.mean(o), GraphError, "dense_0: need numbers for NumPy, and a node has none"),
+    (lambda o, t: ops.mean(cnn.Dense(1)(o)), OptionError, "got another parameter, 'dense.w'"),
 ])  # fmt: skip
 def test_objectives_that_cannot_be_trained_are_refused(function, error, text):
     net = cnn.Sequential([cnn.Dense(1)], 6)
     with pytest.raises(error, match=text):
         cnn.Trainer(net, loss=function).fit(X, PRICE, progress=False)
+
+
+def test_an_unknown_name_in_an_objective_is_refused_naming_those_that_there_are():
+    for function in (lambda o, t: ops.mean(o["prise"]), lambda o, t: ops.mean(t["prise"])):
+        with pytest.raises(OptionError, match="need one of price, sold; got 'prise': did"):
+            cnn.Trainer(heads(), loss=function).step(FED, TARGETS)
+
+
+def test_an_objective_that_no_parameter_reaches_is_refused():
+    net = cnn.Sequential([cnn.Dense(1)], 6)
+    trainer = cnn.Trainer(net, loss=lambda o, t: ops.mean(net.input))
+    for call in (trainer.step, trainer.fit):
+        with pytest.raises(OptionError, match="a parameter that learns reaches; got one without"):
+            call(X, PRICE)
+
+
+def test_an_objective_of_several_outputs_takes_targets_in_their_order():
+    net = heads()
+    losses = [cnn.Trainer(net, loss=lambda o, t: ops.mean(ops.square(o["price"] - t["price"])))
+              .evaluate(FED, y)["loss"] for y in ((PRICE, SOLD), {"price": PRICE})]  # fmt: skip
+    assert losses[0] == losses[1]
 
 
 def test_a_scalar_objective_takes_no_sample_weights():

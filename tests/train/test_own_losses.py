@@ -85,10 +85,10 @@ REFUSED = {
     "None": (lambda p, t, w: None, "got None"),
     "a number": (lambda p, t, w: 1.0, "got 1.0"),
     "labels": (lambda p, t, w: cnn.Input("y", (), dtype="int32"), "got <Input 'y'"),
-    "without the output": (lambda p, t, w: cnn.ops.mean(t), "build to use the output"),
-    "another input": (lambda p, t, w: cnn.ops.mean(p * cnn.Input("z")), "got the input 'z'"),
+    "without the output": (lambda p, t, w: cnn.ops.mean(t), "that depends on the output"),
+    "another input": (lambda p, t, w: cnn.ops.mean(p * cnn.Input("z")), "got another input, 'z'"),
     "another parameter": (lambda p, t, w: cnn.ops.mean(p * cnn.Parameter("k", 2.0)),
-                          "got the parameter 'k'"),
+                          "got another parameter, 'k'"),
 }  # fmt: skip
 
 

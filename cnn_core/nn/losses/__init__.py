@@ -80,11 +80,11 @@ __all__ = [
 ]
 
 
-def get(loss: str | Loss) -> Loss:
+def get(loss: str | Loss, who: str = "Trainer") -> Loss:
     """Return ``loss``, or a new one with default options for a name such as "mse"."""
     if isinstance(loss, Loss):
         if type(loss).build is Loss.build:
-            raise options.refuse("Trainer", "a loss whose class defines build", loss)
+            raise options.refuse(who, "a loss whose class defines build", loss)
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
@@ -92,6 +92,6 @@ def get(loss: str | Loss) -> Loss:
     if isinstance(loss, type) and issubclass(loss, Loss):
         meant = f": write {loss.__name__}(...)"
     raise OptionError(
-        f"Trainer: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "
+        f"{who}: need a loss such as cnn.MSE() or one of {', '.join(LOSSES)}; "
         f"got {options.shown(loss)}{meant}"
     )

@@ -67,6 +67,11 @@ class Loss(Described, options.Fixable):
         return type(self).targets is Loss.targets
 
     @property
+    def who(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
+
+    @property
     def goes_by_shape(self) -> bool:
         """Whether `target_input` looks at nothing of targets but their shape: that of a class of
         one's own may look at all."""
@@ -78,7 +83,7 @@ class Loss(Described, options.Fixable):
 
     def targets(self, target: Input, output: Node, y: Any, dtype: np.dtype) -> np.ndarray:
         """Return ``y`` checked and in the layout of ``target``; raise what is wrong with it."""
-        who = type(self).__name__
+        who = self.who
         if target.dtype == "int32" and len(output.shape) == 2:
             ignored = getattr(self, "ignore_index", None)
             return as_labels(y, output.shape[1], name=target.name, who=who, ignore_index=ignored)
