@@ -112,15 +112,16 @@ class Objective:
 
     @staticmethod
     def _refuse_idle(
-        loss: Mapping[str, Any], weights: Mapping[str, float], given: Any, metrics: Mapping[str, Any]
-    ) -> None:
+        loss: Mapping[str, Any], weights: Mapping[str, float], given: Any,
+        metrics: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         """Raise `OptionError` for weights and metrics of outputs without a loss; for no weight."""
         for name in (name for name, one in loss.items() if one is None):
             for option, there in (("loss_weights", given and name in given),
                                   ("metrics", metrics[name])):  # fmt: skip
                 if there:
-                    need = f"{option} of outputs that have a loss"
-                    raise OptionError(f"Trainer: need {need}; got those of {name!r}, which has none")
+                    need = f"Trainer: need {option} of outputs that have a loss"
+                    raise OptionError(f"{need}; got those of {name!r}, which has none")
         if loss and not any(weights[name] for name, one in loss.items() if one is not None):
             raise OptionError("Trainer: need loss_weights above 0 for an output; got none")
 
