@@ -110,6 +110,10 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t n
         int64_t first_block
         double weight_decay
+        double l1
+        double l2
+        double max_norm
+        int64_t n_unit
         int32_t group
         void *param
         void *grad

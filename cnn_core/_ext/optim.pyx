@@ -34,8 +34,9 @@ cdef void *_address(array, char code, int64_t n, str who) except? NULL:
 cdef class Learner:
     """The optimizer ``kernel`` over ``ranges`` of memory.
 
-    A range is (value, grad, slots, weight decay, group, names): flat arrays of one length and
-    dtype, and where each of its parameters lies in them as (name, begin, end).  ``scalars`` are 4
+    A range is (value, grad, slots, weight decay, group, names, penalties): flat arrays of one length
+    and dtype, where each of its parameters lies in them as (name, begin, end), and l1, l2, max_norm
+    and the columns of the matrix whose norms that limits.  ``scalars`` are 4
     float64 that live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
     has its own rate in every step.  The arrays stay in use as long as the learner.
@@ -60,10 +61,14 @@ cdef class Learner:
         self.range = <capi.cnn_range *> calloc(max(n, 1), sizeof(capi.cnn_range))
         if self.range == NULL:
             raise MemoryError(f"{kernel}: no memory for {n} ranges")
-        for i, (value, grad, slots, decay, group, names) in enumerate(ranges):
+        for i, (value, grad, slots, decay, group, names, penalties) in enumerate(ranges):
             if not 0 <= group < n_group:
                 raise CnnCoreError(f"{kernel}: need groups below {n_group}; got {group}")
             self.range[i].weight_decay, self.range[i].group = decay, group
+            self.range[i].l1, self.range[i].l2, self.range[i].max_norm, n_unit = penalties
+            if self.range[i].max_norm > 0 and not 0 < n_unit <= len(value):
+                raise CnnCoreError(f"{kernel}: need a matrix for max_norm; got {n_unit} columns")
+            self.range[i].n_unit = n_unit
             self._set_range(kernel, &self.range[i], value, grad, slots)
             self.names.append(names)
         self.c.range, self.c.n_range = self.range, n

@@ -13,7 +13,7 @@ from cnn_core._ext.optim import Learner
 from cnn_core.errors import OptionError, StateError
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules
-from cnn_core.optim.groups import Groups
+from cnn_core.optim.groups import Groups, Kind
 from cnn_core.optim.schedules import MAX_STEPS, Rate
 from cnn_core.optim.state import N_SCALARS, Part, Stateful, check_fit, parts_of, ranges_of
 from cnn_core.options import shown
@@ -43,6 +43,14 @@ class Optimizer(Keywords, Stateful, ABC):
     the optimizer's rate at every step; ``lr``, a number or a schedule, takes its place;
     ``weight_decay`` takes the place of the optimizer's, but what ``no_decay`` names has none in
     any group.  Norms are clipped over all groups together.
+
+    Penalties per layer: ``l1`` and ``l2`` add l1 sum |p| + l2 sum p^2 to what is made small, of
+    which the gradient l1 sign(p) + 2 l2 p (0 at p = 0) is added before anything is clipped; the
+    losses that are reported are those without it.  ``max_norm`` limits, after each update, the
+    Euclidean norm of each column of a matrix (I, O), the weights into one unit (Srivastava et al.
+    2014; Keras' MaxNorm over axis 0)::
+
+        groups={"dense_0.w": dict(l1=1e-4), "*.w": dict(l2=1e-4, max_norm=3.0)}
 
     Bad options raise `OptionError`; so does, when the parameters are known, a pattern that
     matches none of them.
@@ -250,10 +258,16 @@ class Optimizer(Keywords, Stateful, ABC):
 
     def _kinds(
         self, parts: list[Part], only: frozenset[str] | None = None
-    ) -> dict[str, tuple[float, int]]:
-        """Return weight decay and column of rates of all parameters, or of ``only`` these."""
+    ) -> dict[str, Kind]:
+        """Return how all parameters, or ``only`` these, are updated."""
         who = type(self).__name__
         kinds = self._groups.kinds([p.name for p in parts], who, self.weight_decay, self.no_decay)
+        for p in parts:
+            if kinds[p.name].max_norm and len(p.shape) < 2:
+                raise OptionError(
+                    f"{who}: groups: max_norm: need matrices (I, O); got {p.name} {p.shape} (a "
+                    f"pattern such as '*.w' leaves biases out)"
+                )
         if only is None:
             return kinds
         if not only <= kinds.keys():

@@ -1,9 +1,9 @@
-"""Groups: parameters with a learning rate or a weight decay of their own, by patterns of names."""
+"""Groups: parameters with a rate, a decay or penalties of their own, by patterns of names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,20 @@ from cnn_core.naming import hint
 from cnn_core.optim import schedules
 from cnn_core.optim.schedules import Rate
 
-KEYS = ("lr", "lr_factor", "weight_decay")
+PENALTIES = ("l1", "l2", "max_norm")
+KEYS = ("lr", "lr_factor", "weight_decay", *PENALTIES)
 """What a group may say."""
+
+
+class Kind(NamedTuple):
+    """How a parameter is updated; neighbours of equal kind are updated together."""
+
+    weight_decay: float
+    column: int
+    """Of the rates."""
+    l1: float = 0.0
+    l2: float = 0.0
+    max_norm: float = 0.0
 
 
 class Groups:
@@ -78,22 +90,25 @@ class Groups:
 
     def kinds(
         self, names: Iterable[str], who: str, weight_decay: float, no_decay: Iterable[str]
-    ) -> dict[str, tuple[float, int]]:
-        """Return weight decay and column of rates of each of the parameters ``names``.
+    ) -> dict[str, Kind]:
+        """Return the kind of each of the parameters ``names``.
 
         Raises `OptionError` where a pattern matches none of them.
         """
-        found = dict.fromkeys(names, (weight_decay, 0))
+        found = dict.fromkeys(names, Kind(weight_decay, 0))
         group: dict[str, str] = {}
         for pattern in self._options:
             for name in options.matching(self.who, pattern, found):
                 group.setdefault(name, pattern)
         for name, pattern in group.items():
-            own = self._options[pattern].get("weight_decay", weight_decay)
-            found[name] = own, self._column.get(pattern, 0)
+            given = self._options[pattern]
+            found[name] = Kind(
+                given.get("weight_decay", weight_decay), self._column.get(pattern, 0),
+                *[given.get(key, 0.0) for key in PENALTIES],
+            )  # fmt: skip
         for pattern in no_decay:
             for name in options.matching(f"{who}: no_decay", pattern, found):
-                found[name] = 0.0, found[name][1]
+                found[name] = found[name]._replace(weight_decay=0.0)
         return found
 
 
@@ -115,6 +130,9 @@ def _checked(who: str, given: Any) -> dict[str, Any]:
         raise OptionError(f"{who}: need lr, or lr_factor of the optimizer's lr; got both")
     found: dict[str, Any] = {}
     for key, value in given.items():
-        one = schedules.rate if key == "lr" else options.amount
-        found[key] = one(f"{who}: {key}", value)
+        if key == "lr":
+            found[key] = schedules.rate(f"{who}: {key}", value)
+        else:
+            open_at = "low" if key == "max_norm" else ""
+            found[key] = options.amount(f"{who}: {key}", value, open_at=open_at)
     return found

@@ -12,6 +12,7 @@ from cnn_core import options
 from cnn_core.arrays import refuse_mask
 from cnn_core.errors import OptionError, StateError
 from cnn_core.naming import hint
+from cnn_core.optim.groups import Kind
 from cnn_core.optim.schedules import MAX_STEPS
 from cnn_core.state.blocks import part
 from cnn_core.state.params import ParamStore
@@ -57,18 +58,20 @@ def parts_of(store: ParamStore) -> list[Part]:
 
 
 def ranges_of(
-    parts: Iterable[Part], slots: list[np.ndarray], kinds: Mapping[str, tuple[float, int]]
+    parts: Iterable[Part], slots: list[np.ndarray], kinds: Mapping[str, Kind]
 ) -> list[tuple]:
-    """Return the ranges of a `Learner`; neighbours of equal kind become one.
+    """Return the ranges of a `Learner`; neighbours of equal kind become one, unless norms of theirs
+    are limited.
 
-    ``kinds`` gives weight decay and group of the parameters that are to be updated.
+    ``kinds`` are those of the parameters that are to be updated.
     """
     runs: list[list[Part]] = []
     for p in parts:
         if p.name not in kinds:
             continue
         last = runs[-1][-1] if runs else None
-        if last is not None and p.follows(last) and kinds[p.name] == kinds[last.name]:
+        kind = kinds[p.name]
+        if last is not None and p.follows(last) and kind == kinds[last.name] and not kind.max_norm:
             runs[-1].append(p)
         else:
             runs.append([p])
@@ -77,8 +80,10 @@ def ranges_of(
         begin, end, at, block = run[0].begin, run[-1].end, run[0].at, run[0].block
         own = [slot[at : at + end - begin] for slot in slots]
         names = [(p.name, p.begin - begin, p.end - begin) for p in run]
-        kind = kinds[run[0].name]
-        ranges.append((block.value[begin:end], block.grad[begin:end], own, *kind, names))
+        decay, column, *penalties = kinds[run[0].name]
+        n_unit = run[0].shape[-1] if run[0].shape else 1
+        ranges.append((block.value[begin:end], block.grad[begin:end], own, decay, column, names,
+                       (*penalties, n_unit)))  # fmt: skip
     return ranges
 
 

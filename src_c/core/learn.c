@@ -1,4 +1,5 @@
-/* learn - clips gradients and lets an optimizer update the parameters.
+/* learn - adds penalties to gradients, clips them, lets an optimizer update the parameters and
+ * limits norms of their columns.
  *
  * The work is cut into blocks of fixed size, so that sums have the same bits however many
  * threads there are.  A gradient that is not finite ends in CNN_ERR_GRADIENT, and nothing is updated.
@@ -48,20 +49,54 @@ static void K(clip_values)(int64_t n, real limit, real *g)
     }
 }
 
-/* Clip the values of a block, and sum the squares of what is left. */
-static double K(measure)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
+/* Add the gradient of l1 sum |p| + l2 sum p^2, of which the subgradient at 0 is 0. */
+static void K(penalise)(int64_t n, real l1, real l2, const real *restrict p, real *restrict g)
+{
+    for (int64_t i = 0; i < n; i++)
+        g[i] += (p[i] > 0 ? l1 : p[i] < 0 ? -l1 : 0) + l2 * p[i];
+}
+
+/* Add the penalties to a block's gradients, and clip their values. */
+static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
 {
     real *g = (real *)r->grad + at;
+    if (r->l1 > 0 || r->l2 > 0)
+        K(penalise)(n, (real)r->l1, (real)(2 * r->l2), (const real *)r->param + at, g);
     if (l->clip_value > 0)
         K(clip_values)(n, (real)l->clip_value, g);
-    return K(sum_of_squares)(n, g);
+}
+
+/* Complete a block's gradients, and sum their squares. */
+static double K(measure)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
+{
+    K(complete)(l, r, at, n);
+    return K(sum_of_squares)(n, (const real *)r->grad + at);
+}
+
+/* Shrink those of some columns of a matrix that are longer than max_norm to that length. */
+static void K(limit_columns)(const cnn_range *r, int64_t column, int64_t n)
+{
+    double  sum[COLUMNS] = {0};
+    real    factor[COLUMNS], *const p = (real *)r->param + column;
+    int64_t n_row = r->n / r->n_unit, n_long = 0;    /* a gap behind the matrix is all zeros */
+    for (int64_t i = 0; i < n_row; i++)
+        for (int64_t j = 0; j < n; j++)
+            sum[j] += (double)p[i * r->n_unit + j] * (double)p[i * r->n_unit + j];
+    for (int64_t j = 0; j < n; j++) {
+        const double norm = sqrt(sum[j]);
+        factor[j] = (real)(norm > r->max_norm ? r->max_norm / norm : 1);
+        n_long += norm > r->max_norm;
+    }
+    for (int64_t i = 0; n_long > 0 && i < n_row; i++)
+        for (int64_t j = 0; j < n; j++)
+            p[i * r->n_unit + j] *= factor[j];
 }
 
 static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, int64_t at,
                       int64_t n)
 {
-    if (l->clip_value > 0 && !(l->clip_norm > 0))     /* else `measure` has clipped */
-        K(clip_values)(n, (real)l->clip_value, (real *)r->grad + at);
+    if (!(l->clip_norm > 0))     /* else `measure` has done so */
+        K(complete)(l, r, at, n);
     cnn_update u = {.n = n, .param = (real *)r->param + at, .grad = (const real *)r->grad + at,
                     .coef = l->coef + r->group * CNN_MAX_COEF, .grad_scale = scale,
                     .weight_decay = r->weight_decay};
@@ -72,6 +107,8 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 
 #else
 #include "math/cnn_bits.h"
+
+#define COLUMNS 64          /* of a matrix, whose norms are taken together */
 
 typedef int32_t integer_f32;
 typedef int64_t integer_f64;
@@ -85,6 +122,7 @@ typedef int64_t integer_f64;
 typedef struct {
     const cnn_learner *learner;
     double             scale;
+    const cnn_range   *range;     /* whose norms are limited */
 } learn_work;
 
 int64_t cnn_count_blocks(cnn_range *range, int32_t n)
@@ -143,6 +181,36 @@ static void loop(cnn_tile_fn run, learn_work *work, int32_t n_thread)
     else
         for (int64_t b = 0; b < n_block; b++)
             run(work, (int32_t)b, 0);
+}
+
+static void limit_tile(void *context, int32_t tile, int32_t worker)
+{
+    const learn_work *w = context;
+    const cnn_range *r = w->range;
+    const int64_t column = (int64_t)tile * COLUMNS;
+    const int64_t n = r->n_unit - column < COLUMNS ? r->n_unit - column : COLUMNS;
+    (void)worker;
+    if (w->learner->dtype == CNN_F32)
+        limit_columns_f32(r, column, n);
+    else
+        limit_columns_f64(r, column, n);
+}
+
+/* Limit the norms of columns after an update, where a range asks for it. */
+static void limit_norms(learn_work *work, int32_t n_thread)
+{
+    const cnn_learner *l = work->learner;
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++) {
+        if (!(r->max_norm > 0))
+            continue;
+        const int32_t n_tile = (int32_t)((r->n_unit + COLUMNS - 1) / COLUMNS);
+        work->range = r;
+        if (n_thread > 1)
+            cnn_pool_loop(n_tile, limit_tile, work);
+        else
+            for (int32_t t = 0; t < n_tile; t++)
+                limit_tile(work, t, 0);
+    }
 }
 
 /* Note the first gradient of a block that is NaN or, unless values are clipped, infinite. */
@@ -240,6 +308,7 @@ cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, in
     if (status == CNN_OK) {
         prepare(l, lr, step);
         loop(update_block, &work, n_thread);
+        limit_norms(&work, n_thread);
     }
     cnn_restore_denormals(mode);
     return status;

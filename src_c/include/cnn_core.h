@@ -178,11 +178,14 @@ typedef struct {
     double        weight_decay;   /* for this part; 0 where decay is off              */
 } cnn_update;
 
-/* A run of memory with one learning rate and one weight decay.  Slots that the options do not
- * call for are NULL. */
+/* A run of memory with one learning rate, one weight decay and the same penalties.  Slots that the
+ * options do not call for are NULL. */
 typedef struct {
     int64_t n, first_block;       /* elements; the work is cut into blocks, counted over all ranges */
     double  weight_decay;
+    double  l1, l2;               /* added to gradients: l1 sign(p) + 2 l2 p          */
+    double  max_norm;             /* > 0: a single matrix, whose columns are made no longer  */
+    int64_t n_unit;               /* columns of that matrix                           */
     int32_t group;                /* whose rate it has                                */
     void   *param, *grad, *slot[CNN_MAX_SLOT];
 } cnn_range;

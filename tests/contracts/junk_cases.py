@@ -250,8 +250,9 @@ CALLS: dict[str, Call] = {
     "Optimizer groups, one": plain(lambda group: cnn.SGD(groups={"w": group}),
                                    group={"lr_factor": 0.1}),
     "Optimizer groups, options": plain(
-        lambda lr, decay: cnn.SGD(groups={"w": {"lr": lr, "weight_decay": decay}}), lr=0.1,
-        decay=0.0),
+        lambda lr, decay, l1, l2, norm: cnn.SGD(groups={"w": {
+            "lr": lr, "weight_decay": decay, "l1": l1, "l2": l2, "max_norm": norm}}),
+        lr=0.1, decay=0.0, l1=0.1, l2=0.1, norm=1.0),
     "Optimizer.lr": Call(lambda o, lr: setattr(o, "lr", lr), {"lr": 0.1}, cnn.Adam, of_optimizer),
     "Optimizer.step_count": Call(lambda o, n: setattr(o, "step_count", n), {"n": 1}, cnn.Adam,
                                  of_optimizer),

@@ -30,7 +30,7 @@ def ranges(optimizer, store=None, only=None):
     optimizer.bind(store)
     found = []
     kinds = optimizer._kinds(optimizer._parts, only)
-    for value, grad, _, decay, group, _ in ranges_of(optimizer._parts, optimizer.slots, kinds):
+    for value, grad, _, decay, group, *_ in ranges_of(optimizer._parts, optimizer.slots, kinds):
         begin = (value.ctypes.data - store.value.ctypes.data) // value.itemsize
         assert (grad.ctypes.data - store.grad.ctypes.data) // value.itemsize == begin
         found.append((begin, begin + len(value), decay, group))
