@@ -2,6 +2,7 @@
 
 from cnn_core.arrays import check_finite
 from cnn_core.data.arrays import Features, as_features, check_lengths
+from cnn_core.data.class_weighting import class_weights
 from cnn_core.data.idx import load_idx
 from cnn_core.data.idx_dataset import IdxDataset, load_idx_dataset
 from cnn_core.data.split import train_test_split
@@ -16,6 +17,7 @@ __all__ = [
     "as_weights",
     "check_finite",
     "check_lengths",
+    "class_weights",
     "load_idx",
     "load_idx_dataset",
     "train_test_split",

@@ -8,8 +8,9 @@ import numpy as np
 
 from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_beyond, is_mapped
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
+from cnn_core.data.class_weighting import class_weights
 from cnn_core.data.targets import NOT_FINITE, as_weights
-from cnn_core.errors import DataError, LabelError
+from cnn_core.errors import DataError, LabelError, OptionError
 from cnn_core.ir.node import Input, Node
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
@@ -107,6 +108,20 @@ def check_data(
             features[name] = _finite_rows(net, array, given[name], idle, who=who, finite=asked,
                                           label=label)  # fmt: skip
     return Data(features, targets, weights, terms, inputs)
+
+
+def weighted_by_class(objective: Objective, class_weight: Any, y: Any, w: Any, who: str) -> Any:
+    """Return the weights ``w`` of rows, if any, times those of the classes of their labels."""
+    if class_weight is None:
+        return w
+    if objective.only is None:
+        raise OptionError(
+            f"{who}: need one output with a named loss for class_weight; got "
+            f"{'a function' if objective.function is not None else 'several'}: use sample_weight"
+        )
+    ignored = getattr(objective.only.loss, "ignore_index", None)
+    found = class_weights(class_weight, y, who=f"{who}: class_weight", ignore_index=ignored)
+    return found if w is None else found * as_weights(w, len(found), who=who, ratios=False)
 
 
 def _features(net: Model, name: str, x: Any, who: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from cnn_core.state.blocks import Place
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
-from cnn_core.train.checked import Data, check_data
+from cnn_core.train.checked import Data, check_data, weighted_by_class
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
 from cnn_core.train.metric import evaluate_rows, rows_of
@@ -148,6 +148,7 @@ class Trainer(Savable, Keywords):
         shuffle: bool = True,
         validation_data: Sequence[Any] | None = None,
         sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool | str = True,
         on_interrupt: str = "raise",
@@ -159,7 +160,9 @@ class Trainer(Savable, Keywords):
         ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
         tables, are converted once), ``y`` the targets that the loss takes; of several inputs or
         outputs dictionaries, or tuples in their order.  ``sample_weight`` (N,)
-        weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.
+        weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.  ``class_weight``,
+        {class: weight} or "balanced", multiplies it by that of each row's label, see
+        `cnn_core.data.class_weights`; validation data keep their own weights.
         ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
         a bar on a terminal and in a notebook ("always": lines of text elsewhere).
@@ -187,7 +190,8 @@ class Trainer(Savable, Keywords):
         epochs = options.whole("fit: epochs", epochs, 0)
         shuffle = options.flag("fit: shuffle", shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
-        data = self._understood(self._data(x, y, sample_weight, "fit"), anew=True)
+        weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "fit")
+        data = self._understood(self._data(x, y, weights, "fit"), anew=True)
         validation = self._validation(validation_data)
         if validation is not None and validation.target_key == data.target_key:
             validation = validation._replace(meanings=data.meanings)

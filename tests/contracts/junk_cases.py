@@ -39,7 +39,8 @@ import cnn_core as cnn
 from cnn_core import BATCH, Parameter
 
 _FIT = {"x": ROWS, "y": LABELS, "batch_size": 4, "epochs": 1, "shuffle": True,
-        "validation_data": (ROWS, LABELS), "sample_weight": np.ones(6), "callbacks": (),
+        "validation_data": (ROWS, LABELS), "sample_weight": np.ones(6),
+        "class_weight": "balanced", "callbacks": (),
         "progress": False}  # fmt: skip
 _DATA = {"x": ROWS, "y": LABELS, "sample_weight": None}
 _SCHEDULE = {"lr": 0.1, "every": 2, "factor": 0.5}
@@ -121,6 +122,8 @@ CALLS: dict[str, Call] = {
                              finite=True),
     "data.as_weights": plain(cnn.data.as_weights, w=np.ones(6), n=6, dtype="float32",
                              ratios=False),
+    "data.class_weights": plain(cnn.data.class_weights, class_weight={1: 2.0}, y=LABELS,
+                                ignore_index=None),
     "data.check_finite": plain(partial(cnn.data.check_finite, name="x"), x=ROWS, dtype="float32",
                                 reach=None),
     "data.check_lengths": plain(
