@@ -53,7 +53,7 @@ class Adapter(Peer):
         part = self.data.first(n) if n < self.data.n_rows else self.data
         loop = Loop(self.trainer, self.program, part, None, batch=self.batch, shuffle=True,
                     callbacks=(), bar=Progress())  # fmt: skip
-        loop._steps(self.learner, self.rows.index, 0)
+        loop._steps(1, self.learner, self.rows.index, 0)
         self.trainer.optimizer.step_count = self.learner.step
 
     def loss(self) -> float:

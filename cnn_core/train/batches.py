@@ -73,6 +73,8 @@ class LossProgram:
             raise GraphError(
                 reason or "training: need a loss that depends on what learns; got none"
             )
+        reached = frozenset(net.store.name_of(p) for p in learning if self.program.has_grad(p))
+        self._reached = None if len(reached) == len(net.store) else reached
         self._loss_tensor = self.program.value_tensor(self.loss)
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.
         means = self.loss.op == "row_mean"
@@ -136,6 +138,13 @@ class LossProgram:
             return stepper
         kinds = "biuf" if terms[0].loss.goes_by_shape else "f"
         return ScaledStepper(stepper, scale, net.dtype, kinds)
+
+    @property
+    def updated(self) -> frozenset[str] | None:
+        """The names of the parameters that a step updates: those that learn and whose gradient it
+        makes; in memory of others there may be one of another loss.  None: all."""
+        learning, reached = self.net.store.learning, self._reached
+        return learning if reached is None else reached if learning is None else reached & learning
 
     def need_rows(self, who: str, n: int, batch: int | None = None) -> None:
         """Raise `DataError` where the last of the batches of ``n`` rows is a single one, and some

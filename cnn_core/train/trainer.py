@@ -240,7 +240,7 @@ class Trainer(Savable, Keywords):
         program = self._program(data, data.n_rows, training=True)
         program.need_rows("step", data.n_rows)
         self._last = program if program.stepper is not None else None
-        self._only, self._roles = self.net.store.learning, Place.changes
+        self._only, self._roles = program.updated, Place.changes
         with self._lock:
             learner = self.optimizer.learner(self.net.store, self._only)
             try:

@@ -252,6 +252,28 @@ def test_an_unknown_name_in_an_objective_is_refused_naming_those_that_there_are(
             cnn.Trainer(heads(), loss=function).step(FED, TARGETS)
 
 
+@pytest.mark.parametrize("how", ["step", "fit"])
+def test_what_the_loss_does_not_reach_stays_as_it_is(how):
+    """It has a gradient of the loss before, which must not move it, nor count in a norm."""
+    net, options = heads(), {"momentum": 0.9, "weight_decay": 0.1, "clip_norm": 0.05}
+    trainer(net).step(FED, TARGETS)
+    assert net.store.grads["dense_1.w"].any()
+    alone = Model({"sold": copy.deepcopy(net).outputs["sold"]})
+    kept = net.params["dense_1.w"].copy(), net.params["dense_1.b"].copy()
+    losses = {"price": None, "sold": "softmax_cross_entropy"}
+    ts = [cnn.Trainer(n, loss=one, optimizer=cnn.SGD(0.1, **options))
+          for n, one in ((net, losses), (alone, "softmax_cross_entropy"))]  # fmt: skip
+    for t, y in zip(ts, ({"sold": SOLD}, SOLD), strict=True):
+        if how == "fit":
+            t.fit(FED, y, progress=False)
+        for _ in range(2):
+            t.step(FED, y)
+    np.testing.assert_array_equal(net.params["dense_1.w"], kept[0])
+    np.testing.assert_array_equal(net.params["dense_1.b"], kept[1])
+    for name in ("codes_0.table", "dense_0.w", "dense_2.w", "dense_2.b"):
+        np.testing.assert_allclose(net.params[name], alone.params[name], rtol=1e-12)
+
+
 def test_an_objective_that_no_parameter_reaches_is_refused():
     net = cnn.Sequential([cnn.Dense(1)], 6)
     trainer = cnn.Trainer(net, loss=lambda o, t: ops.mean(net.input))
