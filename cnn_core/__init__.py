@@ -57,7 +57,16 @@ from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer
 from cnn_core.run.threadpool import announce as _announce
 from cnn_core.run.threads import get_num_threads, set_num_threads
 from cnn_core.state.params import ParamStore
-from cnn_core.train import Callback, Checkpoint, EarlyStopping, History, Metric, TopK, Trainer
+from cnn_core.train import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    History,
+    Metric,
+    ReduceLROnPlateau,
+    TopK,
+    Trainer,
+)
 
 _announce()
 
@@ -113,6 +122,7 @@ __all__ = [
     "Quantiles",
     "RMSNorm",
     "RMSProp",
+    "ReduceLROnPlateau",
     "Reshape",
     "Residual",
     "Scale",

@@ -7,7 +7,8 @@ from cnn_core.train.checkpoint import Checkpoint
 from cnn_core.train.history import History
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.metrics import TopK
+from cnn_core.train.plateau import ReduceLROnPlateau
 from cnn_core.train.trainer import Trainer
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Metric", "RowMetric", "TopK",
-           "Trainer"]  # fmt: skip
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "History", "Metric", "ReduceLROnPlateau",
+           "RowMetric", "TopK", "Trainer"]  # fmt: skip

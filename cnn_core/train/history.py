@@ -188,16 +188,14 @@ class History(Mapping[str, list[float]]):
             No epoch has ended, a name is unknown, or there are not as many axes as panels.
         """
         panels = self._panels(names)
-        try:
-            from matplotlib.ticker import MaxNLocator
-        except ImportError as error:
-            raise ImportError(
-                'History.plot: need matplotlib; install it with: pip install "cnn-core[examples]"'
-            ) from error
-        axes = _new_axes(len(panels), shown=path is None) if ax is None else _given_axes(ax)
+        axes = _given_axes(ax) if ax is not None else new_axes(
+            "History.plot", len(panels), shown=path is None
+        )
         if len(axes) != len(panels):
             need = f"{len(panels)} axes, one for each of {', '.join(panels)}"
             raise OptionError(f"History.plot: need {need}; got {len(axes)}")
+        from matplotlib.ticker import MaxNLocator
+
         for axis, name in zip(axes, panels, strict=True):
             self._draw(axis, name)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -265,7 +263,14 @@ def _given_axes(ax: Any) -> list[Axes]:
     return list(getattr(ax, "flat", ax)) if hasattr(ax, "__len__") else [ax]
 
 
-def _new_axes(n: int, *, shown: bool) -> list[Axes]:
+def new_axes(who: str, n: int, *, shown: bool) -> list[Axes]:
+    """Return the axes of a new figure of ``n`` panels, which pyplot shows or nobody keeps."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f'{who}: need matplotlib; install it with: pip install "cnn-core[examples]"'
+        ) from error
     columns = min(n, _PANELS_PER_LINE)
     lines = -(-n // columns)
     size = (4.6 * columns, 3.4 * lines)
@@ -274,8 +279,6 @@ def _new_axes(n: int, *, shown: bool) -> list[Axes]:
 
         figure = pyplot.figure(figsize=size, layout="constrained")
     else:  # a figure for a file needs no window system and is not kept by pyplot
-        from matplotlib.figure import Figure
-
         figure = Figure(figsize=size, layout="constrained")
     figure.get_layout_engine().set(wspace=0.06, hspace=0.06)
     return [figure.add_subplot(lines, columns, i + 1) for i in range(n)]

@@ -35,9 +35,10 @@ class Monitor:
         self.rising = self._direction(trainer)
         return -inf if self.rising else inf
 
-    def is_better(self, value: float, than: float) -> bool:
-        """Tell whether ``value`` is better by more than `min_delta`."""
-        return (value - than if self.rising else than - value) > self.min_delta
+    def is_better(self, value: float, than: float, by: float | None = None) -> bool:
+        """Tell whether ``value`` is better by more than ``by``, or `min_delta`."""
+        gain = value - than if self.rising else than - value
+        return gain > (self.min_delta if by is None else by)
 
     def value(self, trainer: Trainer, values: Mapping[str, float]) -> float:
         """Return the figure of an epoch."""

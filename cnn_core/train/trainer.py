@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
 from cnn_core.train.target_scale import TargetScale
+
+if TYPE_CHECKING:
+    from cnn_core.train.lr_find import RangeTest
 
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
@@ -264,6 +267,40 @@ class Trainer(Savable, Keywords):
             if n_threads > 1 or pace.n_threads > 1:
                 pace.record(1, n_threads, time.perf_counter() - begin)
         return loss
+
+    def lr_find(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        low: float = 1e-6,
+        high: float = 1.0,
+        steps: int = 200,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> RangeTest:
+        """Find a learning rate: train a copy while the rate rises from ``low`` to ``high``.
+
+        It rises by the same factor at each of so many ``steps``, in place of the optimizer's rate
+        or schedule; groups with a rate of their own keep it.  It ends where the loss explodes.
+        This trainer stays as it is, to the bit.  Returns a `RangeTest`: rates, losses, a suggestion
+        and a picture.  Source: Smith 2017.
+        """
+        from cnn_core.train.lr_find import find  # which only few trainings need
+
+        low = options.amount("lr_find", low, open_at="low", option="low")
+        high = options.amount("lr_find", high, open_at="low", option="high")
+        steps = options.whole("lr_find", steps, 2, 10**6, option="steps")
+        batch_size = options.whole("lr_find: batch_size", batch_size)
+        shuffle = options.flag("lr_find: shuffle", shuffle)
+        if low >= high:
+            raise OptionError(f"lr_find: need low < high; got {low:g} and {high:g}")
+        weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "lr_find")
+        data = self._understood(self._data(x, y, weights, "lr_find"))
+        rates = np.geomspace(low, high, steps)
+        return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
 
     # -- evaluation -----------------------------------------------------------------------
 
