@@ -127,7 +127,7 @@ DAMAGE = {
     "other slots": (put("slots", {"square_mean": {}, "mean": {}}), "need the slots"),
     "flat slots": (
         lambda state: state["slots"].update(velocity=np.zeros(128, np.float32)),
-        r"velocity: need arrays by names of parameters; got array\(",
+        r"velocity: need arrays by names of parameters; got an array of",
     ),
     "a list": (slot(lambda s: s.update(c=[1.0])), r"velocity: c: need an array; got \[1.0\]"),
     "missing": (slot(lambda s: [s.pop("a.w"), s.pop("c")]), NEED + "no a.w, no c$"),
