@@ -105,7 +105,7 @@ def _network(net: Model, number: Mapping[Node, int], nets: list[Model]) -> dict[
         "outputs": {k: number[n] for k, n in net.outputs.items()},
         "core": {k: number[n] for k, n in net.core.items()},
         "inputs": [number[n] for n in net.inputs.values()],
-        "single": net.is_single, "seed": net.seed,
+        "single": net.is_single, "seed": net.seed, "name": net.name,
     }  # fmt: skip
     if not isinstance(net, Sequential):
         return made
@@ -187,6 +187,7 @@ def _network_of(
     cls = Sequential if "layers" in made else Model
     net: Any = copyreg.__newobj__(cls)  # type: ignore[attr-defined]
     own = net.__dict__
+    own["name"] = None if made["name"] is None else options.name("load", made["name"])
     own["seed"] = options.seed("load", made["seed"], "a seed")
     if cls is Sequential:
         found = [_layer_of(each, nodes, nets) for each in made["layers"]]

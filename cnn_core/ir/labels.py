@@ -7,9 +7,12 @@ from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
+from cnn_core import options
 from cnn_core.ir.group import MARK
 from cnn_core.ir.node import Node
 from cnn_core.ir.order import networks_within
+
+_MEANT = frozenset("*?[@")
 
 _numbers = count()
 
@@ -20,6 +23,14 @@ pending: WeakValueDictionary[str, Any] = WeakValueDictionary()
 def temporary(kind: str) -> str:
     """Return a label that nothing else in this process has, until a graph gives a final one."""
     return f"{kind}{MARK}{next(_numbers)}"
+
+
+def checked(who: str, name: Any) -> str | None:
+    """Return the name of a layer or network, or None; raise `OptionError` for what is none."""
+    if name is not None and not _MEANT.isdisjoint(options.name(who, name)):
+        need = "a name without *, ?, [ and @, which patterns and layers used again have"
+        raise options.refuse(who, need, name)
+    return name
 
 
 def is_temporary(label: str) -> bool:

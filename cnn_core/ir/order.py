@@ -79,6 +79,8 @@ def networks_within(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
 
 
 def _joined(groups: tuple[str, ...]) -> tuple[str, ...]:
-    """Return labels without those that the next repeats: a layer within a layer has both."""
+    """Return labels without those that the next repeats, as a layer within a layer has both, and
+    without the numbers of what is used again."""
+    groups = tuple([label.split("@")[0] for label in groups])
     following = (*groups[1:], "")
     return tuple([a for a, b in zip(groups, following, strict=True) if not b.startswith(f"{a}.")])

@@ -17,8 +17,6 @@ from cnn_core.naming import Described
 from cnn_core.nn import activations, init
 from cnn_core.options import shown
 
-_MEANT = frozenset("*?[@")
-
 
 class Layer(Described, options.Fixable):
     """One layer.  ``name`` is given by the network (``dense_0``) unless the user gave one.
@@ -33,10 +31,7 @@ class Layer(Described, options.Fixable):
     """How many nodes it is called on; None: a list of any number."""
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = None if name is None else options.name(self.kind, name)
-        if name is not None and not _MEANT.isdisjoint(name):
-            need = "a name without *, ?, [ and @, which patterns and layers used again have"
-            raise options.refuse(self.kind, need, name)
+        self.name = labels.checked(self.kind, name)
 
     _use: Use | None = None
 

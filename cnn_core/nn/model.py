@@ -26,7 +26,7 @@ RESERVED = frozenset({"w", "y", "loss"})
 """Names that a trainer gives to targets, sample weights and the loss."""
 
 FIXED = frozenset({"layers", "dtype", "seed", "input_scale", "input_shift", "input_reach", "input",
-                   "inputs", "layer_names", "output", "outputs", "store"})  # fmt: skip
+                   "inputs", "layer_names", "name", "output", "outputs", "store"})  # fmt: skip
 """What programs are compiled from."""
 
 PROPERTIES = frozenset({"input", "output", "core_output", "params", "n_params"})
@@ -42,7 +42,8 @@ class Model(Predicting):
     already, else float32.  ``seed`` starts the draw of the weights: the same seed gives the same
     weights; None draws one, and records it.
 
-    A model is itself a layer: ``model(x)`` of nodes applies it, with its weights, to other inputs.
+    A model is itself a layer: ``model(x)`` of nodes applies it, with its weights, to other inputs;
+    ``name`` is what stands before the names of its parameters there, as in ``trunk.dense_0.w``.
 
     >>> x = Input("x", (BATCH, 8))
     >>> net = Model({"price": Dense(1)(x), "sold": Dense(2)(x)})
@@ -52,8 +53,9 @@ class Model(Predicting):
 
     def __init__(
         self, outputs: Node | Mapping[str, Node], *, inputs: Iterable[Input] | None = None,
-        dtype: Any = None, seed: int | None = None,
+        dtype: Any = None, seed: int | None = None, name: str | None = None,
     ) -> None:  # fmt: skip
+        self.name = labels.checked("Model", name)
         named = outputs if isinstance(outputs, Mapping) else {"output": outputs}
         for name, node in named.items():
             options.name("Model: outputs", name)
@@ -152,11 +154,18 @@ class Model(Predicting):
         parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else [x]
         if any(isinstance(node, Node) for node in parts):
             try:
-                return self.apply(x, labels.temporary(type(self).__name__.lower()))
+                return self.apply(x, self._next_label())
             except CnnCoreError as error:
                 error.args = (plain(str(error)), *error.args[1:])
                 raise
         return self.predict(x)
+
+    def _next_label(self) -> str:
+        """Return a label for one more use: the name, with a number from the second time on."""
+        if self.name is None:
+            return labels.temporary(type(self).__name__.lower())
+        times = self.__dict__["_times"] = self.__dict__.get("_times", 0) + 1
+        return self.name if times == 1 else f"{self.name}@{times}"
 
     # -- parameters -----------------------------------------------------------------------
 

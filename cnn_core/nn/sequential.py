@@ -27,7 +27,8 @@ class Sequential(Model):
     are those of a layer that another network has, or that comes twice.
     ``inputs`` is the length of a row, or its shape.  ``dtype`` is float32 or float64, by default
     that of shared weights, else float32.  ``seed``
-    starts the draw of the weights: the same seed gives the same weights.  The network sees
+    starts the draw of the weights: the same seed gives the same weights.  ``name`` is for a network
+    within others, see `Model`.  The network sees
     ``x * input_scale + input_shift``: with uint8 pixels, ``input_scale=1/255`` makes them 0 to 1
     as they are read, without a converted copy of the data.
     """
@@ -41,9 +42,13 @@ class Sequential(Model):
         seed: int | None = None,
         input_scale: float = 1.0,
         input_shift: float = 0.0,
+        name: str | None = None,
     ) -> None:
+        self.name = labels.checked("Sequential", name)
         layers = options.items("Sequential", layers, "layers", "list")
-        self.layers = tuple(as_layer(layer) for layer in layers)
+        once = {layer: as_layer(layer) for layer in layers if isinstance(layer, Model)}
+        self.layers = tuple([once[layer] if isinstance(layer, Model) else as_layer(layer)
+                             for layer in layers])  # fmt: skip
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise OptionError(f"Sequential: need layers; got {shown(layer)}")
@@ -128,6 +133,7 @@ class Sequential(Model):
         given = {"input_scale": (self.input_scale, 1.0),
                  "input_shift": (self.input_shift, 0.0)}  # fmt: skip
         more = "".join(f", {k}={v!r}" for k, (v, default) in given.items() if v != default)
+        more += "" if self.name is None else f", name={self.name!r}"
         more = f"dtype={str(self.dtype)!r}, seed={self.seed}{more}"
         return f"Sequential([{layers}], inputs={inputs}, {more})"
 

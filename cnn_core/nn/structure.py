@@ -21,8 +21,8 @@ class Nested(Layer):
     """A network as a layer of another one, which shares its weights."""
 
     def __init__(self, model: Model, *, name: str | None = None) -> None:
+        self.model = model  # which says the kind
         super().__init__(name)
-        self.model = model
 
     @property
     def kind(self) -> str:
@@ -42,7 +42,7 @@ class Nested(Layer):
 def as_layer(layer: Any) -> Any:
     """Return a layer as it is, and a gate or a network as the layer that applies it."""
     if isinstance(layer, Model):
-        return Nested(layer)
+        return Nested(layer, name=layer.name)
     return Activation(layer) if isinstance(layer, Gate) else layer
 
 

@@ -80,6 +80,27 @@ def test_networks_within_residuals_share_their_weights():
     assert stems(outer.params)[0] == "sequential_0.residual_0.sequential_0.dense_0"
 
 
+@pytest.mark.parametrize("again", [lambda net, _: net, lambda net, p: saved(net, p)])
+def test_a_network_with_a_name_has_it_within_others(again, tmp_path):
+    trunk = cnn.Sequential([cnn.Dense(3, "tanh")], 3, dtype="float64", name="trunk")
+    trunk = again(trunk, tmp_path / "trunk.safetensors")
+    assert eval(repr(trunk), vars(cnn)).name == "trunk"
+    head = cnn.Sequential([cnn.Dense(1)], 3, dtype="float64", name="head")
+    names = ["trunk.dense_0.w", "trunk.dense_0.b", "head.dense_0.w", "head.dense_0.b"]
+    x = source()
+    for net in (cnn.Sequential([trunk, trunk, head], 3), cnn.Model(head(trunk(trunk(x)))),
+                cnn.Model(head(trunk(x))), cnn.Sequential([trunk, head], 3)):  # fmt: skip
+        assert list(net.params) == names
+        net.freeze("trunk*")
+        assert [net.store.role(name) for name in names] == ["frozen"] * 2 + ["trainable"] * 2
+        net.unfreeze("trunk*")
+        assert list(again(net, tmp_path / "net.safetensors").params) == names
+    with pytest.raises(OptionError, match="got trunk twice"):
+        cnn.Sequential([trunk, cnn.Dense(3, name="trunk")], 3)
+    with pytest.raises(OptionError, match="Sequential: need a name without"):
+        cnn.Sequential([cnn.Dense(3)], 3, name="trunk*")
+
+
 def saved(net, path):
     net.save(path)
     return cnn.load(path)
