@@ -47,6 +47,7 @@ from cnn_core.nn.losses import (
     Quantiles,
     SoftmaxCrossEntropy,
     SquaredHinge,
+    Triplet,
     Tweedie,
 )
 from cnn_core.nn.model import Model
@@ -131,6 +132,7 @@ __all__ = [
     "SquaredHinge",
     "TopK",
     "Trainer",
+    "Triplet",
     "Tweedie",
     "data",
     "errors",

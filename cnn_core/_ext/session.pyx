@@ -109,7 +109,8 @@ cdef class Stepper:
                 or not (self._take(0, x) if n_input == 1 and not isinstance(x, dict)
                         else self._take_all(0, x, self._inputs, True))
                 or not (self._take(n_input, y) if self._targets is None
-                        else self._take_all(n_input, y, self._targets, self._listed))
+                        else self._take_all(n_input, {} if y is None else y, self._targets,
+                                            self._listed))
                 or self._weighted and not self._take(self._n_feed - 1, w)):
             self._kept = None
             return None

@@ -83,6 +83,8 @@ def check_data(
     inputs: dict[str, Input] = {}
     targets: dict[str, np.ndarray] = {}
     weights = None
+    if w is not None and not terms:
+        weights = as_weights(w, n, who=who, dtype=net.dtype, ratios=objective.of_ratios)
     for term, raw in parts:
         output = objective.output(term)
         node = inputs[term.target] = target_input(term.loss, output, raw, term.target)
@@ -91,8 +93,7 @@ def check_data(
         if scale.changes:
             raw = scale.apply(raw, net.dtype, type(term.loss).__name__)
         if w is not None and weights is None:
-            ratios = all(t.loss.reduction == "weighted_mean" for t in terms)
-            weights = as_weights(w, n, who=who, dtype=net.dtype, ratios=ratios)
+            weights = as_weights(w, n, who=who, dtype=net.dtype, ratios=objective.of_ratios)
         targets[term.target] = _targets(net, term.loss, node, output, raw, weights)
         check_targets(term.loss, node, targets[term.target])
     lengths = {name: len(a) for name, a in {**features, **targets}.items()}
@@ -153,14 +154,15 @@ class _Idle:
     """Knows which rows count nothing."""
 
     def __init__(
-        self, ignored: int | None, targets: np.ndarray, weights: np.ndarray | None
+        self, ignored: int | None, targets: np.ndarray | None, weights: np.ndarray | None
     ) -> None:
         self.ignored, self.targets, self.weights = ignored, targets, weights
 
     def rows(self) -> np.ndarray:
         """Return their numbers: those without weight, and those with an ignored label."""
-        all_count = self.weights is None and self.ignored is None
-        idle = np.zeros(0 if all_count else len(self.targets), bool)
+        of = self.targets if self.weights is None else self.weights
+        all_count = of is None or (self.weights is None and self.ignored is None)
+        idle = np.zeros(0 if all_count else len(of), bool)  # type: ignore[arg-type]
         if self.weights is not None:
             idle |= self.weights == 0
         if self.ignored is not None:

@@ -10,11 +10,11 @@ import numpy as np
 from cnn_core import ops, options
 from cnn_core.arrays import as_numbers
 from cnn_core.data.arrays import as_indices
-from cnn_core.errors import OptionError
+from cnn_core.errors import CnnCoreError, OptionError
 from cnn_core.ir.node import BATCH, Input, Node
 from cnn_core.naming import hint
 from cnn_core.nn import losses
-from cnn_core.nn.losses import Loss
+from cnn_core.nn.losses import Loss, OfOutputs
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.train import metrics as metric_module
@@ -70,14 +70,18 @@ class Objective:
     """The loss of a network, as `Trainer` takes it, with weights and metrics.
 
     ``loss`` is a `Loss` or its name, a dictionary of them by output, or a function of nodes
-    ``f(outputs, targets)``: both are dictionaries, or the node itself where there is one.
+    ``f(outputs, targets)``: both are dictionaries, or the node itself where there is one.  Where
+    there are no targets, that dictionary is empty.
     """
 
     def __init__(self, net: Model, loss: Any, loss_weights: Any, metrics: Any) -> None:
         self.net, self.loss, self.function = net, loss, None
         names = list(net.outputs)
         several = isinstance(loss, Mapping)
-        if callable(loss) and not isinstance(loss, (Loss, type)):
+        if isinstance(loss, OfOutputs):
+            self.function = loss.of_outputs
+            loss.fix()
+        elif callable(loss) and not isinstance(loss, (Loss, type)):
             self.function = loss
         elif not several and len(names) > 1:
             raise OptionError(
@@ -161,10 +165,20 @@ class Objective:
         """The term of a network of one output with one named loss."""
         return self.terms[0] if len(self.terms) == 1 and self.terms[0].target == "y" else None
 
+    @property
+    def of_ratios(self) -> bool:
+        """Whether only the ratios of rows' weights matter."""
+        one = [self.loss] if isinstance(self.loss, Loss) else [t.loss for t in self.terms]
+        return all(loss.reduction == "weighted_mean" for loss in one)
+
     # -- targets --------------------------------------------------------------------------
 
     def parts(self, y: Any, who: str) -> list[tuple[Term, Any]]:
         """Return each term with its targets."""
+        if self.function is not None and y is None:
+            if self.metrics:
+                raise OptionError(f"{who}: need targets y for metrics; got None")
+            return []
         if y is None:
             raise OptionError(f"{who}: need targets y; got None")
         if self.function is not None:
@@ -226,13 +240,19 @@ class Objective:
             given = targets["y"]
         need = "a function of (outputs, targets), nodes or dictionaries of nodes"
         assert self.function is not None
-        node: Any = options.call(who, need, self.function, outputs, given)
+        try:
+            node: Any = options.call(who, need, self.function, outputs, given)
+        except (CnnCoreError, LookupError, TypeError) as error:
+            if terms or isinstance(self.loss, OfOutputs):
+                raise
+            raise OptionError(f"{who}: need targets y if it asks for some; got None") from error
         if not isinstance(node, Node) or node.dtype != "real" or node.shape not in ((), (BATCH,)):
             raise OptionError(
                 f"{who}: need a scalar node, or one number per row, (B,); got {shown(node)}"
             )
         if node.shape == (BATCH,):
-            node = ops.row_mean(node, weight)
+            own = self.loss if isinstance(self.loss, Loss) else Given()
+            node = own.over_rows(node, weight)
         elif weight is not None:
             raise OptionError(
                 f"{who}: need one number per row, (B,), for sample weights; got a scalar, {node!r}"

@@ -144,7 +144,7 @@ class Trainer(Savable, Keywords):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         batch_size: int = 32,
         epochs: int = 1,
@@ -162,7 +162,8 @@ class Trainer(Savable, Keywords):
 
         ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
         tables, are converted once), ``y`` the targets that the loss takes; of several inputs or
-        outputs dictionaries, or tuples in their order.  ``sample_weight`` (N,)
+        outputs dictionaries, or tuples in their order; None for a function of outputs alone and for
+        `cnn_core.Triplet`.  ``sample_weight`` (N,)
         weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.  ``class_weight``,
         {class: weight} or "balanced", multiplies it by that of each row's label, see
         `cnn_core.data.class_weights`; validation data keep their own weights.
@@ -229,7 +230,7 @@ class Trainer(Savable, Keywords):
         """Return this epoch's order of rows: a function of seed and epoch alone."""
         return shuffled(n, self.seed, self.epochs_done)
 
-    def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+    def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss.
 
         Where no row counts, as all have an ignored label, that is NaN, as it is in `fit` and
@@ -271,7 +272,7 @@ class Trainer(Savable, Keywords):
     def lr_find(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         low: float = 1e-6,
         high: float = 1.0,
@@ -304,7 +305,9 @@ class Trainer(Savable, Keywords):
 
     # -- evaluation -----------------------------------------------------------------------
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+    def evaluate(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, as ``{'loss': ..., ...}``.
 
         Dropout and noise are off.  Memory does not grow with the number of rows.

@@ -98,6 +98,7 @@ CALLS: dict[str, Call] = {
     "MultiMargin": plain(cnn.MultiMargin, margin=1.0, p=1, reduction="weighted_mean"),
     "Focal": plain(cnn.Focal, gamma=2.0, alpha=(0.5, 1.0), reduction="weighted_mean"),
     "BinaryFocal": plain(cnn.BinaryFocal, gamma=2.0, alpha=0.5, reduction="weighted_mean"),
+    "Triplet": plain(cnn.Triplet, margin=1.0, reduction="weighted_mean"),
     "Tweedie": plain(cnn.Tweedie, power=1.5, reduction="weighted_mean"),
     "GaussianNLL": plain(cnn.GaussianNLL, full=True, eps=1e-6, reduction="weighted_mean"),
     "Quantiles": plain(cnn.Quantiles, quantiles=(0.1, 0.5), reduction="weighted_mean"),

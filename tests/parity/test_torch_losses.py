@@ -13,7 +13,7 @@ import cnn_core as cnn
 torch = pytest.importorskip("torch", reason="torch is not installed")
 sys.path.append(str(Path(__file__).resolve().parents[1] / "nn"))
 
-from loss_formulas import BITS, COUNTS, LABELS, SHARES, B, T, Z, trainer_of  # noqa: E402
+from loss_formulas import BITS, COUNTS, LABELS, RNG, SHARES, B, T, Z, trainer_of  # noqa: E402
 
 F = torch.nn.functional
 ONES = torch.ones(B, dtype=torch.float64)
@@ -79,3 +79,19 @@ def test_value_and_gradient_are_those_of_torch(name):
     np.testing.assert_allclose(
         trainer.net.store.grads["dense_0.w"], z.grad.numpy(), rtol=1e-10, atol=1e-13
     )
+
+
+def test_triplet_is_that_of_torch():
+    parts = [RNG.standard_normal((B, 3)) for _ in range(3)]
+    nodes = {k: cnn.Input(f"x_{k}", (cnn.BATCH, B)) for k in ("anchor", "positive", "negative")}
+    net = cnn.Model({k: cnn.Dense(3, use_bias=False, name=k)(x) for k, x in nodes.items()},
+                    dtype="float64", seed=0)  # fmt: skip
+    net.set_params({f"{k}.w": part for k, part in zip(nodes, parts, strict=True)})
+    tensors = [torch.tensor(part, requires_grad=True) for part in parts]
+    expected = torch.nn.TripletMarginLoss(margin=0.7)(*tensors)
+    expected.backward()
+    trainer = cnn.Trainer(net, loss=cnn.Triplet(0.7), optimizer=cnn.SGD(lr=0.1))
+    assert trainer.step((np.eye(B),) * 3) == pytest.approx(expected.item(), rel=1e-10)
+    for k, tensor in zip(nodes, tensors, strict=True):
+        np.testing.assert_allclose(net.store.grads[f"{k}.w"], tensor.grad.numpy(), rtol=1e-10,
+                                   atol=1e-13)  # fmt: skip

@@ -32,6 +32,7 @@ from cnn_core.nn.losses.numbers import (
     Quantiles,
     Tweedie,
 )
+from cnn_core.nn.losses.triplet import OfOutputs, Triplet
 
 LOSSES: dict[str, type[Loss]] = {
     "softmax_cross_entropy": SoftmaxCrossEntropy,
@@ -53,7 +54,7 @@ LOSSES: dict[str, type[Loss]] = {
     "gaussian_nll": GaussianNLL,
     "cosine_distance": CosineDistance,
 }
-"""The losses by name."""
+"""The losses of one output by name."""
 
 __all__ = [
     "LOSSES",
@@ -70,11 +71,13 @@ __all__ = [
     "LogCosh",
     "Loss",
     "MultiMargin",
+    "OfOutputs",
     "Pinball",
     "Poisson",
     "Quantiles",
     "SoftmaxCrossEntropy",
     "SquaredHinge",
+    "Triplet",
     "Tweedie",
     "get",
 ]
