@@ -48,10 +48,10 @@ cdef class Stepper:
     ``feeds`` are one for each of the names ``inputs``, the names ``targets`` and, where the
     program takes them, the weights: (tensor, kind, low, high, scale, shift, ignored, taken).
     Features and targets are finite numbers within [low, high], labels and indices whole ones, and
-    a label may be ``ignored`` (0: none).  ``taken`` names the only dtype that is taken,
-    in the very shape; "": all; "-": all but uint8.  ``targets`` are None for a single array
-    without a name; a tuple can stand for a dictionary of them where they are ``listed``.
-    ``total`` numbers the tensor of the loss's two sums, -1 where it has none.
+    a label may be ``ignored`` (0: none).  ``taken`` names the only dtype that is taken, in the
+    very shape; "": all; "-": all but uint8.  ``targets`` are None for a single array without a
+    name; a tuple can stand for a dictionary of them where they are ``listed``.  ``total`` numbers
+    the tensor of the loss's two sums, -1 where it has none.
     """
 
     cdef Binding _binding
@@ -109,8 +109,7 @@ cdef class Stepper:
                 or not (self._take(0, x) if n_input == 1 and not isinstance(x, dict)
                         else self._take_all(0, x, self._inputs, True))
                 or not (self._take(n_input, y) if self._targets is None
-                        else self._take_all(n_input, {} if y is None else y, self._targets,
-                                            self._listed))
+                        else self._take_all(n_input, y, self._targets, self._listed))
                 or self._weighted and not self._take(self._n_feed - 1, w)):
             self._kept = None
             return None
@@ -119,7 +118,7 @@ cdef class Stepper:
         self._binding.begin(&chunk.run, 0, self._binding.plan.n_step, n_thread)
         chunk.run.seed, chunk.run.counter = seed, learner.step
         chunk.source, chunk.n_source = self._source, self._n_feed
-        chunk.n_total, chunk.batch = self._rows, self._rows
+        chunk.n_total = chunk.batch = self._rows
         chunk.learner, chunk.lr = &learner.c, rates
         chunk.loss = &self._binding.tensor[self._loss]
         if self._total >= 0:
@@ -134,8 +133,9 @@ cdef class Stepper:
         return chunk.last_loss if status == capi.CNN_OK else None
 
     cdef bint _take_all(self, int first, given, tuple names, bint listed) except -1:
-        """Take arrays by name, or in their order."""
+        """Take arrays by name, or in their order; no names, None."""
         cdef int i
+        given = {} if given is None else given
         if (not isinstance(given, dict) and not (listed and isinstance(given, (tuple, list)))
                 or len(given) != len(names)):
             return False

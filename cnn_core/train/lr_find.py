@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.errors import DataError
+from cnn_core import options
+from cnn_core.errors import DataError, OptionError
 from cnn_core.train.history import new_axes
 
 if TYPE_CHECKING:
@@ -97,6 +98,16 @@ def steepest(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     slope = np.gradient(smoothed[begin:end])  # steps are even in the logarithm of the rate
     at = int(np.argmin(slope))
     return float(rates[begin + at]) if slope[at] < 0 else None
+
+
+def rates_of(low: float, high: float, steps: int) -> np.ndarray:
+    """Return the rates of the steps, each larger than the one before by the same factor."""
+    low = options.amount("lr_find", low, open_at="low", option="low")
+    high = options.amount("lr_find", high, open_at="low", option="high")
+    steps = options.whole("lr_find", steps, 2, 10**6, option="steps")
+    if low >= high:
+        raise OptionError(f"lr_find: need low < high; got {low:g} and {high:g}")
+    return np.geomspace(low, high, steps)
 
 
 def find(

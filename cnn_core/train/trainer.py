@@ -289,18 +289,13 @@ class Trainer(Savable, Keywords):
         This trainer stays as it is, to the bit.  Returns a `RangeTest`: rates, losses, a suggestion
         and a picture.  Source: Smith 2017.
         """
-        from cnn_core.train.lr_find import find  # which only few trainings need
+        from cnn_core.train.lr_find import find, rates_of  # which only few trainings need
 
-        low = options.amount("lr_find", low, open_at="low", option="low")
-        high = options.amount("lr_find", high, open_at="low", option="high")
-        steps = options.whole("lr_find", steps, 2, 10**6, option="steps")
+        rates = rates_of(low, high, steps)
         batch_size = options.whole("lr_find: batch_size", batch_size)
         shuffle = options.flag("lr_find: shuffle", shuffle)
-        if low >= high:
-            raise OptionError(f"lr_find: need low < high; got {low:g} and {high:g}")
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "lr_find")
         data = self._understood(self._data(x, y, weights, "lr_find"))
-        rates = np.geomspace(low, high, steps)
         return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
 
     # -- evaluation -----------------------------------------------------------------------
