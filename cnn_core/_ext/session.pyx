@@ -139,9 +139,8 @@ cdef class Stepper:
         if (not isinstance(given, dict) and not (listed and isinstance(given, (tuple, list)))
                 or len(given) != len(names)):
             return False
-        for i in range(<int> len(names)):
-            if not self._take(first + i, given.get(names[i]) if isinstance(given, dict)
-                              else given[i]):
+        for i, name in enumerate(names):
+            if not self._take(first + i, given.get(name) if isinstance(given, dict) else given[i]):
                 return False
         return True
 
