@@ -71,7 +71,8 @@ class Layer(Described, options.Fixable):
         """
         if self._use is None:
             raise OptionError(f"{type(self).__name__}: need add_parameter() to be called by build")
-        return self._use.parameter(key, tuple(shape), init, kind)
+        shape = options.lengths(f"{self._use.label}.{key}", shape)
+        return self._use.parameter(key, shape, init, kind)
 
     def __call__(self, x: Any) -> Node:
         """Return the node that this layer makes of a node, or of a list of nodes."""
@@ -146,7 +147,7 @@ class Use:
 def _draw(
     function: Any, name: str, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:
-    return init.draw(function, shape, rng, who=name)
+    return init.draw(function, shape, rng, who=plain(name))
 
 
 class Dense(Layer):

@@ -183,9 +183,9 @@ class Objective:
             raise OptionError(f"{who}: need targets y; got None")
         if self.function is not None:
             return self._parts_of_function(y)
-        if self.only is not None:
-            return [(self.only, y)]
         names = [term.key for term in self.terms]
+        if len(names) == 1 and not isinstance(y, Mapping):
+            return [(self.terms[0], y)]
         if isinstance(y, (tuple, list)) and len(y) == len(names):
             y = dict(zip(names, y, strict=True))
         if not isinstance(y, Mapping) or set(y) != set(names):

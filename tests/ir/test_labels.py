@@ -125,6 +125,7 @@ WRONG = {
     "shape": lambda x: cnn.Flatten()(Input("u", (2, 3))),
     "node": lambda x: cnn.Model([cnn.Dense(2)(x)]),
     "network": lambda x: cnn.Sequential([cnn.Dense(2)], 3)(Input("wide", (BATCH, 4))),
+    "initialiser": lambda x: cnn.Model(cnn.Dense(2, init=lambda s, rng: np.ones(3))(x)),
     "operation": lambda x: ops.add(cnn.Dense(2)(x), cnn.Dense(3)(x)),
 }
 

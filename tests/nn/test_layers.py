@@ -230,3 +230,13 @@ def test_small_nets_on_few_rows_end_better_than_from_he_and_glorot():
             errors.append(trainer.evaluate(x[200:], y[200:])["loss"])
         found.append(np.mean(errors))
     assert found[0] < 0.85 * found[1]
+
+
+@pytest.mark.parametrize("shape", [("a",), 3, (2.5,), (-1,), None])
+def test_a_parameter_of_an_own_layer_needs_lengths(shape):
+    class Own(cnn.Layer):
+        def build(self, x, name, rng):
+            return x + self.add_parameter("p", shape, "ones")
+
+    with pytest.raises(OptionError, match=r"own_0\.p: need a shape, a tuple of lengths; got"):
+        cnn.Sequential([Own()], 3)

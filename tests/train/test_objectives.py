@@ -274,6 +274,19 @@ def test_what_the_loss_does_not_reach_stays_as_it_is(how):
         np.testing.assert_allclose(net.params[name], alone.params[name], rtol=1e-12)
 
 
+def test_the_targets_of_one_output_are_an_array_or_go_by_its_name():
+    net = cnn.Model({"price": cnn.Dense(1)(Input("x", (BATCH, 6)))}, dtype="float64", seed=0)
+    found = []
+    for loss in ("mse", {"price": "mse"}):
+        t = cnn.Trainer(net, loss=loss)
+        found += [t.evaluate(x, y)["loss"]
+                  for x in (X, {"x": X}) for y in (PRICE, {"price": PRICE})]  # fmt: skip
+        with pytest.raises(OptionError, match="step: need targets for price; got those for prise"):
+            t.step(X, {"prise": PRICE})
+        t.fit(X, {"price": PRICE}, epochs=0, progress=False)
+    assert len(set(found)) == 1
+
+
 def test_an_objective_that_no_parameter_reaches_is_refused():
     net = cnn.Sequential([cnn.Dense(1)], 6)
     trainer = cnn.Trainer(net, loss=lambda o, t: ops.mean(net.input))
