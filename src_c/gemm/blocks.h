@@ -36,7 +36,10 @@ enum {
     FLAT_M_BLOCK = 16,              /* which should then happen along its rows                   */
     ALIASED_K = 64,                 /* FAR_K of steps that are aliased (see ALIASING) ...        */
     ALIASED_ROWS = 8,               /* ... and the rows of a tile of such rows of A              */
-    NARROW_BLOCK = 1024
+    NARROW_BLOCK = 1024,
+    NARROW_K = 128,                 /* of this many steps, A is near when it is turned            */
+    SMALL_BYTES = 16 << 10,         /* B up to this size, which the first-level cache keeps, ... */
+    TURNED_BYTES = 8 << 10          /* ... and up to this size its copy besides                  */
 };
 #define K_BLOCK  (K_BLOCK_BYTES / (int)sizeof(real))
 #define LINE     (CNN_LINE / (int)sizeof(real))
@@ -115,6 +118,15 @@ static K(blocks) K(cut)(const cnn_product *p)
     s.b_size = s.b_panels ? K(b_elements)(s.n, s.k, p->m > s.m) : 0;
     s.a_size = s.a_panels ? K(a_elements)(MIN(p->m, s.m), s.k) : 0;
     return s;
+}
+
+/* Whether a product is a single block, of which nothing is copied but a transposed B: what
+ * follows from `cut`, where it would be made of any one block, and is known at once. */
+static int K(is_one_block)(const cnn_product *p)
+{
+    return p->m <= M_BLOCK && p->k <= FLAT_K && p->n <= FLAT_N &&
+           p->k * p->n * (int64_t)sizeof(real) <= (p->trans_b ? TURNED_BYTES : SMALL_BYTES) &&
+           (p->trans_b || p->k * p->ldb * (int64_t)sizeof(real) <= DIRECT_SPAN);
 }
 
 /* Elements of a row of the transposed result of a narrow product of m rows. */

@@ -17,12 +17,12 @@
 #include <stddef.h>
 #include <string.h>
 #include "own.h"
+#include "transpose.h"
 #include "vector.h"
 
 #ifdef real
 #include "blocks.h"
 #include "tile.h"
-#include "transpose.h"
 
 /* Vectors of columns of the next tile, when so many columns are left: as many as possible, but
  * no lone vector at the end. */
@@ -88,7 +88,7 @@ static void K(finish_feeding)(const K(tile) *t)
  * a_panels: A lies as copy_a wrote it.  panels: NULL if B is read where it is.
  * The corners are put back at the end; a copy of t, read in other pieces than it was written
  * in, would cost a small product a tenth of its time. */
-static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(panels) *panels)
+CNN_INLINE void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(panels) *panels)
 {
     const real   *a = t->a, *b = t->b, *bias = t->bias;
     real         *c = t->c;
@@ -118,7 +118,7 @@ static void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K(pan
                 t->c += PANEL_ROWS * t->c_row;
                 left -= PANEL_ROWS;
             } else if (!panels->filled && panels->transposed)
-                K(transpose)(MIN(n - j, width), t->k, b + j * b_step, b_step, t->panel, width, 1);
+                K(cnn_transpose)(MIN(n - j, width), t->k, b + j * b_step, b_step, t->panel, width, 1);
             t->b = t->panel;
             t->b_step = width;
         }
@@ -224,6 +224,31 @@ static void K(by_blocks)(const cnn_product *p, cnn_scratch scratch)
     }
 }
 
+/* A product of one block, such as those of small networks: the tiles run over the operands as they
+ * lie, but for a transposed B, which is turned as a whole. */
+static void K(by_tiles)(const cnn_product *p, cnn_scratch scratch)
+{
+    K(tile) t = {.k = p->k, .a = p->a, .a_row = p->trans_a ? 1 : p->lda,
+                 .a_step = p->trans_a ? p->lda : 1, .b = p->b, .b_step = p->ldb,
+                 .c = p->c, .c_row = p->ldc, .bias = p->bias, .accumulate = p->accumulate,
+                 .relu = p->relu};
+    if (p->trans_b) {
+        CNN_NEED(K(b_elements)(p->n, p->k, 1) * (int64_t)sizeof(real) <= scratch.bytes);
+        t.b = (const real *)scratch.memory;
+        t.b_step = cnn_round_up(p->n, LANES);
+        K(cnn_transpose)(p->n, p->k, p->b, p->ldb, (real *)scratch.memory, t.b_step, 1);
+    }
+    K(sweep)(&t, p->m, p->n, 0, NULL);
+}
+
+static void K(by_size)(const cnn_product *p, cnn_scratch scratch)
+{
+    if (K(is_one_block)(p))
+        K(by_tiles)(p, scratch);
+    else
+        K(by_blocks)(p, scratch);
+}
+
 /* m = 1: B is read once, so that a copy cannot pay; many sums hide the latency of one. */
 static void K(one_row)(const cnn_product *p)
 {
@@ -257,7 +282,7 @@ static void K(narrow)(const cnn_product *p, cnn_scratch scratch)
         real         *c = (real *)p->c + i * p->ldc;
         const real   *bias = p->bias;
         if (p->accumulate)
-            K(transpose)(rows, p->n, c, p->ldc, turned, turned_row, 0);
+            K(cnn_transpose)(rows, p->n, c, p->ldc, turned, turned_row, 0);
         for (int64_t j = 0; bias && j < p->n; j++)
             for (int64_t r = 0; r < rows; r++)
                 turned[j * turned_row + r] =
@@ -268,30 +293,37 @@ static void K(narrow)(const cnn_product *p, cnn_scratch scratch)
                                .ldb = p->lda, .trans_b = !p->trans_a,
                                .c = turned, .ldc = turned_row,
                                .accumulate = p->accumulate || p->bias, .relu = p->relu};
-        K(by_blocks)(&t, rest);
-        K(transpose)(p->n, rows, turned, turned_row, c, p->ldc, 0);
+        K(by_size)(&t, rest);
+        K(cnn_transpose)(p->n, rows, turned, turned_row, c, p->ldc, 0);
     }
 }
 
 /* Worth it where the turning of A, if any, costs less than the empty lanes. */
 static int K(is_narrow)(const cnn_product *p)
 {
+    const int64_t last = p->n % LANES;
+    if (p->n >= 2 * LANES || !last)
+        return 0;
     if (p->trans_a)
-        return p->n < 2 * LANES && p->n % LANES && p->m >= LANES;
-    return p->n <= LANES / 2 && p->m >= (p->trans_b ? 1 : 2) * LANES;
+        return p->m >= LANES;
+    if (p->n <= LANES / 2)
+        return p->m >= (p->trans_b ? 1 : 2) * LANES;
+    return sizeof(real) == 4 && LANES >= 8 && last <= LANES * 5 / 8 && p->k <= NARROW_K &&
+           p->m >= 2 * LANES;
 }
 
 void K(cnn_own_gemm)(const cnn_product *p, cnn_scratch scratch)
 {
     const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
-    if (K(cnn_thin_gemm)(p, b_bytes > HUGE_BYTES ? PANEL_ROWS - 1 : 1))
+    if ((p->m < PANEL_ROWS || p->k == 1) &&
+        K(cnn_thin_gemm)(p, b_bytes > HUGE_BYTES ? PANEL_ROWS - 1 : 1))
         return;
     if (p->m == 1 && !p->trans_b)
         K(one_row)(p);
     else if (K(is_narrow)(p))
         K(narrow)(p, scratch);
     else
-        K(by_blocks)(p, scratch);
+        K(by_size)(p, scratch);
 }
 
 int64_t K(cnn_own_scratch)(const cnn_product *p) { return K(most_bytes)(p); }

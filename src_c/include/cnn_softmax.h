@@ -12,10 +12,12 @@
  * What works on long groups, or on other axes than the last, is in shared/softmax.c, once.
  */
 #include "cnn_reduce.h"
+#include "gemm/transpose.h"
 #include "math/cnn_math.h"
 
 #define CNN_GROUPS        16
 #define CNN_LANE_CLASSES 64      /* above: along the group */
+#define CNN_FEW_CLASSES   3      /* the compiler knows how to turn these, where it sees the number */
 #define CNN_PART         256     /* classes of a long group that are worked on at a time */
 
 /* How operations along one axis see x: n_outer times n_class times inner numbers.  The
@@ -42,7 +44,9 @@ typedef real K(cnn_lane)[CNN_GROUPS];
 static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *restrict x,
                                      K(cnn_lane) *restrict u)
 {
-    if (n == CNN_GROUPS)
+    if (n == CNN_GROUPS && n_class > CNN_FEW_CLASSES)
+        K(cnn_transpose)(CNN_GROUPS, n_class, x, n_class, u[0], CNN_GROUPS, 0);
+    else if (n == CNN_GROUPS)
         for (int64_t i = 0; i < n_class; i++)
             for (int64_t l = 0; l < CNN_GROUPS; l++)
                 u[i][l] = x[l * n_class + i];
@@ -55,7 +59,9 @@ static inline void K(cnn_load_lanes)(int64_t n, int64_t n_class, const real *res
 static inline void K(cnn_store_lanes)(int64_t n, int64_t n_class, const K(cnn_lane) *restrict u,
                                       real *restrict y, int add)
 {
-    if (n == CNN_GROUPS && !add)
+    if (n == CNN_GROUPS && !add && n_class > CNN_FEW_CLASSES)
+        K(cnn_transpose)(n_class, CNN_GROUPS, u[0], CNN_GROUPS, y, n_class, 0);
+    else if (n == CNN_GROUPS && !add)
         for (int64_t l = 0; l < CNN_GROUPS; l++)
             for (int64_t i = 0; i < n_class; i++)
                 y[l * n_class + i] = u[i][l];
