@@ -16,6 +16,7 @@ cdef class Binding:
     cdef capi.cnn_tensor *tensor
     cdef char *_bound                   # of each tensor: it lies where `bind` has said
     cdef Lock lock
+    cdef capi.cnn_run _run              # the one under way
     cdef Division _division
     cdef Memory *_memory                # borrowed for the run under way
     cdef char *_arena                   # where it begins at present
@@ -25,8 +26,7 @@ cdef class Binding:
     cdef object _raised                 # by the handler of a signal, during the run under way
 
     cdef int _lay_out(self) except -1
-    cdef int begin(self, capi.cnn_run *run, int32_t first, int32_t last,
-                   int32_t n_thread) except -1
+    cdef capi.cnn_run *begin(self, int32_t first, int32_t last, int32_t n_thread) except NULL
     cdef void _divide(self, capi.cnn_run *run, int32_t n_thread) noexcept
     cdef void _move_arena(self) noexcept
     cdef void end(self) noexcept

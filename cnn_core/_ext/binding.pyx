@@ -88,6 +88,11 @@ cdef class Binding:
         for i in range(plan.n_tensor):
             self.tensor[i].data = <void *> (<uintptr_t> base[plan._space[i]] + plan._offset[i])
         self._arena = <char *> <uintptr_t> base[ARENA]
+        memset(&self._run, 0, sizeof(self._run))
+        self._run.step, self._run.tensor, self._run.n_tensor = plan._step, self.tensor, plan.n_tensor
+        self._run.stretch, self._run.local, self._run.n_update = (
+            plan._stretch, plan._local, plan.n_update)
+        self._run.scratch_bytes, self._run.block_bytes = plan.scratch_bytes, plan.block_bytes
         return 0
 
     def twin(self):
@@ -108,39 +113,37 @@ cdef class Binding:
         self._division = division
         self.lock.leave()
 
-    cdef int begin(self, capi.cnn_run *run, int32_t first, int32_t last,
-                   int32_t n_thread) except -1:
-        """Become the only thread that runs this, and fill in what every run needs.
+    cdef capi.cnn_run *begin(self, int32_t first, int32_t last, int32_t n_thread) except NULL:
+        """Become the only thread that runs this; return the run, in which only its rows are to
+        be filled in, and what else is not 0.
 
         More threads than one are only for the whole plan, or a half of it.  `end` must follow.
         """
         cdef Plan plan = self.plan
+        cdef capi.cnn_run *run = &self._run
         cdef int64_t n_byte
         self.lock.enter()
-        run.step, run.tensor, run.n_thread = plan._step, self.tensor, 1
-        run.first, run.last, run.n_update = first, last, plan.n_update
+        run.first, run.last, run.seed, run.counter, run.check_finite = first, last, 0, 0, False
+        run.n_thread, run.n_stretch, run.watch = 1, plan.n_stretch, NULL
         if n_thread > 1 and self._division is not None:
             self._divide(run, n_thread)
         if plan.is_long and main_thread().ident == get_ident():
             self._watch.next, self._watch.stopped = monotonic() + WATCH_SECONDS, False
             run.watch = &self._watch.c
-        if plan.n_stretch > 0:
-            run.stretch, run.local, run.block_bytes = plan._stretch, plan._local, plan.block_bytes
-            run.n_stretch, run.n_tensor = plan.n_stretch, plan.n_tensor
         n_byte = run.n_thread * (plan.scratch_bytes + plan.block_bytes)
         n_byte += plan.arena_bytes if self._borrows else 0
         if n_byte == 0:
-            return 0
+            return run
         self._memory = take_memory(n_byte)
         if self._memory == NULL:
             self.lock.leave()
             raise MemoryError(f"no memory for {n_byte} bytes to work in")
-        run.scratch, run.scratch_bytes = self._memory.line, plan.scratch_bytes
+        run.scratch = self._memory.line
         if self._borrows:
             run.scratch += plan.arena_bytes
             if self._memory.line != self._arena:
                 self._move_arena()
-        return 0
+        return run
 
     cdef void _divide(self, capi.cnn_run *run, int32_t n_thread) noexcept:
         """Let threads share a run, if it begins and ends where segments do."""
@@ -192,20 +195,19 @@ cdef class Binding:
             bint check_finite=False, int32_t n_thread=1):
         """Run the steps ``first <= s < last`` over ``n_row`` rows."""
         cdef capi.cnn_fault fault
-        cdef capi.cnn_run run
+        cdef capi.cnn_run *run
         cdef capi.cnn_status status
         if not 0 < n_row <= self.plan.max_row:
             raise ShapeError(f"need 1 to {self.plan.max_row} rows; got {n_row}")
         if not 0 <= first <= last <= self.plan.n_step:
             raise IndexError(f"need steps within [0, {self.plan.n_step}]; got [{first}, {last})")
         memset(&fault, 0, sizeof(fault))
-        memset(&run, 0, sizeof(run))
+        run = self.begin(first, last, 1 if check_finite else n_thread)
         run.n_row, run.seed, run.counter, run.check_finite = n_row, seed, counter, check_finite
-        self.begin(&run, first, last, 1 if check_finite else n_thread)
         if check_finite:    # names the first step that makes such a number, whatever the row
             run.n_stretch = 0
         with nogil:
-            status = api().run(&run, &fault)
+            status = api().run(run, &fault)
         self.end()
         if status != capi.CNN_OK:
             self.raise_fault(status, &fault)
@@ -255,7 +257,7 @@ cdef class Binding:
         memset(&fault, 0, sizeof(fault))
         error = None
         try:
-            self.begin(&chunk.run, 0, self.plan.n_step, n_thread)
+            chunk.run = self.begin(0, self.plan.n_step, n_thread)[0]
         except BaseException:
             free(table)
             raise

@@ -4,7 +4,6 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.time cimport monotonic
 from libc.stdint cimport int32_t, int64_t, uintptr_t
-from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
@@ -146,19 +145,18 @@ cdef class Predictor:
         """Run the first of ``n`` rows or all of them; return how many."""
         cdef Binding binding = c.first
         cdef bint twin = not c.only and binding.lock._owner != 0
-        cdef capi.cnn_run run
+        cdef capi.cnn_run *run
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
         cdef int64_t done = 0
         if twin:
             binding = <Binding> c.twins.pop() if c.twins else <Binding> binding.twin()
-        memset(&run, 0, sizeof(run))
-        binding.begin(&run, 0, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
+        run = binding.begin(0, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
         if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
-            status = _blocks(c, binding.tensor, &run, x, out, n, &done, item, &fault)
+            status = _blocks(c, binding.tensor, run, x, out, n, &done, item, &fault)
         else:
             with nogil:
-                status = _blocks(c, binding.tensor, &run, x, out, n, &done, item, &fault)
+                status = _blocks(c, binding.tensor, run, x, out, n, &done, item, &fault)
         binding.end()
         if twin:
             c.twins.append(binding)

@@ -115,7 +115,7 @@ cdef class Stepper:
             return None
         rates = learner.rates(lr)
         memset(&chunk, 0, sizeof(chunk))
-        self._binding.begin(&chunk.run, 0, self._binding.plan.n_step, n_thread)
+        chunk.run = self._binding.begin(0, self._binding.plan.n_step, n_thread)[0]
         chunk.run.seed, chunk.run.counter = seed, learner.step
         chunk.source, chunk.n_source = self._source, self._n_feed
         chunk.n_total = chunk.batch = self._rows
@@ -318,13 +318,12 @@ cdef class Runner:
 
     cdef int _run(self, int32_t first, int32_t last, int64_t n_row, int64_t counter) except -1:
         cdef capi.cnn_fault fault
-        cdef capi.cnn_run run
+        cdef capi.cnn_run *run
         cdef capi.cnn_status status
         memset(&fault, 0, sizeof(fault))
-        memset(&run, 0, sizeof(run))
-        self._binding.begin(&run, first, last, 1)
+        run = self._binding.begin(first, last, 1)
         run.n_row, run.seed, run.counter = n_row, self._seed, counter
-        status = api().run(&run, &fault)
+        status = api().run(run, &fault)
         self._binding.end()
         if status != capi.CNN_OK:
             self._binding.raise_fault(status, &fault)

@@ -197,7 +197,7 @@ static void K(run_block)(const cnn_product *p, const K(blocks) *cut, K(tile) *t,
     }
 }
 
-static void K(by_blocks)(const cnn_product *p, cnn_scratch scratch)
+CNN_APART static void K(by_blocks)(const cnn_product *p, cnn_scratch scratch)
 {
     const int64_t   a_row = p->trans_a ? 1 : p->lda, a_step = p->trans_a ? p->lda : 1;
     const K(blocks) cut = K(cut)(p);
@@ -226,7 +226,7 @@ static void K(by_blocks)(const cnn_product *p, cnn_scratch scratch)
 
 /* A product of one block, such as those of small networks: the tiles run over the operands as they
  * lie, but for a transposed B, which is turned as a whole. */
-static void K(by_tiles)(const cnn_product *p, cnn_scratch scratch)
+CNN_APART static void K(by_tiles)(const cnn_product *p, cnn_scratch scratch)
 {
     K(tile) t = {.k = p->k, .a = p->a, .a_row = p->trans_a ? 1 : p->lda,
                  .a_step = p->trans_a ? p->lda : 1, .b = p->b, .b_step = p->ldb,
@@ -250,7 +250,7 @@ static void K(by_size)(const cnn_product *p, cnn_scratch scratch)
 }
 
 /* m = 1: B is read once, so that a copy cannot pay; many sums hide the latency of one. */
-static void K(one_row)(const cnn_product *p)
+CNN_APART static void K(one_row)(const cnn_product *p)
 {
     K(tile) t = {.k = p->k, .a = p->a, .a_step = p->trans_a ? p->lda : 1, .b_step = p->ldb,
                  .accumulate = p->accumulate, .relu = p->relu};
@@ -269,7 +269,7 @@ static void K(one_row)(const cnn_product *p)
 
 /* Few columns leave much of a vector empty, but the rows of the transposed product fill it:
  * C^T = B^T A^T in scratch, starting from what the chains of C start from, and then turned. */
-static void K(narrow)(const cnn_product *p, cnn_scratch scratch)
+CNN_APART static void K(narrow)(const cnn_product *p, cnn_scratch scratch)
 {
     real             *turned = (real *)scratch.memory;
     const int64_t     turned_row = K(turned_row)(p->m);
@@ -315,12 +315,14 @@ static int K(is_narrow)(const cnn_product *p)
 void K(cnn_own_gemm)(const cnn_product *p, cnn_scratch scratch)
 {
     const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
+    if (p->m == 1 && !p->trans_b && p->n < WIDE_ROW) {
+        K(one_row)(p);
+        return;
+    }
     if ((p->m < PANEL_ROWS || p->k == 1) &&
         K(cnn_thin_gemm)(p, b_bytes > HUGE_BYTES ? PANEL_ROWS - 1 : 1))
         return;
-    if (p->m == 1 && !p->trans_b)
-        K(one_row)(p);
-    else if (K(is_narrow)(p))
+    if (K(is_narrow)(p))
         K(narrow)(p, scratch);
     else
         K(by_size)(p, scratch);

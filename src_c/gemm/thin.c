@@ -157,8 +157,7 @@ int K(cnn_thin_gemm)(const cnn_product *p, int64_t few)
 #else
 enum {
     DOTS = 4,            /* dot products that run side by side         */
-    WIDE_ROW = 128,      /* few rows of C from this length on meet ... */
-    ROWS_AT_ONCE = 8,    /* ... so many rows of B at a time, ...       */
+    ROWS_AT_ONCE = 8,    /* rows of B that a wide row of C meets, ...  */
     PIECE_BYTES = 2048   /* ... a piece of them after the other        */
 };
 

@@ -30,7 +30,7 @@ CNN_INLINE void K(turn_tall)(int64_t last, int n, const real *from, int64_t from
 }
 
 /* n rows, at most STEP, by n_col columns, at most 2 STEP: to n_col rows of n numbers. */
-CNN_INLINE void K(turn_wide)(int n, int n_col, const real *from, int64_t from_row, real *to,
+CNN_INLINE void K(turn_wide)(const int n, int n_col, const real *from, int64_t from_row, real *to,
                              int64_t to_row)
 {
     SQUARES r;
@@ -56,25 +56,37 @@ CNN_INLINE void K(turn_wide)(int n, int n_col, const real *from, int64_t from_ro
         }
 }
 
+/* n rows, at most STEP, by all columns. */
+CNN_INLINE void K(turn_few)(const int n, int64_t cols, const real *from, int64_t from_row, real *to,
+                            int64_t to_row)
+{
+    for (; cols >= 2 * STEP; cols -= 2 * STEP, from += 2 * STEP, to += 2 * STEP * to_row)
+        K(turn_wide)(n, 2 * STEP, from, from_row, to, to_row);
+    if (cols > 0)
+        K(turn_wide)(n, (int)cols, from, from_row, to, to_row);
+}
+
 void K(cnn_transpose)(int64_t rows, int64_t cols, const real *from, int64_t from_row, real *to,
                       int64_t to_row, int pad)
 {
-    int64_t r = 0;
-    for (; rows - r >= 2 * STEP || (pad && r < rows); r += 2 * STEP) {
-        const real *x = from + r * from_row;
-        real       *y = to + r;
-        int64_t     c = 0;
-        if (rows - r >= 2 * STEP)
-            for (; c + STEP <= cols; c += STEP)
-                K(turn_tall)(2 * STEP, STEP, x + c, from_row, y + c * to_row, to_row);
-        for (; c < cols; c += STEP)
-            K(turn_tall)(rows - r - 1, (int)MIN(cols - c, STEP), x + c, from_row, y + c * to_row,
-                         to_row);
+    for (; rows >= 2 * STEP; rows -= 2 * STEP, from += 2 * STEP * from_row, to += 2 * STEP) {
+        int64_t c = 0;
+        for (; c + STEP <= cols; c += STEP)
+            K(turn_tall)(2 * STEP, STEP, from + c, from_row, to + c * to_row, to_row);
+        if (c < cols)
+            K(turn_tall)(2 * STEP, (int)(cols - c), from + c, from_row, to + c * to_row, to_row);
     }
-    for (; r < rows; r += STEP)
-        for (int64_t c = 0; c < cols; c += 2 * STEP)
-            K(turn_wide)((int)MIN(rows - r, STEP), (int)MIN(cols - c, 2 * STEP),
-                         from + r * from_row + c, from_row, to + c * to_row + r, to_row);
+    for (int64_t c = 0; pad && rows > 0 && c < cols; c += STEP)
+        K(turn_tall)(rows - 1, (int)MIN(cols - c, STEP), from + c, from_row, to + c * to_row, to_row);
+    for (; !pad && rows > 0; rows -= STEP, from += STEP * from_row, to += STEP)
+        if (rows >= STEP)
+            K(turn_few)(STEP, cols, from, from_row, to, to_row);
+        else if (rows == 1)
+            K(turn_few)(1, cols, from, from_row, to, to_row);
+        else if (STEP > 2 && rows == 2)
+            K(turn_few)(2, cols, from, from_row, to, to_row);
+        else if (STEP > 2)
+            K(turn_few)(3, cols, from, from_row, to, to_row);
 }
 #else
 void K(cnn_transpose)(int64_t rows, int64_t cols, const real *from, int64_t from_row, real *to,

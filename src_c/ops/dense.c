@@ -19,7 +19,8 @@
 /* Rows of x in this call, when each batch row of x holds x->size / I of them. */
 static int64_t K(n_rows)(const cnn_call *c, int64_t n_batch_rows)
 {
-    return n_batch_rows * (OPERAND(c, 0)->size / OPERAND(c, 1)->dim[0]);
+    const int64_t size = OPERAND(c, 0)->size, n_in = OPERAND(c, 1)->dim[0];
+    return size == n_in ? n_batch_rows : n_batch_rows * (size / n_in);
 }
 
 /* The activation of a finished y[m, n], in rows of n_out elements. */
