@@ -37,6 +37,10 @@ class DataError(CnnCoreError, ValueError):
     """A data file is damaged, or data holds values that were excluded (NaN, infinity)."""
 
 
+class NotFiniteError(DataError):
+    """A loss or a gradient of a training step is NaN or infinite; nothing was updated."""
+
+
 class LibraryError(CnnCoreError, ImportError):
     """A library that this package calls is missing or cannot be loaded."""
 

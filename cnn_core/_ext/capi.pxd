@@ -194,6 +194,7 @@ cdef extern from "cnn_ext.h" nogil:
         double *state
         double clip_norm
         double clip_value
+        int32_t unguarded
         double *coef
         double *partial
 

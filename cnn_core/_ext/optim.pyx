@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free, malloc
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 
-from cnn_core.errors import CnnCoreError, DataError, DtypeError, ShapeError
+from cnn_core.errors import CnnCoreError, DtypeError, NotFiniteError, ShapeError
 
 
 cdef void *_address(array, char code, int64_t n, str who) except? NULL:
@@ -96,6 +96,15 @@ cdef class Learner:
         free(self.range)
         free(self.c.coef)
 
+    @property
+    def guarded(self):
+        """Whether a loss or a gradient that is not finite ends a step before its update."""
+        return not self.c.unguarded
+
+    @guarded.setter
+    def guarded(self, bint guarded):
+        self.c.unguarded = not guarded
+
     def learn(self, tuple lr):
         """Clip the gradients, update the parameters with a rate for each group, count the step.
 
@@ -127,8 +136,8 @@ cdef class Learner:
             for name, begin, end in self.names[fault.step]:
                 if begin <= fault.index < end:
                     what, where = f"gradient of {name!r}", f" at element {fault.index - begin}"
-        return DataError(f"step {self.step + 1}: need a finite {what}; got {fault.value}{where}, "
-                         f"and no parameter was changed")
+        return NotFiniteError(f"step {self.step + 1}: need a finite {what}; got {fault.value}"
+                              f"{where}, and no parameter was changed")
 
 
 # Schedules: a step's rate is the same to the bit whether it is asked for alone or among others,

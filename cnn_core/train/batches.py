@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,8 @@ class LossProgram:
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
         self.pace = Pace(1)
         self._allowed = 1
+        self.last_loss = nan
+        """That of the last batch, also where it is not finite."""
         self.stepper: Stepper | ScaledStepper | None = None
         if training:
             self.stepper = self._make_stepper(objective, data, max_batch, scale)
@@ -207,6 +210,7 @@ class LossProgram:
             sources, index, first, n, batch, self._loss_tensor,
             self._total_tensor, learner, lr, seed, n_threads, self._loss_sums,
         )  # fmt: skip
+        self.last_loss = last
         if error is not None:
             raise error
         return last

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
+from cnn_core.errors import NotFiniteError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
 from cnn_core.train.checked import Data
@@ -119,7 +120,7 @@ class Loop:
                 callback.on_epoch_begin(t, epoch)
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
-                self._learner = t.optimizer.learner(t.net.store, self.program.updated)
+                self._learner = t._bound(self.program.updated)
                 part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 index = t._row_order(self.data.n_rows) if self.shuffle else None
@@ -168,13 +169,18 @@ class Loop:
             rows = min(steps * batch, n - at)
             lr = t.optimizer.rates(learner.step, -(-rows // batch))
             chunk = None if index is None else index[at : at + rows]
-            begin = time.perf_counter()
+            first, begin = learner.step, time.perf_counter()
             try:
                 program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=t.seed,
                             n_threads=n_threads)  # fmt: skip
+                pace.record(len(lr), n_threads, time.perf_counter() - begin)
+            except NotFiniteError as error:
+                failed = at + (learner.step - first) * batch
+                rows = min(failed + batch, n) - at
+                every = np.arange(n) if index is None else index
+                t._pass_over(error, program, self.data, every[failed : at + rows], epoch)
             finally:
                 t.optimizer.count_steps()
-            pace.record(len(lr), n_threads, time.perf_counter() - begin)
             at += rows
             self.bar.update(at, program.results)
             for callback in self._watching:

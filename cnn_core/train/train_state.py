@@ -34,8 +34,8 @@ State = dict[str, Any]
 FIRST_ROWS = 256
 """So many rows, from the first on, are looked at to tell data from other data."""
 
-KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "stop", "history", "first", "part",
-        "data", "callbacks")  # fmt: skip
+KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "skipped", "stop", "history", "first",
+        "part", "data", "callbacks")  # fmt: skip
 
 
 def state_of(trainer: Trainer) -> State:
@@ -49,7 +49,8 @@ def state_of(trainer: Trainer) -> State:
         "params": {name: value.copy() for name, value in trainer.net.params.items()},
         "optimizer": {k: state[k] for k in ("kernel", "step_count", "scalars", "slots")},
         "lr": optimizer.lr,
-        "seed": trainer.seed, "epochs_done": trainer.epochs_done, "stop": trainer.stop,
+        "seed": trainer.seed, "epochs_done": trainer.epochs_done,
+        "skipped": trainer.skipped, "stop": trainer.stop,
         "history": trainer.history.to_dict(), "first": trainer.history.first,
         "part": None if part is None else part._asdict(),
         "data": None if loop is None else fingerprint(loop.data),
@@ -89,6 +90,7 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
         )
     hooks = _matched(loop.callbacks, state["callbacks"], who) if loop is not None else []
     epochs_done = options.whole(f"{who}: epochs_done", state["epochs_done"], 0)
+    skipped = options.whole(f"{who}: skipped", state["skipped"], 0)
     stop = options.flag(f"{who}: stop", state["stop"])
     for callback, own in hooks:
         callback.load_state_dict(own)
@@ -97,6 +99,7 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     if state["lr"] is not None:
         trainer.optimizer.lr = state["lr"]
     trainer.epochs_done, trainer._rest, trainer.stop = epochs_done, part, stop
+    trainer.skipped = skipped
     trainer.history = history
     if loop is not None:
         loop.history = history

@@ -12,7 +12,8 @@ import numpy as np
 from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.lock import Lock
-from cnn_core.errors import CnnCoreError, OptionError
+from cnn_core._ext.optim import Learner
+from cnn_core.errors import CnnCoreError, NotFiniteError, OptionError
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
@@ -40,7 +41,7 @@ FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "ta
 PASSING = frozenset({"_lock", "_programs", "_last", "_loop"})
 """What is no part of a copy."""
 
-CHECKED = FIXED | {"optimizer", "seed", "check_finite", "epochs_done"}
+CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
 """What is looked at when it is set."""
 
 
@@ -68,6 +69,12 @@ class Trainer(Savable, Keywords):
     files, which are read once for that, and in `evaluate`.  False: never.  Rows that count
     nothing, of weight 0 or with an ignored label, may hold anything.
 
+    A step whose loss or a gradient of which is NaN or infinite updates nothing.  ``guard="raise"``
+    raises `NotFiniteError`, which names the first node whose value or gradient is not finite, its
+    layer, and the rows of data that it comes from; "skip" goes on with the next batch, counts the
+    step as one without an update, and adds to `skipped`; None does not look, and the parameters
+    become what the arithmetic makes of them.
+
     Warns where ``net`` ends in what ``loss`` applies itself, such as a softmax.
     """
 
@@ -81,6 +88,7 @@ class Trainer(Savable, Keywords):
         metrics: Any = (),
         seed: int = 0,
         check_finite: bool | None = None,
+        guard: str | None = "raise",
         target_scale: float | None = None,
         target_shift: float | None = None,
     ) -> None:
@@ -97,6 +105,9 @@ class Trainer(Savable, Keywords):
         self.optimizer = optim.get(optimizer)
         self.seed = seed
         self.check_finite = check_finite
+        self.guard = guard
+        self.skipped = 0
+        """How many steps the guard has passed over."""
         self.epochs_done = 0
         self.stop = False
         self.reports = self._reported(with_validation=False)
@@ -127,6 +138,8 @@ class Trainer(Savable, Keywords):
             value = options.number("Trainer", value, option=name)
         elif name == "check_finite" and value is not None:
             value = options.flag("Trainer: check_finite", value)
+        elif name == "guard" and value is not None:
+            value = options.choice("Trainer", value, ("raise", "skip"), option="guard None or")
         elif name == "epochs_done":
             value = options.whole("Trainer: epochs_done", value, 0)
         self.__dict__[name] = value
@@ -246,19 +259,22 @@ class Trainer(Savable, Keywords):
         self._last = program if program.stepper is not None else None
         self._only, self._roles = program.updated, Place.changes
         with self._lock:
-            learner = self.optimizer.learner(self.net.store, self._only)
+            learner = self._bound(self._only)
             try:
                 return program.run(
                     program.sources(data), None, 0, data.n_rows, data.n_rows, learner=learner,
                     lr=self.optimizer.rates(learner.step, 1), seed=self.seed,
                 )  # fmt: skip
+            except NotFiniteError as error:
+                self._pass_over(error, program, data, np.arange(data.n_rows), None)
+                return program.last_loss
             finally:
                 self.optimizer.count_steps()
 
     def _short_step(self, program: LossProgram, x: Any, y: Any, w: Any) -> float | None:
         """Make one step if the arrays fit the last program, and all is right; else return None."""
         with self._lock:
-            learner = self.optimizer.learner(self.net.store, self._only)
+            learner = self._bound(self._only)
             pace = program.pace
             n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
             begin = time.perf_counter()
@@ -297,6 +313,26 @@ class Trainer(Savable, Keywords):
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "lr_find")
         data = self._understood(self._data(x, y, weights, "lr_find"))
         return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
+
+    def _bound(self, only: frozenset[str] | None) -> Learner:
+        """Return the optimizer as the C core sees it, for a step that is guarded or not."""
+        learner = self.optimizer.learner(self.net.store, only)
+        learner.guarded = self.guard is not None
+        return learner
+
+    def _pass_over(
+        self, error: NotFiniteError, program: LossProgram, data: Data, rows: np.ndarray,
+        epoch: int | None,
+    ) -> None:  # fmt: skip
+        """Count a step that is not finite as one without an update, or raise where it began."""
+        learner = self._bound(program.updated)
+        if self.guard != "skip":
+            from cnn_core.train.guard import explained  # of errors alone
+
+            raise explained(error, self.net, program, data, rows, seed=self.seed,
+                            step=learner.step, epoch=epoch) from None  # fmt: skip
+        learner.step += 1
+        self.skipped += 1
 
     # -- evaluation -----------------------------------------------------------------------
 

@@ -276,7 +276,7 @@ static cnn_status clip(learn_work *work, int32_t n_thread, cnn_fault *fault)
     loop(measure_block, work, n_thread);
     for (int64_t b = 0; b < l->n_block; b++)
         sum += l->partial[b];
-    if (!isfinite(sum)) {
+    if (!isfinite(sum) && !l->unguarded) {
         const cnn_status status = check_gradients(work, n_thread, fault);
         if (status == CNN_OK)
             work->scale = scale_of_huge(l);
@@ -303,8 +303,11 @@ cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, in
 {
     learn_work work = {.learner = l, .scale = 1};
     const uint64_t mode = cnn_flush_denormals();
-    const cnn_status status = l->clip_norm > 0 ? clip(&work, n_thread, fault)
-                                               : check_gradients(&work, n_thread, fault);
+    cnn_status status = CNN_OK;
+    if (l->clip_norm > 0)
+        status = clip(&work, n_thread, fault);
+    else if (!l->unguarded)
+        status = check_gradients(&work, n_thread, fault);
     if (status == CNN_OK) {
         prepare(l, lr, step);
         loop(update_block, &work, n_thread);

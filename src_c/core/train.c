@@ -61,7 +61,7 @@ static cnn_status update_states(const cnn_run *run, uint64_t mode, cnn_fault *fa
 static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *fault)
 {
     const double loss = read_scalar(c->loss);
-    if (!isfinite(loss) && !(c->total && c->total[1] == 0)) {
+    if (!isfinite(loss) && !(c->total && c->total[1] == 0) && !c->learner->unguarded) {
         fault->value = loss;
         return CNN_ERR_LOSS;
     }
@@ -87,6 +87,8 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
             status = update(c, &run, fault);
         if (status == CNN_OK && c->learner && run.n_update)
             status = update_states(&run, mode, fault);
+        if (status == CNN_ERR_LOSS || status == CNN_ERR_GRADIENT)
+            c->last_loss = read_scalar(c->loss);
         if (status != CNN_OK)
             break;
         run.counter++;

@@ -278,6 +278,7 @@ typedef struct {                  /* an optimizer bound to parameters           
     const double    *hyper;
     double          *state;       /* CNN_MAX_SLOT scalars                             */
     double           clip_norm, clip_value;    /* 0: off                              */
+    int32_t          unguarded;   /* a loss or gradient that is not finite is no error */
     double          *coef;        /* CNN_MAX_COEF doubles for each group              */
     double          *partial;     /* n_block doubles                                  */
 } cnn_learner;

@@ -87,7 +87,7 @@ CALLS: dict[str, Call] = {
                         dtype="float32", seed=0, input_scale=1.0, input_shift=0.0, name="m"),
     "Trainer": plain(cnn.Trainer, net=Fresh(net), loss=Fresh(cnn.SoftmaxCrossEntropy),
                      loss_weights=None, optimizer="adam", metrics=["accuracy"], seed=0,
-                     check_finite=False,
+                     check_finite=False, guard="skip",
                      target_scale=None, target_shift=None),
     "Trainer, of numbers": plain(
         lambda **given: cnn.Trainer(net(), loss="mse", **given), metrics=["mae"], target_scale=2.0,
