@@ -13,7 +13,7 @@ from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.optim import Learner
-from cnn_core.errors import CnnCoreError, NotFiniteError, OptionError
+from cnn_core.errors import NotFiniteError, OptionError
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
@@ -21,12 +21,11 @@ from cnn_core.options import shown
 from cnn_core.run.threads import get_num_threads, recompile_on_change
 from cnn_core.state.blocks import Place
 from cnn_core.train import callbacks as callback_module
-from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
-from cnn_core.train.build import ignored_label
+from cnn_core.train.batches import LossProgram
 from cnn_core.train.checked import Data, check_data, weighted_by_class
+from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
-from cnn_core.train.metric import evaluate_rows, rows_of
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
@@ -45,7 +44,7 @@ CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
 """What is looked at when it is set."""
 
 
-class Trainer(Savable, Keywords):
+class Trainer(Evaluating, Savable, Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
     ``loss`` is a `Loss` or a name such as "mse"; for several outputs a dictionary of them by
@@ -334,39 +333,6 @@ class Trainer(Savable, Keywords):
         learner.step += 1
         self.skipped += 1
 
-    # -- evaluation -----------------------------------------------------------------------
-
-    def evaluate(
-        self, x: Any, y: Any = None, sample_weight: Any = None
-    ) -> dict[str, float]:
-        """Return the mean loss and the metrics over all rows, as ``{'loss': ..., ...}``.
-
-        Dropout and noise are off.  Memory does not grow with the number of rows.
-        """
-        data = self._data(x, y, sample_weight, "evaluate", finite=bool(self.check_finite))
-        return self._evaluate(self._understood(data))
-
-    def _evaluate(self, data: Data) -> dict[str, float]:
-        values = self._evaluation_program(data).evaluate(data)
-        asked = [(term, rows) for term in data.terms if (rows := rows_of(term.metrics))]
-        found: Any = self.net.predict(data.features) if asked else None
-        for term, rows in asked:
-            outputs = found if self.net.is_single else found[term.key]
-            ignored = ignored_label(term.loss, data.inputs[term.target])
-            own = evaluate_rows(rows, outputs, data.targets[term.target], data.w, ignored,
-                                data.meanings.get(term.target))  # fmt: skip
-            values |= {f"{term.prefix}{name}": value for name, value in own.items()}
-        return {name: values[name] for name in self._objective.names(data.terms, rows=True)
-                if name in values}  # fmt: skip
-
-    def _evaluation_program(self, data: Data) -> LossProgram:
-        return self._program(data, min(EVALUATE_ROWS, data.n_rows), training=False)
-
-    def _reported(self, *, with_validation: bool) -> list[str]:
-        names = self._objective.names(rows=False)
-        known = self._objective.names(rows=True)
-        return names + [f"val_{name}" for name in known] if with_validation else names
-
     # -- what both need -------------------------------------------------------------------
 
     def _data(self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None) -> Data:
@@ -390,21 +356,6 @@ class Trainer(Savable, Keywords):
                 for t in asking
             }  # fmt: skip
         return data._replace(meanings=known)
-
-    def _validation(self, given: Sequence[Any] | None) -> Data | None:
-        if given is None:
-            return None
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            got = type(given).__name__
-            got += f" of length {len(given)}" if isinstance(given, (tuple, list)) else ""
-            raise OptionError(f"fit: need validation_data (x, y) or (x, y, weights); got {got}")
-        x, y, *w = given
-        try:
-            return self._understood(self._data(x, y, w[0] if w else None, "validation_data"))
-        except CnnCoreError as error:  # of the loss, which does not know whose targets it looks at
-            if not str(error).startswith("validation_data"):
-                error.args = (f"validation_data: {error}", *error.args[1:])
-            raise
 
     def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""
