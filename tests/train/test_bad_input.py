@@ -199,7 +199,7 @@ def test_check_finite_names_row_and_column(who, value, dtype):
 def test_without_check_finite_nan_stops_before_the_update():
     trainer = make_trainer(check_finite=False)
     trainer.step(X, Y)
-    text = "step 2: need a finite loss; got nan"
+    text = "step 2: need finite numbers; got nan"
     refused(trainer, lambda: trainer.step(put(X, (3, 3), np.nan), Y), DataError, text)
 
 
