@@ -17,7 +17,7 @@ from cnn_core.arrays import as_real
 from cnn_core.compile.lowering import Lowering
 from cnn_core.compile.memory import n_bytes, plan_memory
 from cnn_core.compile.schedule import Schedule, divide, flop, pieces
-from cnn_core.compile.steps import FORWARD, Buffer, Step
+from cnn_core.compile.steps import FORWARD, Buffer, Step, needed
 from cnn_core.compile.stretches import find_stretches
 from cnn_core.ir.gate import GateNode, GateRun
 from cnn_core.ir.node import Constant, Node, Parameter
@@ -40,13 +40,13 @@ Placing = Mapping[Parameter, tuple[int, int]]  # number of the block, element wh
 class Options:
     """What a graph is compiled for: see `Program`."""
 
-    __slots__ = ("dtype", "guard", "keep_all", "learning", "lent", "max_batch", "training")
+    __slots__ = ("dtype", "guard", "keep_all", "lean", "learning", "lent", "max_batch", "training")
 
     def __init__(
         self, *, dtype: np.dtype, max_batch: int, keep_all: bool, training: bool, learning: bool,
-        guard: int, lent: bool,
+        guard: int, lent: bool, lean: bool,
     ) -> None:  # fmt: skip
-        self.dtype, self.max_batch, self.keep_all = dtype, max_batch, keep_all
+        self.dtype, self.max_batch, self.keep_all, self.lean = dtype, max_batch, keep_all, lean
         self.training, self.learning, self.guard, self.lent = training, learning, guard, lent
 
     @property
@@ -64,15 +64,19 @@ class Compiled:
         self.options = options
         self.dtype, self._real = options.dtype, str(options.dtype)
         self.max_batch = options.max_batch
-        keep_all = options.keep_all
+        keep_all, apart = options.keep_all, options.keep_all and not options.lean
+        if options.lean and seeds:
+            outputs = []  # they are there already
         self.lowered = low = Lowering(
             nodes, names, outputs, seeds=list(seeds), targets=set(targets), keep_all=keep_all,
-            training=options.training, learning=options.learning,
+            training=options.training, learning=options.learning, lean=options.lean,
         ).run()  # fmt: skip
-        self.steps = low.in_order(apart=keep_all)
+        self.steps = low.in_order(apart=apart)
+        if options.lean:
+            self.steps = needed(self.steps)
         self.updates = low.updates  # behind the steps of a run
         self.n_steps = len(self.steps)
-        self.n_forward = len(low.forward) if keep_all else self.n_steps
+        self.n_forward = len(low.forward) if apart else self.n_steps
         self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
                            for n in nodes if isinstance(n, GateNode)}  # fmt: skip
         self.calls_python = bool(self._gate_runs)
@@ -97,7 +101,8 @@ class Compiled:
     def _place(self, names: dict[Node, str], placing: Placing) -> None:
         """Give every buffer a space, and an offset in it in bytes."""
         low, steps, options = self.lowered, [*self.steps, *self.updates], self.options
-        found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()])
+        found = dict.fromkeys(b for b in [*low.value.values(), *low.grad.values()]
+                              if b.keep or not options.lean)  # fmt: skip
         found.update(dict.fromkeys(b for step in steps for b in step.operands))
         found.update(dict.fromkeys([b.root for b in found]))
         self.buffers: list[Buffer] = list(found)

@@ -39,6 +39,8 @@ class Lowering:
     flow, with a gradient given from outside.  ``keep_all`` keeps every value and gradient and
     fuses nothing, so that all can be looked at.  In inference noise such as dropout passes its
     operand on: it is left out or, where all is kept, copies, since it has a gradient of its own.
+    ``lean`` makes the same numbers, to the bit, and keeps no more than the outputs and what the
+    gradients are wanted of.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Lowering:
         keep_all: bool = False,
         training: bool = False,
         learning: bool = False,
+        lean: bool = False,
     ) -> None:
         self.names, self.keep_all, self.training = names, keep_all, training
-        self.learning = learning
+        self.learning, self.keeps = learning, keep_all and not lean
         self.left_out = [n for n in order if self._leaves_out(n)]
         self.order = [n for n in order if not self._leaves_out(n)]
         self.outputs = Counter(self.operand(node) for node in outputs)
@@ -166,7 +169,7 @@ class Lowering:
     def _value_buffer(self, node: Node) -> Buffer:
         home = "param" if isinstance(node, Parameter) else "arena"
         home = "constant" if type(node) is Constant else home
-        keep = self.keep_all or isinstance(node, Input) or node in self.outputs
+        keep = self.keeps or isinstance(node, Input) or node in self.outputs
         keep = keep or node.dtype == "float64"
         return Buffer(self.names[node], node.shape, node.batched, node.dtype, home, keep, node)
 
@@ -200,7 +203,7 @@ class Lowering:
     def _forward_step(self, node: Node, value: Buffer, op: str, attrs: tuple) -> Step:
         saved = [
             Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is BATCH,
-                   node.saved_dtype, keep=self.keep_all or node.saved_dtype != "real")
+                   node.saved_dtype, keep=self.keeps or node.saved_dtype != "real")
             for key, shape in node.saved.items()
         ]  # fmt: skip
         self.out.saved[node] = saved
@@ -218,7 +221,7 @@ class Lowering:
     def _is_late_sum(self, node: Node) -> bool:
         """Tell whether nothing waits for a sum over the batch, not even its gradient."""
         alone = self.users[node] == self.outputs[node]
-        return alone and not self.keep_all and _spreads(node) and node.inputs[0].batched
+        return alone and not self.keeps and _spreads(node) and node.inputs[0].batched
 
     def _lower_loss_head(self, mean: Node, loss: Node) -> None:
         """Emit coef = w / sum(w), or w / B, then the loss and its gradient in one pass."""
@@ -248,7 +251,7 @@ class Lowering:
                 self.out.grad[x] = self._grad_buffer(x)
             return self.out.grad[x].part(node, f"d:{self.names[node]}", self.aliases.start[node])
         home = "grad" if isinstance(node, Parameter) else "arena"
-        keep = self.keep_all or node in self.targets or node in self.seeds
+        keep = self.keeps or node in self.targets or node in self.seeds
         return Buffer(f"d:{self.names[node]}", node.shape, node.batched, "real", home, keep, node)
 
     def _lower_backward(self) -> None:
@@ -303,9 +306,13 @@ class Lowering:
         fused_here = self.fused.get(x) is node
         given = () if node.gradient_alone else node.inputs
         inputs = [out.value[self.operand(z)] for z in given]
+        value = out.value[node]
         if fused_here:
-            inputs = [out.value[node]]  # the value before the activation does not exist
-        operands = [*inputs, *out.saved.get(node, []), *sums, out.value[node], dy, out.grad[x]]
+            inputs = [value]  # the value before the activation does not exist
+        if node.grad_in_place and not self.keeps:  # what is not read need not live so long
+            inputs = inputs if "x" in node.grad_reads else [dy]
+            value = value if "y" in node.grad_reads else dy
+        operands = [*inputs, *out.saved.get(node, []), *sums, value, dy, out.grad[x]]
         if sums and i > 0:
             operands = [*sums, out.grad[x]]
         split, n_unit = self._gradient_split(node, i, x)

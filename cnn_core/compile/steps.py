@@ -109,12 +109,12 @@ class Lowered:
         are added.
         """
         steps = [*self.forward, *self.backward]
+        self._keep_order_of_gradients()
         givers = Counter(node for step in steps for node in step.grads)
         for step in steps:
             if step.state >= 0 and givers[step.grads[0]] > 1:
                 step.state = -1  # the order of its sum would not be that of a whole batch
         if apart:
-            self._keep_order_of_gradients()
             steps = [*sorted(self.forward, key=_stage), *sorted(self.backward, key=_stage)]
         else:
             steps.sort(key=_stage)
@@ -127,12 +127,32 @@ class Lowered:
         return steps
 
     def _keep_order_of_gradients(self) -> None:
-        """Let no gradient have late contributions beside others: node by node, all keep their
-        order."""
+        """Let no gradient have late contributions beside others: all keep their order, and so
+        the bits of their sum, node by node and otherwise."""
         soon = {node for step in self.backward if step.stage != LATE for node in step.grads}
         for step in self.backward:
             if not soon.isdisjoint(step.grads):
                 step.stage = NORMAL
+
+
+def needed(steps: list[Step]) -> list[Step]:
+    """Return the steps without those of which nothing comes that is kept."""
+    found: list[Step] = []
+    read: set[Buffer] = set()
+    for step in reversed(steps):
+        if any(b.root in read or b.root.keep or b.home == "grad" for b in step.written):
+            found.append(step)
+            read.update([b.root for b in _read(step)])
+    return found[::-1]
+
+
+def _read(step: Step) -> list[Buffer]:
+    """Return the operands that a kernel may look at: those of a gradient step are x, y, dy, dx."""
+    node, operands = step.node, step.operands
+    if step.which < 0 or node is None or node.gradient_alone or node.sums:
+        return operands
+    first = 0 if "x" in node.grad_reads else len(node.inputs)
+    return [*operands[first:-3], *operands[-3 if "y" in node.grad_reads else -2 :]]
 
 
 def _stage(step: Step) -> tuple[int, bool]:

@@ -26,6 +26,10 @@ ROW_MULTIPLE = 16
 PRODUCT_ROWS = 192
 """Rows of a block at least where there are products: each block copies the weights anew."""
 
+FIRST_CACHE = 1 << 15
+"""Bytes of the first-level cache, which the two largest operands of a step fill where there are
+no products: what a step writes is there when the next one reads it."""
+
 LOCAL_SHARE = 0.25
 """The part of a row of all operands that must not leave the cache for blocks to pay: where all is
 kept and written to memory, as in a `Graph`, whole steps are faster by a tenth."""
@@ -155,8 +159,16 @@ class _Run:
         n = int(room / (local / ROW_MULTIPLE + apart)) // ROW_MULTIPLE * ROW_MULTIPLE
         if self.row - apart < LOCAL_SHARE * self.row:
             return 0
-        least = PRODUCT_ROWS if any(step.op in PRODUCTS for step in self._steps) else n
-        return max(n, ROW_MULTIPLE) if n >= least else 0
+        if any(step.op in PRODUCTS for step in self._steps):
+            return max(n, ROW_MULTIPLE) if n >= PRODUCT_ROWS else 0
+        first = FIRST_CACHE // self._pair() // ROW_MULTIPLE * ROW_MULTIPLE
+        return max(min(n, first), ROW_MULTIPLE)
+
+    def _pair(self) -> int:
+        """Return the bytes of a row of the two largest operands of a step, of all steps."""
+        rows = [sorted([row_bytes(b, self._dtype) for b in step.operands if b.batched])[-2:]
+                for step in self._steps]  # fmt: skip
+        return max(map(sum, rows))
 
     def add_to(self, found: Stretches, n_row: int) -> Stretches:
         offsets, size = plan_rows(self._steps, self.local, self._dtype, n_row)

@@ -62,7 +62,7 @@ def lower_sums(lowering: Lowering, node: Node, wanted: list[int]) -> list[Buffer
     if wanted == [0] and not n_unit:
         return []  # that gradient needs none
     name = lowering.names[node]
-    sums = [Buffer(f"{name}.{key}", shape, shape[0] is BATCH, keep=lowering.keep_all)
+    sums = [Buffer(f"{name}.{key}", shape, shape[0] is BATCH, keep=lowering.keeps)
             for key, shape in node.sums.items()]  # fmt: skip
     if n_unit or 0 not in wanted:
         operands = [*_values(lowering, node.inputs), *out.saved[node], *sums, out.value[node],

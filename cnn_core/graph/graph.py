@@ -13,6 +13,7 @@ from cnn_core._ext.lock import Lock
 from cnn_core._ext.session import Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
+from cnn_core.graph.lean import Lean
 from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
 from cnn_core.ir.named import NamedNodes
@@ -95,7 +96,7 @@ class Graph(NamedNodes):
 
         The nodes come first, each after its operands: pickle then needs no deep recursion.
         """
-        compiled = {"program", "_walk", "_no_gradient", "_runner", "_stepping", "_lock",
+        compiled = {"program", "_walk", "_no_gradient", "_runner", "_lean", "_stepping", "_lock",
                     "_compiling"}  # fmt: skip
         rest = {k: v for k, v in vars(self).items() if k not in compiled}
         return {"_nodes": rest.pop("_nodes"), **rest}
@@ -120,7 +121,7 @@ class Graph(NamedNodes):
 
     def __getattr__(self, name: str) -> Any:
         """Compile the graph when it is first asked to run: `step` alone does not need it."""
-        if name not in ("program", "_walk", "_no_gradient", "_runner"):
+        if name not in ("program", "_walk", "_no_gradient", "_runner", "_lean"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         with self._compiling:
             if name not in self.__dict__:
@@ -135,6 +136,7 @@ class Graph(NamedNodes):
         self.program, self._walk = program, Walk(program)
         self._no_gradient = what_stops_gradients(program, self._targets)
         self._runner = self._make_runner()
+        self._lean = Lean(program, self._training, self._seeds, self._targets)
 
     def _make_runner(self) -> Runner | None:
         """Return the short way; None where a run should give up the GIL, or calls Python."""
@@ -199,11 +201,11 @@ class Graph(NamedNodes):
     def _forward(self, inputs: dict[str, Any], check_finite: bool) -> list[Value]:
         check_finite = options.flag("forward", check_finite, option="check_finite")
         with self._lock:
-            self.feed(**inputs)
+            self._feed(inputs)
             if check_finite:
                 check_leaves(self.program)
             self._counter += 1
-            self.program.run_forward(
+            self._lean.run_forward(
                 seed=self._seed, counter=self._counter, check_finite=check_finite
             )
             self._walk.have_values()
@@ -211,6 +213,10 @@ class Graph(NamedNodes):
 
     def feed(self, **inputs: Any) -> None:
         """Copy the inputs in without computing anything; for going node by node."""
+        self._lean.complete()
+        self._feed(inputs)
+
+    def _feed(self, inputs: dict[str, Any]) -> None:
         program = self.program
         inputs, row = as_rows(program.inputs, inputs)
         checked, rows = check_inputs(program.inputs, inputs, self.dtype)
@@ -228,6 +234,7 @@ class Graph(NamedNodes):
             self._compile(max_batch=max(rows, 2 * program.max_batch))  # type: ignore[type-var]
         self.program.feed({n.name: array for n, array in checked.items()})
         self._row = self._row if row is None else row
+        self._lean.forget()
         self._walk.feed()
 
     def _rows(self, name: str, array: Any) -> int:
@@ -255,7 +262,7 @@ class Graph(NamedNodes):
         with self._lock:
             seeds = self._set_seeds(seed)
             self._walk.lose_gradients()
-            self.program.run_backward(seed=self._seed, counter=self._counter)
+            self._lean.run_backward(seeds, seed=self._seed, counter=self._counter)
             self._walk.have_gradients(seeds)
             program = self.program
             return {self._names[n]: self.grad(n) if program.has_grad(n)
@@ -302,6 +309,7 @@ class Graph(NamedNodes):
     def forward_node(self, node: Node | str) -> Value:
         """Compute one node from the present values of its inputs and return its value."""
         node = self.node(node)
+        self._lean.complete()
         with self._lock:
             self._walk.forward(node, seed=self._seed, counter=self._counter)
             return self.value(node)
@@ -312,6 +320,7 @@ class Graph(NamedNodes):
         In the order of `backward`, which is that of the nodes reversed, a whole walk makes what
         `backward` makes: the first contribution to a gradient is written, the others are added.
         """
+        self._lean.complete()
         with self._lock:
             self._walk.backward(self.node(node), seed=self._seed, counter=self._counter)
 
@@ -330,12 +339,16 @@ class Graph(NamedNodes):
     def value(self, node: Node | str) -> Value:
         """Return the value of a node, given itself or by name: float or a new array."""
         node = self.node(node)
+        if self._lean.lacks_value(node):
+            self._lean.complete()
         return self._shown(node, self.program.value(node))
 
     def grad(self, node: Node | str) -> Value:
         """Return the gradient at a node: float or a new array; zero where none flows."""
         node = self.node(node)
         self._walk.need_gradient(node)
+        if self._lean.lacks_grad(node):
+            self._lean.complete()
         if self.program.has_grad(node):
             return self._shown(node, self.program.grad(node))
         return self._zeros(node, self.program.n_rows)
@@ -348,6 +361,7 @@ class Graph(NamedNodes):
         if self.dtype != np.float64:
             raise DtypeError(f"check_gradients: need a graph of float64; got {self.dtype}")
         self._walk.need_values("check_gradients")
+        self._lean.complete()
         n_directions = options.whole("check_gradients", n_directions, option="n_directions")
         seed = options.seed("check_gradients", seed, "a seed")
         from cnn_core.graph.check import check_gradients  # not needed to train

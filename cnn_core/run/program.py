@@ -56,7 +56,9 @@ class Program:
     which states such as running statistics are updated.  ``guard`` bytes after every buffer are
     for tests.
     ``lent``: each run borrows its memory, in which nothing stays but the float64 sums; equal
-    graphs, over whatever numbers, then share what is compiled.
+    graphs, over whatever numbers, then share what is compiled.  ``lean``, with ``keep_all``, makes
+    the numbers that it makes, to the bit, but keeps those alone that `Lowering` says, in one run
+    of all steps.
 
     With ``keep_all`` the forward steps are ``[0, n_forward)``, the backward steps ``[n_forward,
     n_steps)``; otherwise one run makes them all, in stages that suit threads.  A program serves
@@ -76,6 +78,7 @@ class Program:
         learning: bool = False,
         guard: int = 0,
         lent: bool = False,
+        lean: bool = False,
     ) -> None:
         self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
         self.dtype = store.dtype
@@ -85,8 +88,8 @@ class Program:
         self._number = {node: i for i, node in enumerate(self.nodes)}
         self._separate_random_streams()
         options = Options(dtype=self.dtype, max_batch=self.max_batch, keep_all=keep_all,
-                          training=training, learning=learning, guard=guard,
-                          lent=lent)  # fmt: skip
+                          training=training, learning=learning, guard=guard, lent=lent,
+                          lean=lean)  # fmt: skip
         self.code = compiled(self.nodes, self.names, self.outputs, self._placing(), options,
                              seeds, targets)  # fmt: skip
         self.n_steps, self.n_forward = self.code.n_steps, self.code.n_forward
@@ -189,6 +192,17 @@ class Program:
             )
         return given
 
+    def lie_with(self, other: Program, node: Node, *, grad: bool = False) -> None:
+        """Let a node's value, or its gradient, lie where ``other`` has it in its arena."""
+        find = Program.grad if grad else Program.value
+        home = find(other, node).ctypes.data
+        of = self.code.grad_of if grad else self.code.value_of
+        root = of[self._number[node]]
+        for buffer, tensor in self.code.tensor.items():
+            if buffer.root is root:
+                start = buffer.start * np.dtype(self.code.dtype_name(buffer)).itemsize
+                self.binding.bind(tensor, home + start)
+
     # -- data in and out ------------------------------------------------------------------
 
     def view(self, buffer: Buffer, n_rows: int | None = None) -> np.ndarray:
@@ -236,6 +250,10 @@ class Program:
         found = run(n_threads)
         pace.record(1, n_threads, (perf_counter() - begin) * self.max_batch / self.n_rows)
         return found
+
+    def run_all(self, **options: Any) -> None:
+        """Run all steps."""
+        self._run_steps("all", 0, self.n_steps, options)
 
     def run_forward(self, **options: Any) -> None:
         """Compute all values."""

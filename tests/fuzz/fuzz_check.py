@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from fuzz_case import Case, differentiable, draw_case, gradients
 from fuzz_values import RUNS, SEED, STEP, Value, parted
+from fuzz_ways import allowed_threads, need_bits_on_threads, need_bits_when_lean, need_same
 
 from cnn_core import Graph, Parameter, ParamStore
 from cnn_core._ext import core
 from cnn_core.compile import schedule, stretches
+from cnn_core.graph import lean as lean_way
 from cnn_core.optim import SGD
 from cnn_core.run.program import Program
-from cnn_core.run.threads import limit_threads, set_num_threads
 
 MARGIN = 20.0
 """How many times the difference that noise makes a result may be off."""
@@ -42,10 +43,6 @@ def need_near(who: str, found: Any, runs: Sequence[np.ndarray], dtype: str) -> N
         )
 
 
-def need_same(who: str, one: Any, other: Any) -> None:
-    assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), f"{who}: other bits"
-
-
 @contextmanager
 def everything_divided() -> Iterator[None]:
     """Let the smallest graph be divided among threads, narrow layers by columns, every batch of
@@ -53,6 +50,8 @@ def everything_divided() -> Iterator[None]:
     limits = [(schedule, "MIN_FLOP", 1.0), (schedule, "COLUMN_WEIGHTS", 1),
               (schedule, "PIECE_FLOP", 1.0), (schedule, "PIECE_PRODUCT", 1.0),
               (schedule, "PIECE", {1: 16, 2: 16}), (schedule, "PRODUCT_PIECE", {1: 16, 2: 16}),
+              (lean_way, "LEAST_CACHES", -1), (lean_way, "PARAMETER_SHARE", 1e9),
+              (lean_way, "PRODUCTS", ()),
               (stretches, "cache_size", lambda: 1), (stretches, "PRODUCT_ROWS", -(1 << 60)),
               (stretches, "SUM_SHARE", 1 << 60), (stretches, "LOCAL_SHARE", 0)]  # fmt: skip
     before = [getattr(module, name) for module, name, _ in limits]
@@ -63,15 +62,6 @@ def everything_divided() -> Iterator[None]:
     finally:
         for (module, name, _), value in zip(limits, before, strict=True):
             setattr(module, name, value)
-
-
-@contextmanager
-def allowed_threads(n: int) -> Iterator[None]:
-    limit_threads(n)
-    try:
-        yield
-    finally:
-        set_num_threads(None)
 
 
 class Check:
@@ -142,7 +132,8 @@ class Check:
         for v in self._on_the_way():
             self.near(f"gradient at {v.name}", graph.grad(v.node), self.grads[v])
         self._node_by_node(graph)
-        self._on_threads(graph)
+        need_bits_on_threads(self, graph)
+        need_bits_when_lean(self, graph)
 
     def _feed_others(self, graph: Graph) -> None:
         """Run with more or fewer rows before; then sums and masks begin again."""
@@ -175,26 +166,6 @@ class Check:
             graph.backward_node(node)
         for v in reals:
             need_same(f"gradient at {v.name}, node by node", graph.grad(v.node), before[v][1])
-
-    def _on_threads(self, graph: Graph) -> None:
-        """Divided among threads, forward and backward make the same bits."""
-        reals = [v for v in self.case.values if v.node.dtype == "real"]
-        before = {v: (graph.value(v.node), graph.grad(v.node)) for v in reals}
-        for v in reals:
-            if v.operands:
-                graph.program.value(v.node)[...] = np.nan
-                if graph.program.has_grad(v.node):
-                    graph.program.grad(v.node)[...] = np.nan
-        graph._runner = None  # the short way has one thread
-        graph._counter -= 1
-        with allowed_threads(int(self.rng.integers(2, 5))):
-            graph.forward(**self.case.feed)
-            graph.backward({v.node: dy for v, dy in self.seeds.items()})
-        self.seen["graphs on threads"] += graph.program.schedule is not None
-        if core.gemm_mode() != "blas":
-            for v in reals:
-                need_same(f"{v.name} on threads", graph.value(v.node), before[v][0])
-                need_same(f"gradient at {v.name} on threads", graph.grad(v.node), before[v][1])
 
     # -- a compiled Program: fused, in shared memory, on threads, in short batches ------------
 
