@@ -19,6 +19,9 @@ A computational graph::
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from cnn_core import data, errors, kernels, ops, optim
 from cnn_core.config import show_config
 from cnn_core.graph.graph import Graph
@@ -69,6 +72,37 @@ from cnn_core.train import (
     Trainer,
 )
 
+if TYPE_CHECKING:
+    from cnn_core.train.hooks.csv_logger import CSVLogger
+    from cnn_core.train.hooks.lambda_callback import LambdaCallback
+    from cnn_core.train.hooks.progress_bar import ProgressBar
+    from cnn_core.train.hooks.record import Record
+    from cnn_core.train.hooks.tensorboard import TensorBoard
+    from cnn_core.train.hooks.timer import Timer
+
+_ON_DEMAND = {
+    "CSVLogger": "hooks.csv_logger",
+    "LambdaCallback": "hooks.lambda_callback",
+    "ProgressBar": "hooks.progress_bar",
+    "Record": "hooks.record",
+    "TensorBoard": "hooks.tensorboard",
+    "Timer": "hooks.timer",
+}
+"""What few programs need, and the file in `cnn_core.train` that is read when it is first used."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(_import_module(f"cnn_core.train.{_ON_DEMAND[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})
+
+
 _announce()
 
 __version__ = "0.1.0"
@@ -86,6 +120,7 @@ __all__ = [
     "BatchNorm",
     "BinaryCrossEntropy",
     "BinaryFocal",
+    "CSVLogger",
     "Callback",
     "Checkpoint",
     "Concat",
@@ -106,6 +141,7 @@ __all__ = [
     "Huber",
     "Input",
     "KLDivergence",
+    "LambdaCallback",
     "Layer",
     "LayerNorm",
     "LogCosh",
@@ -120,9 +156,11 @@ __all__ = [
     "Parameter",
     "Pinball",
     "Poisson",
+    "ProgressBar",
     "Quantiles",
     "RMSNorm",
     "RMSProp",
+    "Record",
     "ReduceLROnPlateau",
     "Reshape",
     "Residual",
@@ -130,6 +168,8 @@ __all__ = [
     "Sequential",
     "SoftmaxCrossEntropy",
     "SquaredHinge",
+    "TensorBoard",
+    "Timer",
     "TopK",
     "Trainer",
     "Triplet",

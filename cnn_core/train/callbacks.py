@@ -52,9 +52,12 @@ class Chunk:
 def grad_norm(trainer: Trainer) -> float:
     """Return the norm of the gradients that the last step has left."""
     store = trainer.net.store
-    learning = store if store.learning is None else store.learning
-    squares = [float(np.sum(np.square(store.grads[name], dtype=np.float64))) for name in learning]
-    return sqrt(fsum(squares))
+    if store.learning is None and len(store.blocks) == 1:
+        arrays = [store.grad]  # whose gaps are zero
+    else:
+        names = store if store.learning is None else store.learning
+        arrays = [store.grads[name] for name in sorted(names)]
+    return sqrt(fsum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays))
 
 
 class Callback:
@@ -89,7 +92,11 @@ class Callback:
         """Called when all callbacks have ended an epoch and its figures are in the history."""
 
     ends_first = False
-    """Its end comes before those of others, which may put other parameters back."""
+    """It keeps what others remember: it is called after them when a chunk has ended and an epoch
+    is kept, and its end comes before theirs, who may put other parameters back."""
+
+    shows_progress = False
+    """It is there in place of the bar of `fit`."""
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once if `on_train_begin` has returned, whatever ended the training.

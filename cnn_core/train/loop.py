@@ -49,12 +49,15 @@ class Loop:
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
         self.batch, self.shuffle, self.callbacks, self.bar = batch, shuffle, callbacks, bar
         self.history = History(trainer.epochs_done)
+        self.last_epoch = 0
+        """The number of the epoch that is to be the last."""
         self.key = repr((data.n_rows, batch, shuffle, trainer.seed, data.key))
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
         self._part: Part | None = None  # the epoch under way, as it began
         self._learner: Learner | None = None
-        self._watching = [c for c in callbacks if _defines(c, "on_chunk_end")]
+        self._keeping = sorted(callbacks, key=lambda c: c.ends_first)
+        self._watching = [c for c in self._keeping if _defines(c, "on_chunk_end")]
         self._every = [c.every_steps for c in callbacks if c.every_steps]
 
     def run(self, epochs: int, resume: Callable[[], None] | None = None) -> None:
@@ -70,6 +73,7 @@ class Loop:
         try:
             optimizer.bind(t.net.store)
             t.history, t.stop, t._loop = self.history, False, self
+            self.last_epoch = t.epochs_done + epochs
             t.reports = t._reported(with_validation=self.validation is not None)
             for callback in self.callbacks:
                 callback.on_train_begin(t)
@@ -109,7 +113,7 @@ class Loop:
             if odd:
                 need = f"a number as values[{odd[0]!r}]"
                 raise options.refuse("callbacks", need, values[odd[0]])
-            for callback in self.callbacks:
+            for callback in self._keeping:
                 callback.on_epoch_kept(t, epoch)
 
     def _epoch(self, epoch: int) -> dict[str, float]:

@@ -48,8 +48,9 @@ class Progress:
 
 
 def make_progress(
-    progress: bool | str, epochs: int, n_rows: int, file: TextIO | None = None
-) -> Progress:
+    progress: bool | str, epochs: int, n_rows: int, file: TextIO | None = None, *,
+    silent: bool = False, every_epoch: bool = False, leave: bool = True,
+) -> Progress:  # fmt: skip
     """Return what reports on ``epochs`` epochs of ``n_rows`` rows.
 
     Parameters
@@ -61,6 +62,10 @@ def make_progress(
         The number of the last epoch, and the rows of each.
     file
         Where to draw; default: the standard error stream, in a notebook its output.
+    silent
+        Show nothing all the same, since something else does.
+    every_epoch, leave
+        Leave a line after each epoch; leave one at the end.
 
     Raises
     ------
@@ -69,14 +74,22 @@ def make_progress(
     """
     if not isinstance(progress, (bool, np.bool_, str)) or progress not in (True, False, "always"):
         raise options.refuse("progress", "True, False or 'always'", progress)
+    if silent:
+        return Progress()
     notebook = file is None and bool(progress) and _in_notebook()
     if file is None:  # a notebook colours what goes to the standard error stream as an error
         file = sys.stdout if notebook else sys.stderr
     if not progress or file is None:  # a program without a console has no standard streams
         return Progress()
+    shown: _Shown
     if notebook or file.isatty():
-        return _Bar(epochs, n_rows, file, notebook)
-    return _Lines(epochs, n_rows, file) if progress == "always" else Progress()
+        shown = _Bar(epochs, n_rows, file, notebook)
+    elif progress == "always":
+        shown = _Lines(epochs, n_rows, file)
+    else:
+        return Progress()
+    shown.every_epoch, shown.leave = every_epoch, leave
+    return shown
 
 
 class _Shown(Progress):
@@ -84,6 +97,8 @@ class _Shown(Progress):
 
     within, between = BAR_SECONDS, BAR_SECONDS
     """Seconds from one drawing to the next, within an epoch and at its end."""
+
+    every_epoch, leave = False, True
 
     def __init__(self, epochs: int, n_rows: int, file: TextIO) -> None:
         self._epochs, self._n_rows, self._file = epochs, n_rows, file
@@ -93,6 +108,7 @@ class _Shown(Progress):
         self._values: Mapping[str, float] = {}
         self._figures: Figures | None = None  # of an epoch that runs
         self._closed = False
+        self._left = 0  # the last epoch of which a line was left
 
     def start_epoch(self, epoch: int, rows_done: int = 0) -> None:
         self._epoch, self._rows, self._rows_before = epoch, rows_done, rows_done
@@ -107,15 +123,23 @@ class _Shown(Progress):
     def end_epoch(self, values: Mapping[str, float]) -> None:
         self._values, self._figures = values, None
         now = time.perf_counter()
-        if now >= self._due_at_end:
+        if self.every_epoch and (self.leave or self._epoch < self._epochs):
+            self._leave_line()
+        elif now >= self._due_at_end:
             self._draw_at(now)
 
     def close(self) -> None:
         if self._epoch and not self._closed:
             self._finish()
-            self._file.write(self._line() + "\n")
-            self._file.flush()
+            if self.leave and (self._left < self._epoch or self._figures is not None):
+                self._leave_line()
         self._closed = True
+
+    def _leave_line(self) -> None:
+        self._finish()
+        self._file.write(self._line() + "\n")
+        self._file.flush()
+        self._left = self._epoch
 
     def _draw_at(self, now: float) -> None:
         self._due, self._due_at_end = now + self.within, now + self.between

@@ -92,16 +92,19 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     epochs_done = options.whole(f"{who}: epochs_done", state["epochs_done"], 0)
     skipped = options.whole(f"{who}: skipped", state["skipped"], 0)
     stop = options.flag(f"{who}: stop", state["stop"])
+    if loop is not None:  # which puts it back where anything is refused
+        trainer.stop = stop
     for callback, own in hooks:
         callback.load_state_dict(own)
     trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
     trainer.net.set_params(state["params"])
     if state["lr"] is not None:
         trainer.optimizer.lr = state["lr"]
-    trainer.epochs_done, trainer._rest, trainer.stop = epochs_done, part, stop
+    trainer.epochs_done, trainer._rest, trainer.history = epochs_done, part, history
     trainer.skipped = skipped
-    trainer.history = history
-    if loop is not None:
+    if loop is None:
+        trainer.stop = stop
+    else:
         loop.history = history
 
 

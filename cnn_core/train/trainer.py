@@ -213,7 +213,8 @@ class Trainer(Evaluating, Savable, Keywords):
             validation = validation._replace(meanings=data.meanings)
         hooks = callback_module.get(callbacks)
         going_on = self._going_on(resume, data, options.flag("fit: same_data", same_data))
-        bar = make_progress(progress, epochs + self.epochs_done, data.n_rows)
+        bar = make_progress(progress, epochs + self.epochs_done, data.n_rows,
+                            silent=any(hook.shows_progress for hook in hooks))  # fmt: skip
         batch_size = min(batch_size, data.n_rows)
         program = self._program(data, batch_size, training=True)
         program.need_rows("fit", data.n_rows, batch_size)

@@ -1,0 +1,1 @@
+"""Callbacks that report, log and time a training; each is read when its name is first used."""
