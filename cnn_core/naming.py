@@ -133,8 +133,9 @@ class Described(Keywords):
         first = next(iter(_parameters(type(self))), None)
         shown = {k: f"{k}={v!r}" for k, v in self.described().items()}
         if first is not None and first.kind is first.POSITIONAL_OR_KEYWORD:
-            shown.pop(first.name, None)
-            shown = {first.name: repr(getattr(self, first.name, first.default)), **shown}
+            other = shown.pop(first.name, None)
+            if other is not None or first.default is first.empty:
+                shown = {first.name: repr(getattr(self, first.name, first.default)), **shown}
         return f"{type(self).__name__}({', '.join(shown.values())})"
 
 

@@ -99,6 +99,7 @@ def test_a_repr_leaves_out_the_defaults():
     assert repr(cnn.Dense(8)) == "Dense(8)"
     assert repr(cnn.Dense(8, use_bias=False)) == "Dense(8, use_bias=False)"
     assert repr(cnn.Dropout(0.25)) == "Dropout(0.25)"
+    assert [repr(cnn.Flatten()), repr(cnn.Concat(0))] == ["Flatten()", "Concat(0)"]
 
 
 def test_the_repr_of_a_network_makes_it_again():
