@@ -34,10 +34,10 @@ cdef void *_address(array, char code, int64_t n, str who) except? NULL:
 cdef class Learner:
     """The optimizer ``kernel`` over ``ranges`` of memory.
 
-    A range is (value, grad, slots, weight decay, group, names, penalties): flat arrays of one length
-    and dtype, where each of its parameters lies in them as (name, begin, end), and l1, l2, max_norm
-    and the columns of the matrix whose norms that limits.  ``scalars`` are 4
-    float64 that live from step to step, ``hyper`` the options in the order of the C file.
+    A range is (value, grad, slots, weight decay, group, names, penalties): flat arrays of one
+    length and dtype, where each of its parameters lies in them as (name, begin, end), and l1, l2,
+    max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4 float64 that
+    live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
     has its own rate in every step.  The arrays stay in use as long as the learner.
     """

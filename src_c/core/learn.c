@@ -57,6 +57,7 @@ static void K(penalise)(int64_t n, real l1, real l2, const real *restrict p, rea
 }
 
 /* Add the penalties to a block's gradients, and clip their values. */
+CNN_APART
 static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
 {
     real *g = (real *)r->grad + at;
