@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError
+from cnn_core.errors import NotFiniteError, OptionError
 from cnn_core.train.history import new_axes
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def find(
             loss = program.run(sources, index, at, batch, batch, learner=learner,
                                lr=t.optimizer.rates(learner.step, 1), seed=t.seed,
                                n_threads=n_threads)  # fmt: skip
-        except DataError:  # a loss or a gradient that is not finite
+        except NotFiniteError:
             if not losses:
                 raise
             exploded = True
