@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnn_core.errors import CnnCoreError, OptionError
+from cnn_core.ir.node import Node
+from cnn_core.nn.meaning import LOGITS, PROBABILITIES, last_operation, scale_of
 from cnn_core.nn.model import Model
+from cnn_core.options import shown
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import evaluate_rows, rows_of
 from cnn_core.train.objective import Objective
+
+if TYPE_CHECKING:
+    from cnn_core.train.diagnosis import Diagnosis
 
 
 class Evaluating:
@@ -20,6 +28,8 @@ class Evaluating:
     net: Model
     check_finite: bool | None
     _objective: Objective
+    _probable: Model | None
+    """The network with probabilities as its outputs."""
 
     if TYPE_CHECKING:  # what a `Trainer` has
         def _data(
@@ -37,6 +47,62 @@ class Evaluating:
         """
         data = self._data(x, y, sample_weight, "evaluate", finite=bool(self.check_finite))
         return self._evaluate(self._understood(data))
+
+    def diagnose(self, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
+        """Return, layer by layer, what the network makes of these rows, and how it would learn.
+
+        The range of values, the share of dead units (a relu that gives 0 for every row) and of
+        saturated values (where a sigmoid or tanh has less than a hundredth of its steepest slope),
+        the norm of the gradients, and what a step of the optimizer with all rows as its minibatch
+        would change, over the size of the weights.  Printed it is a table, with a word on what is
+        odd; `Diagnosis.plot` draws it.  The trainer stays as it is.
+        """
+        from cnn_core.train.diagnosis import diagnosed  # which only few trainings need
+
+        data = self._understood(self._data(x, y, sample_weight, "diagnose"))
+        program = self._program(data, data.n_rows, training=True)
+        program.need_rows("diagnose", data.n_rows)
+        return diagnosed(self, program, data)  # type: ignore[arg-type]
+
+    def predict_proba(self, x: Any) -> Any:
+        """Return what the outputs for ``x`` say of probabilities, as the loss reads them.
+
+        The softmax of the logits of classes, (N, C); the sigmoid of the logits of yes-or-no
+        questions; probabilities as they are.  By output where there are several losses.  Raises
+        `OptionError` for losses whose outputs stand for none, such as margins and numbers.
+        """
+        return self._predicting("predict_proba", x)
+
+    def predict_classes(self, x: Any) -> Any:
+        """Return the class of each row of ``x``: the most probable, or yes where p > 1/2.
+
+        Labels from 0 on, int64 (N,), for the classes of a softmax; 0 and 1 for yes-or-no
+        questions, one to a row (N,), several (N, questions).
+        """
+        found = self._predicting("predict_classes", x)
+        assert self._probable is not None
+        outputs = self._probable.outputs
+        if not isinstance(found, dict):
+            return _decided(found, next(iter(outputs.values())))
+        return {name: _decided(p, outputs[name]) for name, p in found.items()}
+
+    def _predicting(self, who: str, x: Any) -> Any:
+        if self._probable is None:
+            made = {}
+            for term in self._objective.terms:
+                scale = term.loss.outputs_are or scale_of(self._objective.output(term))
+                if scale not in (LOGITS, PROBABILITIES):
+                    raise OptionError(
+                        f"{who}: need a loss whose outputs stand for probabilities, such as "
+                        f"SoftmaxCrossEntropy; got {shown(term.loss)}"
+                    )
+                made[term.key] = term.loss.prediction(self.net.outputs[term.key])
+            if not made:
+                raise OptionError(f"{who}: need a loss by name; got a function of nodes")
+            single = self.net.is_single
+            self._probable = Model(next(iter(made.values())) if single else made,
+                                   inputs=self.net.inputs.values())  # fmt: skip
+        return self._probable.predict(x)
 
     def _evaluate(self, data: Data) -> dict[str, float]:
         values = self._evaluation_program(data).evaluate(data)
@@ -73,3 +139,11 @@ class Evaluating:
             if not str(error).startswith("validation_data"):
                 error.args = (f"validation_data: {error}", *error.args[1:])
             raise
+
+
+def _decided(p: np.ndarray, node: Node) -> np.ndarray:
+    """Return the most probable class of each row, or yes and no, of probabilities from ``node``."""
+    if last_operation(node).op == "softmax":
+        return p.argmax(axis=-1)
+    found = (p > 0.5).astype(np.int64)
+    return found[..., 0] if node.shape[1:] == (1,) else found

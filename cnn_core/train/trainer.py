@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift"})
 """What programs are compiled from."""
 
-PASSING = frozenset({"_lock", "_programs", "_last", "_loop"})
+PASSING = frozenset({"_lock", "_programs", "_last", "_loop", "_probable"})
 """What is no part of a copy."""
 
 CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
@@ -115,6 +115,7 @@ class Trainer(Evaluating, Savable, Keywords):
         """That history, also where `fit` raised."""
         self._rest: Part | None = None  # of an epoch that was broken off
         self._loop: Loop | None = None  # of the fit under way
+        self._probable = None
         self._lock = Lock()  # programs share the gradients: one trains at a time
         self._programs: dict[tuple, LossProgram] = {}
         self._meanings: dict[tuple, dict[str, Meaning | None]] = {}  # of the last fit's targets
@@ -148,7 +149,8 @@ class Trainer(Evaluating, Savable, Keywords):
         return {k: v for k, v in vars(self).items() if k not in PASSING}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None, _loop=None)
+        self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None, _loop=None,
+                             _probable=None)  # fmt: skip
         recompile_on_change(self)
 
     # -- training -------------------------------------------------------------------------
