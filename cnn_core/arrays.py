@@ -15,7 +15,15 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.gather import first_beyond
 from cnn_core.errors import DataError, DtypeError, ShapeError
-from cnn_core.frames import column_array, frame_array, holds_numbers, is_column, is_frame, names
+from cnn_core.frames import (
+    column_array,
+    frame_array,
+    holds_numbers,
+    is_column,
+    is_frame,
+    is_sparse,
+    names,
+)
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _BLOCK = 1 << 20  # elements copied to be looked at
@@ -58,6 +66,12 @@ def as_numbers(x: Any, *, who: str, name: str = "", need: str = "") -> np.ndarra
                 return frame_array(x, who, name)
             if is_column(x):
                 return column_array(x, who, name)
+            if is_sparse(x):
+                raise DtypeError(
+                    f"{who}: need {need or name or 'numbers'} as a dense array; got a sparse "
+                    f"matrix: features may be one, in Trainer and predict, where dense layers "
+                    f"alone read them; else convert it with .toarray()"
+                )
         x = _to_array(x, who, name, need)
     if not holds_numbers(x.dtype):
         nothing = x.shape == () and x.dtype == object and x.item() is None

@@ -23,6 +23,11 @@ def is_frame(x: Any) -> bool:
     return hasattr(x, "__array__") and hasattr(x, "columns")
 
 
+def is_sparse(x: Any) -> bool:
+    """Tell whether ``x`` is a sparse matrix of SciPy."""
+    return hasattr(x, "tocsr") and hasattr(x, "nnz")
+
+
 def is_column(x: Any) -> bool:
     """Tell whether ``x`` has one type, and values that may be missing."""
     return hasattr(x, "__array__") and (hasattr(x, "null_count") or hasattr(x, "isna"))

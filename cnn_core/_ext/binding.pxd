@@ -32,3 +32,4 @@ cdef class Binding:
     cdef void end(self) noexcept
     cdef int raise_fault(self, capi.cnn_status status, capi.cnn_fault *fault) except -1
     cdef capi.cnn_source *_sources(self, list sources) except NULL
+    cdef capi.cnn_row_grad *_row_grads(self, list rows) except NULL

@@ -45,4 +45,5 @@ class Binding:
         seed: int,
         n_thread: int = 1,
         sums: NDArray[np.float64] | None = None,
+        rows: list[tuple[int, int, int, float, int, int]] | None = None,
     ) -> tuple[float, CnnCoreError | None]: ...

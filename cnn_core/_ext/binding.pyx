@@ -229,15 +229,28 @@ cdef class Binding:
             table[i].dtype, table[i].scale, table[i].shift = DTYPES[dtype], scale, shift
         return table
 
+    cdef capi.cnn_row_grad *_row_grads(self, list rows) except NULL:
+        """Return the table of (tensor of sparse rows, tensor of dy, rows of the weight, largest
+        magnitude, most entries of a batch, memory), which the caller frees."""
+        cdef int i
+        cdef capi.cnn_row_grad *table = <capi.cnn_row_grad *> zeros(
+            len(rows), sizeof(capi.cnn_row_grad))
+        for i, (x, dy, n_in, most, n_entry, memory) in enumerate(rows):
+            table[i].x, table[i].dy = &self.tensor[<int> x], &self.tensor[<int> dy]
+            table[i].n_in, table[i].most, table[i].n_entry = n_in, most, n_entry
+            table[i].work = <void *> <uintptr_t> memory
+        return table
+
     def train(self, list sources, index, int64_t first_row, int64_t n_total, int64_t batch,
               int32_t loss, int32_t total, Learner learner, lr, uint64_t seed, int32_t n_thread=1,
-              sums=None):
+              sums=None, list rows=None):
         """Make the minibatch steps of ``n_total`` rows, ``batch`` at a time; all without the GIL.
 
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
         none).  ``learner`` updates the parameters, with the rates ``lr`` of each step and group,
         and counts the steps; without it they are only evaluated.  ``sums`` are those of w l and
         of w, which go on here: in place, since a signal may come before a result is stored.
+        ``rows`` are the gradients that the learner's ranges number: see `_row_grads`.
         Returns (last loss, error or None); the steps before an error are done, the one that
         failed has changed no parameter.
         """
@@ -245,26 +258,32 @@ cdef class Binding:
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
         cdef capi.cnn_source *table
-        cdef const int64_t *rows = <int64_t *> _data(index, cnp.NPY_INT64, 1, "index", n_total)
+        cdef capi.cnn_row_grad *row_grads = NULL
+        cdef const int64_t *picked = <int64_t *> _data(index, cnp.NPY_INT64, 1, "index", n_total)
         cdef const double *rates = <double *> _data(lr, cnp.NPY_DOUBLE, 2, "lr", 1)
         cdef double *own = <double *> _data(sums, cnp.NPY_DOUBLE, 1, "sums", 2)
         if learner is not None and (lr is None or cnp.PyArray_NDIM(lr) != 2
                                     or cnp.PyArray_DIM(lr, 1) != learner.c.n_group
                                     or cnp.PyArray_DIM(lr, 0) * batch < n_total):
             raise ShapeError(f"train: need rates of each step and {learner.c.n_group} groups")
+        if learner is not None and learner.n_rows > (0 if rows is None else len(rows)):
+            raise ShapeError(f"train: need {learner.n_rows} gradients of sparse rows; got fewer")
         table = self._sources(sources)
         memset(&chunk, 0, sizeof(chunk))
         memset(&fault, 0, sizeof(fault))
         error = None
         try:
+            if rows:
+                row_grads = self._row_grads(rows)
             chunk.run = self.begin(0, self.plan.n_step, n_thread)[0]
         except BaseException:
+            free(row_grads)
             free(table)
             raise
-        chunk.run.seed = seed
+        chunk.run.seed, chunk.rows = seed, row_grads
         if own != NULL:
             chunk.loss_sum, chunk.weight_sum = own[0], own[1]
-        chunk.source, chunk.n_source, chunk.index = table, len(sources), rows
+        chunk.source, chunk.n_source, chunk.index = table, len(sources), picked
         chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
         chunk.loss = &self.tensor[loss]
         if total >= 0:
@@ -278,6 +297,7 @@ cdef class Binding:
         if own != NULL:
             own[0], own[1] = chunk.loss_sum, chunk.weight_sum
         self.end()
+        free(row_grads)
         free(table)
         if status == capi.CNN_ERR_LOSS or status == capi.CNN_ERR_GRADIENT:
             error = learner.not_finite(status, &fault)

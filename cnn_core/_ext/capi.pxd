@@ -115,9 +115,20 @@ cdef extern from "cnn_ext.h" nogil:
         double max_norm
         int64_t n_unit
         int32_t group
+        int32_t rows
         void *param
         void *grad
         void *slot[4]
+
+    ctypedef struct cnn_row_grad:
+        const cnn_tensor *x
+        const cnn_tensor *dy
+        int64_t n_in
+        double most
+        int64_t n_entry
+        void *work
+        int64_t n_touched
+        int32_t bounded
 
     ctypedef struct cnn_optim:
         const char *name
@@ -208,6 +219,7 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t batch
         const cnn_learner *learner
         const double *lr
+        cnn_row_grad *rows
         const cnn_tensor *loss
         const double *total
         double loss_sum
@@ -252,6 +264,7 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor,
                                  int64_t n_row) noexcept nogil
         int64_t (*block_bytes)(int32_t n_tensor, int64_t local) noexcept nogil
+        int64_t (*row_bytes)(int64_t n_in, int64_t n_entry, int32_t dtype) noexcept nogil
 
     uint64_t cnn_flush_denormals()
     void cnn_restore_denormals(uint64_t old)

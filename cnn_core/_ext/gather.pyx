@@ -3,7 +3,7 @@ cimport numpy as cnp
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
@@ -52,6 +52,32 @@ def convert_rows(rows, target, double scale, double shift):
     source.data, source.dtype = <void *> <uintptr_t> rows.ctypes.data, _DTYPES[str(rows.dtype)]
     source.scale, source.shift, source.target = scale, shift, &tensor
     api().gather(&source, NULL, 0, len(rows))
+
+
+def row_bytes(int64_t n_in, int64_t n_entry, str dtype):
+    """Return the bytes of working memory for the gradient of a weight (n_in, O) that comes of
+    batches of at most ``n_entry`` entries."""
+    return api().row_bytes(n_in, n_entry, _DTYPES[dtype])
+
+
+def first_misplaced(cnp.ndarray start, cnp.ndarray column, int64_t n_columns):
+    """Return the number of the first entry whose column is not within [0, n_columns), as
+    ``-2 - number``; else of the first that does not lie behind the one before it in its row; -1:
+    none.  ``start`` are N + 1 int64, ``column`` int32, both contiguous."""
+    cdef const int64_t *begin = <const int64_t *> cnp.PyArray_DATA(start)
+    cdef const int32_t *c = <const int32_t *> cnp.PyArray_DATA(column)
+    cdef int64_t r, p, n_row = cnp.PyArray_SIZE(start) - 1, wrong = -1, outside = -1
+    with nogil:
+        for r in range(n_row):
+            for p in range(begin[r], begin[r + 1]):
+                if c[p] < 0 or c[p] >= n_columns:
+                    outside = p
+                    break
+                if wrong < 0 and p > begin[r] and c[p] <= c[p - 1]:
+                    wrong = p
+            if outside >= 0:
+                break
+    return -2 - outside if outside >= 0 else wrong
 
 
 def shuffled(int64_t n, uint64_t seed, uint64_t epoch):

@@ -9,6 +9,7 @@ cdef class Learner:
     cdef double *lr                     # of one step
     cdef capi.cnn_range *range
     cdef list keep, names
+    cdef int32_t n_rows                 # ranges whose gradient comes of sparse rows
     cdef _set_range(self, str kernel, capi.cnn_range *r, value, grad, list slots)
     cdef const double *rates(self, tuple lr) except NULL
     cdef object not_finite(self, capi.cnn_status status, const capi.cnn_fault *fault)

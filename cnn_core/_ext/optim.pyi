@@ -21,6 +21,7 @@ class Learner:
         clip_value: float = 0.0,
         *,
         n_group: int = 1,
+        rows: tuple[str, ...] = (),
     ) -> Learner: ...
     step: int
     def learn(self, lr: tuple[float, ...]) -> None: ...

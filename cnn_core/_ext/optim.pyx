@@ -39,11 +39,13 @@ cdef class Learner:
     max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4 float64 that
     live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
-    has its own rate in every step.  The arrays stay in use as long as the learner.
+    has its own rate in every step.  ``rows`` names parameters, each a range of its own, whose
+    gradients come of sparse rows: `Binding.train` gets those in that order.  The arrays stay in
+    use as long as the learner.
     """
 
     def __cinit__(self, str kernel, list ranges, scalars, tuple hyper, double clip_norm=0.0,
-                  double clip_value=0.0, *, int32_t n_group=1):
+                  double clip_value=0.0, *, int32_t n_group=1, tuple rows=()):
         cdef int32_t i, n = <int32_t> len(ranges)
         self.c.optim = api().find_optim(kernel.encode())
         if self.c.optim == NULL:
@@ -69,9 +71,11 @@ cdef class Learner:
             if self.range[i].max_norm > 0 and not 0 < n_unit <= len(value):
                 raise CnnCoreError(f"{kernel}: need a matrix for max_norm; got {n_unit} columns")
             self.range[i].n_unit = n_unit
+            if rows and names[0][0] in rows:
+                self.range[i].rows = <int32_t> rows.index(names[0][0]) + 1
             self._set_range(kernel, &self.range[i], value, grad, slots)
             self.names.append(names)
-        self.c.range, self.c.n_range = self.range, n
+        self.c.range, self.c.n_range, self.n_rows = self.range, n, <int32_t> len(rows)
         self.c.n_block = api().count_blocks(self.range, n)
         self.c.coef = <double *> malloc(
             (n_group * (capi.CNN_MAX_COEF + 1) + self.c.n_block) * sizeof(double))
@@ -113,6 +117,8 @@ cdef class Learner:
         cdef capi.cnn_fault fault
         cdef capi.cnn_status status
         cdef const double *rates = self.rates(lr)
+        if self.n_rows:
+            raise CnnCoreError("learner: need whole gradients; got some of sparse rows")
         with nogil:
             status = api().learn(&self.c, rates, self.step + 1, &fault)
         if status != capi.CNN_OK:

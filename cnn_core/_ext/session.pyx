@@ -105,7 +105,7 @@ cdef class Stepper:
         cdef const double *rates
         cdef int n_input = <int> len(self._inputs)
         self._rows = -1
-        if (self._weighted != (w is not None)
+        if (learner.n_rows or self._weighted != (w is not None)
                 or not (self._take(0, x) if n_input == 1 and not isinstance(x, dict)
                         else self._take_all(0, x, self._inputs, True))
                 or not (self._take(n_input, y) if self._targets is None

@@ -40,14 +40,16 @@ Placing = Mapping[Parameter, tuple[int, int]]  # number of the block, element wh
 class Options:
     """What a graph is compiled for: see `Program`."""
 
-    __slots__ = ("dtype", "guard", "keep_all", "lean", "learning", "lent", "max_batch", "training")
+    __slots__ = ("by_rows", "dtype", "guard", "keep_all", "lean", "learning", "lent", "max_batch",
+                 "sparse", "training")  # fmt: skip
 
     def __init__(
         self, *, dtype: np.dtype, max_batch: int, keep_all: bool, training: bool, learning: bool,
-        guard: int, lent: bool, lean: bool,
+        guard: int, lent: bool, lean: bool, sparse: tuple[int, ...], by_rows: tuple[int, ...],
     ) -> None:  # fmt: skip
         self.dtype, self.max_batch, self.keep_all, self.lean = dtype, max_batch, keep_all, lean
         self.training, self.learning, self.guard, self.lent = training, learning, guard, lent
+        self.sparse, self.by_rows = sparse, by_rows  # nodes by number
 
     @property
     def key(self) -> tuple:
@@ -70,6 +72,7 @@ class Compiled:
         self.lowered = low = Lowering(
             nodes, names, outputs, seeds=list(seeds), targets=set(targets), keep_all=keep_all,
             training=options.training, learning=options.learning, lean=options.lean,
+            sparse=[nodes[i] for i in options.sparse], by_rows=[nodes[i] for i in options.by_rows],
         ).run()  # fmt: skip
         self.steps = low.in_order(apart=apart)
         if options.lean:
@@ -84,7 +87,8 @@ class Compiled:
         self.tensor = {b: i for i, b in enumerate(self.buffers)}
         self.step_index = {step: i for i, step in enumerate(self.steps)}
         self.build_plan()
-        self._use_blocks([low.value[n] for n in outputs])
+        of_rows = [b for pair in low.by_rows.values() for b in pair]
+        self._use_blocks([*[low.value[n] for n in outputs], *of_rows])
         self.flop = sum(flop(step, self.max_batch) for step in self.steps)
         found = pieces(self.steps, self.max_batch, self.flop)
         if found is not None:
@@ -94,6 +98,7 @@ class Compiled:
         self.value_of = [low.value[n] for n in nodes]
         self.grad_of = [low.grad.get(n) for n in nodes]
         self.saved_of = [low.saved.get(n, []) for n in nodes]
+        self.rows_of = [low.by_rows.get(n) for n in nodes]
         self._large = [n.value for n in nodes if isinstance(n, Constant)]  # whose id is in the key
 
     # -- memory ---------------------------------------------------------------------------

@@ -8,10 +8,11 @@ memory, and what waits until all row-wise work is done.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cnn_core.compile.aliases import Aliases
 from cnn_core.compile.shared_weights import join_weight_gradients
+from cnn_core.compile.sparse_rows import check_readers, is_product, leave_to_optimizer
 from cnn_core.compile.steps import (
     EARLY,
     FORWARD,
@@ -41,6 +42,8 @@ class Lowering:
     operand on: it is left out or, where all is kept, copies, since it has a gradient of its own.
     ``lean`` makes the same numbers, to the bit, and keeps no more than the outputs and what the
     gradients are wanted of.
+    ``sparse`` are inputs of sparse rows.  The gradient of a parameter in ``by_rows`` that comes of
+    one of them, and of nothing else, is left to the optimizer: see `Lowered.by_rows`.
     """
 
     def __init__(
@@ -55,14 +58,18 @@ class Lowering:
         training: bool = False,
         learning: bool = False,
         lean: bool = False,
+        sparse: Collection[Node] = (),
+        by_rows: Collection[Node] = (),
     ) -> None:
         self.names, self.keep_all, self.training = names, keep_all, training
         self.learning, self.keeps = learning, keep_all and not lean
+        self.sparse, self.by_rows = set(sparse), set(by_rows)
         self.left_out = [n for n in order if self._leaves_out(n)]
         self.order = [n for n in order if not self._leaves_out(n)]
         self.outputs = Counter(self.operand(node) for node in outputs)
         self.seeds = dict.fromkeys(self.operand(s) for s in seeds or [])
         self.targets = {t for t in targets or () if not isinstance(t, State)}
+        check_readers(self)
         self.users = self._count_users()
         self.wanted = self._reaching_targets()
         self.fused: dict[Node, Node] = {}  # dense -> the activation that joins it
@@ -171,6 +178,8 @@ class Lowering:
         home = "constant" if type(node) is Constant else home
         keep = self.keeps or isinstance(node, Input) or node in self.outputs
         keep = keep or node.dtype == "float64"
+        if node in self.sparse:
+            return Buffer(self.names[node], (BATCH, 3), True, "int64", home, keep, node)
         return Buffer(self.names[node], node.shape, node.batched, node.dtype, home, keep, node)
 
     def _lower_forward(self, node: Node) -> None:
@@ -212,7 +221,7 @@ class Lowering:
         operands = _by_rows(node, [*inputs, *saved, value])
         waits = node.dtype == "float64" or self._is_late_sum(node)  # a metric, the loss
         stage = LATE if waits else NORMAL
-        n_unit = node.n_column(FORWARD) if split == ROWS else 0
+        n_unit = node.n_column(FORWARD) if split == ROWS and not is_product(self, node) else 0
         if _fixed_rows(node):
             split, n_unit = UNITS, _fixed_rows(node)
         return Step(op, FORWARD, operands, attrs, split, self.names[node], n_unit, stage=stage,
@@ -278,7 +287,8 @@ class Lowering:
                 continue
             sums = lower_sums(self, node, wanted) if node.sums and wanted else []
             for i in wanted:
-                self._lower_gradient(node, i, sums)
+                if not leave_to_optimizer(self, node, i):
+                    self._lower_gradient(node, i, sums)
         if not self.keep_all:
             join_weight_gradients(self.out)
 

@@ -10,7 +10,7 @@ from cnn_core.compile.steps import LATE, ROWS, Buffer, Step
 from cnn_core.ir.shapes import row_size, with_rows
 from cnn_core.state.blocks import LINE
 
-ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "uint8": 1}
+ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "uint8": 1, "int64": 8}
 
 
 def n_bytes(buffer: Buffer, dtype: str, max_batch: int) -> int:

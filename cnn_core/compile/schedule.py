@@ -67,7 +67,7 @@ class Schedule(NamedTuple):
 def flop(step: Step, max_batch: int) -> float:
     """Estimate the floating-point operations of a step: exact for products, else rough."""
     sizes = [prod(with_rows(b.shape, max_batch)) for b in step.operands]
-    if step.op == "dense" and step.which != 2:
+    if step.op == "dense" and step.which != 2 and step.operands[0].dtype == "real":
         x, w = step.operands[0], step.operands[1]
         rows = prod(with_rows(x.shape, max_batch)) // w.shape[0]
         return 2.0 * rows * prod(w.shape)

@@ -99,6 +99,8 @@ class Lowered:
         self.node_steps: dict[Node, tuple[list[Step], list[Step]]] = {}
         self.given: list[Node] = []  # their gradients come from outside
         self.updates: list[Step] = []  # after a step that has learnt
+        # Of parameters without a gradient buffer: their sparse rows, and the gradient they meet.
+        self.by_rows: dict[Node, tuple[Buffer, Buffer]] = {}
 
     def in_order(self, *, apart: bool) -> list[Step]:
         """Return all steps, forward and backward, and settle who writes and who adds.

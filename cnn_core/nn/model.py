@@ -102,6 +102,7 @@ class Model(Predicting):
         self.lookups = _lookups(nodes, names)
         """What inputs of whole numbers may hold: the least and the most, and the node that asks."""
         self._program: Program | None = None
+        self._sparse = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in PROPERTIES or (name in FIXED and name in self.__dict__):
@@ -218,7 +219,8 @@ class Model(Predicting):
         The nodes come first, each after its operands: pickle then needs no deep recursion.
         """
         ends = [*self.outputs.values(), *self.core.values()]
-        state = {"_nodes": topological_order(ends), **self.__dict__, "_program": None}
+        compiled = {"_program": None, "_plan": None, "_sparse": {}}
+        state = {"_nodes": topological_order(ends), **self.__dict__, **compiled}
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from cnn_core.arrays import as_numbers, check_range, refuse_mask
 from cnn_core.compile.schedule import MIN_FLOP
 from cnn_core.compile.steps import COLUMNS
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
+from cnn_core.data.sparse import SparseRows, as_sparse
 from cnn_core.errors import DtypeError, LabelError, OptionError, ShapeError
+from cnn_core.frames import is_sparse
 from cnn_core.ir.node import Input, Node
 from cnn_core.ir.order import topological_order
 from cnn_core.ir.shapes import row_size
@@ -37,6 +39,21 @@ BLOCK_FLOP, LEAST_ROWS = 4e9, 64
 """... but what a thread computes within a twentieth of a second or so, lest Ctrl-C have to wait."""
 
 
+class _Plan(NamedTuple):
+    """A network compiled for prediction, and how it is run."""
+
+    program: Program
+    outputs: list[int]
+    """Their tensors."""
+    rows: int
+    """Of a block."""
+    threads: int
+    fewest: int
+    """Rows for which threads are used."""
+    work: float
+    """Floating-point operations of a row."""
+
+
 class Predicting(Predictor):
     """What predicts of a `Model`, which sets these."""
 
@@ -50,6 +67,9 @@ class Predicting(Predictor):
     input_scale, input_shift = 1.0, 0.0
     input_reach: float
     _program: Program | None
+    _plan: _Plan
+    _sparse: dict[tuple, _Plan]
+    """By the inputs that sparse rows come in for, and the number of threads."""
 
     def by_input(self, x: Any, who: str, what: str = "arrays") -> dict[str, Any]:
         """Return what was given for each input, by name or in their order."""
@@ -81,7 +101,22 @@ class Predicting(Predictor):
                 )
 
     def _prepare(self) -> None:
-        """Compile the network for prediction, in blocks of rows that stay in the caches."""
+        """Compile the network for prediction of dense rows."""
+        plan = self._plan = self._compile()
+        self._program = plan.program
+        recompile_on_change(self)
+        first = next(iter(self.inputs.values()))
+        plain = (self.is_single and len(self.inputs) == 1 and first.dtype == "real"
+                 and self.input_scale == 1 and self.input_shift == 0)  # fmt: skip
+        row, result = first.shape[1:], next(iter(self.core.values())).shape[1:]
+        self._set_plan(
+            plan.program.binding, plan.program.input_tensor(first.name), plan.outputs[0], row,
+            result, self.dtype, plan.rows, plan.work, plain, plan.threads, plan.fewest,
+            plan.program.calls_python,
+        )  # fmt: skip
+
+    def _compile(self, sparse: Iterable[str] = ()) -> _Plan:
+        """Compile the network, in blocks of rows that stay in the caches."""
         ends: dict[str, Node] = {}
         for name, node in self.core.items():
             end = last_operation(node)
@@ -92,10 +127,9 @@ class Predicting(Predictor):
         row_bytes = self.dtype.itemsize * sum(row_size(n.shape) for n in nodes if n.batched)
         rows = max(BLOCK_ROWS, min(BLOCK_BYTES // row_bytes, 4 * BLOCK_ROWS),
                    THREAD_ROWS * get_num_threads())  # fmt: skip
-        program = Program(list(ends.values()), self.store, max_batch=rows, lent=True)
-        self._program = program
+        program = Program(list(ends.values()), self.store, max_batch=rows, lent=True,
+                          sparse=[self.inputs[name] for name in sparse])  # fmt: skip
         work = program.flop / rows
-        recompile_on_change(self)
         threads = program.use_threads(get_num_threads())
         schedule = program.schedule
         by_columns = schedule is not None and any(s[0] == COLUMNS for s in schedule.segments)
@@ -103,15 +137,7 @@ class Predicting(Predictor):
         most = int(threads * BLOCK_FLOP * 4 / self.dtype.itemsize / work) // 16 * 16
         rows = min(rows, max(most, LEAST_ROWS))
         outputs = [program.value_tensor(node) for node in ends.values()]
-        self._rows, self._output_tensors, self._parallel = rows, outputs, (threads, fewest)
-        first = next(iter(self.inputs.values()))
-        plain = (self.is_single and len(self.inputs) == 1 and first.dtype == "real"
-                 and self.input_scale == 1 and self.input_shift == 0)  # fmt: skip
-        row, result = first.shape[1:], next(iter(ends.values())).shape[1:]
-        self._set_plan(
-            program.binding, program.input_tensor(first.name), outputs[0], row, result, self.dtype,
-            rows, work, plain, threads, fewest, program.calls_python,
-        )  # fmt: skip
+        return _Plan(program, outputs, rows, threads, fewest, work)
 
     def _predict(self, x: Any, out: Any) -> Any:
         """Serve what `Predictor.predict` does not: conversions, other layouts, bad input."""
@@ -126,7 +152,8 @@ class Predicting(Predictor):
         results = {}
         for name, shape in shapes.items():
             got = _check_out(outs[name], shape[1:] if is_row else shape, self.dtype)
-            apart = n == 0 or not any(np.may_share_memory(got, a) for a in rows.values())
+            apart = n == 0 or not any(np.may_share_memory(got, a) for a in rows.values()
+                                      if isinstance(a, np.ndarray))  # fmt: skip
             results[name] = got if apart else np.empty_like(got)
         if n:
             flat = [a.reshape(n, -1) for a in results.values()]
@@ -137,11 +164,34 @@ class Predicting(Predictor):
                 results[name] = outs[name]
         return next(iter(results.values())) if self.is_single else results
 
-    def _arrays(self, given: dict[str, Any]) -> tuple[dict[str, np.ndarray], bool]:
+    def sparse_rows(
+        self, name: str, x: Any, *, who: str, label: str = "", finite: bool = False,
+        idle: Callable[[], np.ndarray] | None = None, hint: str = "", empty: bool = False,
+    ) -> SparseRows:  # fmt: skip
+        """Return a sparse matrix of SciPy as rows for an input: see `as_sparse`."""
+        if isinstance(x, SparseRows):
+            return x
+        node, label = self.inputs[name], label or name
+        if node.dtype == "int32" or len(node.shape) != 2:
+            need = f"a dense array of shape {node.shape} for {name}"
+            raise ShapeError(f"{who}: need {need}; got a sparse matrix {tuple(x.shape)}")
+        if self.input_shift != 0:
+            need = f"dense {label}, or a network without input_shift, which leaves no 0 as it is"
+            raise OptionError(f"{who}: need {need}; got sparse ones, and {self.input_shift:g}")
+        return as_sparse(x, node.shape[1], who=who, name=label, dtype=self.dtype,
+                         reach=self.input_reach, scale=self.input_scale, finite=finite, idle=idle,
+                         hint=hint, empty=empty)  # fmt: skip
+
+    def _arrays(self, given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """Return the arrays of all inputs as rows, and whether each was a row without an axis."""
-        numbers = {name: as_numbers(a, who="predict", name=name) for name, a in given.items()}
-        is_row = all(a.shape == self.inputs[k].shape[1:] for k, a in numbers.items())
-        rows = {}
+        rows: dict[str, Any] = {
+            name: self.sparse_rows(name, a, who="predict", empty=True)
+            for name, a in given.items() if isinstance(a, SparseRows) or is_sparse(a)
+        }  # fmt: skip
+        numbers = {name: as_numbers(a, who="predict", name=name) for name, a in given.items()
+                   if name not in rows}  # fmt: skip
+        is_row = not rows and all(
+            a.shape == self.inputs[k].shape[1:] for k, a in numbers.items())  # fmt: skip
         for name, array in numbers.items():
             node = self.inputs[name]
             row, array = node.shape[1:], array[None] if is_row else array
@@ -159,16 +209,16 @@ class Predicting(Predictor):
             check_lengths("predict", **{name: len(a) for name, a in rows.items()})
         return rows, is_row
 
-    def _run_blocks(self, rows: dict[str, np.ndarray], results: list[np.ndarray], n: int) -> None:
+    def _run_blocks(self, rows: dict[str, Any], results: list[np.ndarray], n: int) -> None:
         """Run all rows, so many at a time as were planned, with a binding of this call's own."""
-        program = self._program
-        assert program is not None
+        sparse = tuple([name for name, a in rows.items() if isinstance(a, SparseRows)])
+        plan = self._plan_for(sparse) if sparse else self._plan
+        program, threads, fewest = plan.program, plan.threads, plan.fewest
         binding = program.binding if program.calls_python else program.binding.twin()
-        threads, fewest = self._parallel
-        block = min(n, self._rows)
+        block = min(n, plan.rows)
         converted = {
             name: np.empty((block, *a.shape[1:]), self.dtype) for name, a in rows.items()
-            if a.dtype not in (self.dtype, np.int32) or self._scales
+            if name not in sparse and (a.dtype not in (self.dtype, np.int32) or self._scales)
         }  # fmt: skip
         with program.lock if program.calls_python else _NOBODY:
             for at in range(0, n, block):
@@ -179,9 +229,16 @@ class Predicting(Predictor):
                         part = converted[name][:k]
                         convert_rows(a[at : at + k], part, self.input_scale, self.input_shift)
                     binding.bind(program.input_tensor(name), part.ctypes.data)
-                for tensor, result in zip(self._output_tensors, results, strict=True):
+                for tensor, result in zip(plan.outputs, results, strict=True):
                     binding.bind(tensor, result[at:].ctypes.data)
                 binding.run(0, program.n_steps, k, n_thread=threads if k >= fewest else 1)
+
+    def _plan_for(self, sparse: tuple[str, ...]) -> _Plan:
+        """Return the network compiled for sparse rows."""
+        key = tuple(sorted(sparse)), get_num_threads()
+        if key not in self._sparse:
+            self._sparse[key] = self._compile(sparse)
+        return self._sparse[key]
 
     @property
     def _scales(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnn_core import options
+from cnn_core.errors import OptionError
 from cnn_core.optim.base import Optimizer
 from cnn_core.optim.schedules import Rate
 
@@ -17,6 +18,10 @@ class Adam(Optimizer):
     [0, 1), divided by 1 - beta^t; g = gradient + weight_decay p.  ``weight_decay`` is an L2
     penalty, which m^ / sqrt(v^) rescales like any gradient; `AdamW` has the decoupled form.
     ``amsgrad`` takes the largest mean of g^2 so far.
+    With ``lazy``, of a weight that sparse rows meet only the rows that a batch has an entry for are
+    updated, with their part of m and v: much faster where there are many columns, and another
+    algorithm, since without it m moves all rows at every step (torch.optim.SparseAdam, which adds
+    eps before it corrects v).  All other parameters are updated as ever.
     State: two numbers per parameter, three with ``amsgrad``.
     Source: Kingma, Ba 2015; amsgrad: Reddi, Kale, Kumar 2018.
 
@@ -29,6 +34,7 @@ class Adam(Optimizer):
     beta2: float
     eps: float
     amsgrad: bool
+    lazy: bool = False
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class Adam(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
+        lazy: bool = False,
     ) -> None:
         name = type(self).__name__
         own = {
@@ -50,8 +57,18 @@ class Adam(Optimizer):
             "beta2": options.fraction(f"{name}: beta2", beta2),
             "eps": options.epsilon(f"{name}: eps", eps),
             "amsgrad": options.flag(f"{name}: amsgrad", amsgrad),
+            "lazy": options.flag(f"{name}: lazy", lazy),
         }
+        if own["lazy"] and weight_decay != 0:
+            raise OptionError(
+                f"{name}: lazy: need weight_decay=0 with lazy=True, since decay moves all rows; "
+                f"got {options.shown(weight_decay)}"
+            )
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
+
+    @property
+    def _by_rows(self) -> bool:
+        return self.lazy
 
     def hyper(self) -> tuple[float, ...]:
         return (self.beta1, self.beta2, self.eps, float(self.amsgrad))
@@ -86,8 +103,9 @@ class AdamW(Adam):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
+        lazy: bool = False,
     ) -> None:
         super().__init__(
             lr, beta1, beta2, eps, amsgrad, weight_decay=weight_decay, no_decay=no_decay,
-            clip_norm=clip_norm, clip_value=clip_value, groups=groups,
+            clip_norm=clip_norm, clip_value=clip_value, groups=groups, lazy=lazy,
         )  # fmt: skip

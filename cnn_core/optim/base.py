@@ -106,6 +106,11 @@ class Optimizer(Keywords, Stateful, ABC):
         """A copy of the groups, ``{pattern: {option: value}}``."""
         return self._groups.options()
 
+    @property
+    def _by_rows(self) -> bool:
+        """Whether a parameter without a gradient and without weight decay stays as it is."""
+        return False
+
     @abstractmethod
     def hyper(self) -> tuple[float, ...]:
         """Return the options in the order that the C file documents."""
@@ -200,9 +205,10 @@ class Optimizer(Keywords, Stateful, ABC):
         self._forget_learners()
 
     def _forget_learners(self) -> None:
-        self._learners: dict[frozenset[str] | None, Learner] = {}  # by what they update
+        self._learners: dict[tuple, Learner] = {}  # by what they update
         self._learner: Learner | None = None  # the last one, and what it updates
         self._only: frozenset[str] | None = None
+        self._rows: tuple[str, ...] = ()
         self._counted = 0  # what was last taken over of its steps
 
     def apply(self, store: ParamStore, only: Iterable[str] | None = None) -> None:
@@ -224,30 +230,46 @@ class Optimizer(Keywords, Stateful, ABC):
         self.learner(store, learning).learn(self.rates_at(self.step_count))
         self.count_steps()
 
-    def learner(self, store: ParamStore, only: frozenset[str] | None = None) -> Learner:
+    def left_alone(self, store: ParamStore) -> frozenset[str]:
+        """Return the parameters of which an update leaves rows without a gradient as they are."""
+        kinds = self._kinds(parts_of(store)) if self._by_rows else {}
+        plain = [name for name, kind in kinds.items()
+                 if not (kind.weight_decay or kind.l1 or kind.l2 or kind.max_norm)]  # fmt: skip
+        return frozenset(plain)
+
+    def learner(
+        self, store: ParamStore, only: frozenset[str] | None = None, rows: tuple[str, ...] = ()
+    ) -> Learner:
         """Return this optimizer, bound to ``store``, as the C core sees it.
 
-        ``only`` names the parameters that it updates; None: all.  The learner counts the steps
-        that it makes; call `count_steps` after them.  A `step_count` that somebody else has set
-        since, such as `load_state_dict`, counts.
+        ``only`` names the parameters that it updates; None: all.  Of those in ``rows``, which must
+        be `left_alone`, it updates what a batch of sparse rows touches.  The learner counts the
+        steps that it makes; call `count_steps` after them.  A `step_count` that somebody else has
+        set since, such as `load_state_dict`, counts.
         """
         self.bind(store)
         last = self._learner
         if last is not None and self.step_count == self._counted:
-            if self._only == only:
+            if self._only == only and self._rows == rows:
                 return last
             self.count_steps()
         else:
             self._learners.clear()
-        found = self._learners.get(only)
+        found = self._learners.get((only, rows))
         if found is None:
-            ranges = ranges_of(self._parts, self.slots, self._kinds(self._parts, only))
-            found = self._learners[only] = Learner(
-                self.kernel, ranges, self.scalars, self.hyper(), self.clip_norm or 0.0,
-                self.clip_value or 0.0, n_group=self._groups.n_columns,
+            if not self.left_alone(store).issuperset(rows):
+                raise OptionError(
+                    f"{type(self).__name__}: need an optimizer that leaves rows without a gradient "
+                    f"alone, for {', '.join(rows)}, as the one that training began with; got {self}"
+                )
+            kinds = self._kinds(self._parts, only)
+            found = self._learners[only, rows] = Learner(
+                self.kernel, ranges_of(self._parts, self.slots, kinds, rows), self.scalars,
+                self.hyper(), self.clip_norm or 0.0, self.clip_value or 0.0,
+                n_group=self._groups.n_columns, rows=rows,
             )  # fmt: skip
         found.step = self.step_count
-        self.__dict__.update(_learner=found, _only=only, _counted=found.step)
+        self.__dict__.update(_learner=found, _only=only, _rows=rows, _counted=found.step)
         return found
 
     def count_steps(self) -> None:

@@ -15,6 +15,8 @@ class SGD(Optimizer):
     """p = p - lr v, v = momentum v + g, g = gradient + weight_decay p (torch.optim.SGD).
 
     ``nesterov`` steps by g + momentum v instead of v.  ``weight_decay`` is an L2 penalty.
+    Of a weight that sparse rows meet, an update without momentum and weight decay touches the rows
+    that have a gradient, since all others stay as they are.
     State: one number per parameter, none without momentum.
 
     >>> SGD(lr=0.1, momentum=0.9, nesterov=True).slot_starts()
@@ -44,6 +46,10 @@ class SGD(Optimizer):
         if own["nesterov"] and own["momentum"] == 0:
             raise OptionError("SGD: nesterov: need momentum > 0 with nesterov=True; got momentum=0")
         super().__init__(lr, own, weight_decay, no_decay, clip_norm, clip_value, groups)
+
+    @property
+    def _by_rows(self) -> bool:
+        return self.momentum == 0
 
     def hyper(self) -> tuple[float, ...]:
         return (self.momentum, float(self.nesterov))

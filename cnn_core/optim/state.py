@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -58,10 +58,11 @@ def parts_of(store: ParamStore) -> list[Part]:
 
 
 def ranges_of(
-    parts: Iterable[Part], slots: list[np.ndarray], kinds: Mapping[str, Kind]
-) -> list[tuple]:
+    parts: Iterable[Part], slots: list[np.ndarray], kinds: Mapping[str, Kind],
+    alone: Collection[str] = (),
+) -> list[tuple]:  # fmt: skip
     """Return the ranges of a `Learner`; neighbours of equal kind become one, unless norms of theirs
-    are limited.
+    are limited or they are ``alone``.
 
     ``kinds`` are those of the parameters that are to be updated.
     """
@@ -71,7 +72,8 @@ def ranges_of(
             continue
         last = runs[-1][-1] if runs else None
         kind = kinds[p.name]
-        if last is not None and p.follows(last) and kind == kinds[last.name] and not kind.max_norm:
+        joins = last is not None and p.name not in alone and last.name not in alone
+        if joins and p.follows(last) and kind == kinds[last.name] and not kind.max_norm:
             runs[-1].append(p)
         else:
             runs.append([p])
@@ -236,6 +238,6 @@ class Stateful:
 
 PASSING = frozenset((
     "_store", "_parts", "_loaded", "slots", "scalars", "step_count",
-    "_ahead", "_learners", "_learner", "_only", "_counted",
+    "_ahead", "_learners", "_learner", "_only", "_rows", "_counted",
 ))  # fmt: skip
 """What `Optimizer.reset` sets: no part of a pickle, which has the state by names instead."""

@@ -59,6 +59,9 @@ class Program:
     graphs, over whatever numbers, then share what is compiled.  ``lean``, with ``keep_all``, makes
     the numbers that it makes, to the bit, but keeps those alone that `Lowering` says, in one run
     of all steps.
+    ``sparse`` are the inputs that take sparse rows, three int64 each (cnn_sparse.h), ``by_rows``
+    the parameters whose gradient is not to be made where it comes of such rows alone:
+    `row_tensors` says what it comes of.
 
     With ``keep_all`` the forward steps are ``[0, n_forward)``, the backward steps ``[n_forward,
     n_steps)``; otherwise one run makes them all, in stages that suit threads.  A program serves
@@ -79,6 +82,8 @@ class Program:
         guard: int = 0,
         lent: bool = False,
         lean: bool = False,
+        sparse: Collection[Node] = (),
+        by_rows: Collection[Node] = (),
     ) -> None:
         self.outputs, self.store, self.max_batch = list(outputs), store, int(max_batch)
         self.dtype = store.dtype
@@ -89,7 +94,8 @@ class Program:
         self._separate_random_streams()
         options = Options(dtype=self.dtype, max_batch=self.max_batch, keep_all=keep_all,
                           training=training, learning=learning, guard=guard, lent=lent,
-                          lean=lean)  # fmt: skip
+                          lean=lean, sparse=self._numbers(sparse),
+                          by_rows=self._numbers(by_rows))  # fmt: skip
         self.code = compiled(self.nodes, self.names, self.outputs, self._placing(), options,
                              seeds, targets)  # fmt: skip
         self.n_steps, self.n_forward = self.code.n_steps, self.code.n_forward
@@ -110,6 +116,9 @@ class Program:
         for node in self.nodes:
             if node.draws and node.key is None and not node.name:
                 node.__dict__["key"] = crc32(self.names[node].encode())
+
+    def _numbers(self, nodes: Collection[Node]) -> tuple[int, ...]:
+        return tuple(sorted([self._number[n] for n in nodes if n in self._number]))
 
     def _placing(self) -> dict[Parameter, tuple[int, int]]:
         """Return where the numbers of each parameter lie: number of a block, element in it."""
@@ -155,6 +164,12 @@ class Program:
     def has_grad(self, node: Node) -> bool:
         """Tell whether a gradient arrives at a node."""
         return self.code.grad_of[self._number[node]] is not None
+
+    def row_tensors(self, node: Node) -> tuple[int, int] | None:
+        """Return the tensors of the sparse rows and of the gradient that make that of a parameter
+        in ``by_rows``; None for one whose gradient is made."""
+        found = self.code.rows_of[self._number[node]]
+        return None if found is None else (self.code.tensor[found[0]], self.code.tensor[found[1]])
 
     def value_tensor(self, node: Node) -> int:
         """Return the number of the tensor that holds a node's value."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import nan
 from typing import Any
 
 import numpy as np
 
+from cnn_core._ext.gather import row_bytes
 from cnn_core._ext.optim import Learner
 from cnn_core._ext.session import Stepper
 from cnn_core.arrays import REACH
 from cnn_core.compile.schedule import flop
 from cnn_core.errors import DataError, GraphError, OptionError
-from cnn_core.ir.node import BATCH, Input
+from cnn_core.ir.node import BATCH, Input, Parameter
 from cnn_core.nn.model import Model
 from cnn_core.run.pace import Pace
 from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.state.blocks import aligned_zeros
 from cnn_core.train.build import build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric
@@ -33,16 +35,23 @@ DTYPE_NAMES = {np.dtype(name): name for name in ("float32", "float64", "uint8", 
 EVALUATE_FLOP, LEAST_ROWS = 2e9, 16
 """... fewer where Ctrl-C would have to wait: this takes a twentieth of a second or so."""
 
+MOST_ENTRIES = 2**31 - 1
+"""Of a batch of sparse rows: they are counted as int32."""
+
 INT32 = (-(2.0**31), 2.0**31 - 1)
 """The range of what is fed to an input of whole numbers."""
 
 
 class LossProgram:
-    """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows."""
+    """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows.
+
+    Of the parameters ``alone`` the optimizer leaves rows without a gradient as they are: where
+    sparse rows meet them, `rows` names those whose gradient is made row by row, as it is used.
+    """
 
     def __init__(
         self, net: Model, objective: Objective, data: Data, max_batch: int, *, training: bool,
-        scale: TargetScale = PLAIN,
+        scale: TargetScale = PLAIN, alone: Collection[str] = (),
     ) -> None:  # fmt: skip
         weight = Input("w", (BATCH,)) if data.w is not None else None
         self.net, self.training = net, training
@@ -68,13 +77,22 @@ class LossProgram:
             [self.loss, *self._sums], net.store, max_batch=max_batch, training=training,
             learning=training,
             seeds=[self.loss] if training else (), targets=learning, lent=True,
+            sparse=[net.inputs[name] for name in data.sparse],
+            by_rows=[p for p in learning if net.store.name_of(p) in alone],
         )  # fmt: skip
-        if training and learning and not any(map(self.program.has_grad, learning)):
+        self._by_rows = [p for p in learning if self.program.row_tensors(p) is not None]
+        self.rows = tuple([net.store.name_of(p) for p in self._by_rows])
+        self._memory: dict[str, np.ndarray] = {}  # for those gradients, and how many entries it
+        self._entries: dict[str, int] = {}  # ... has room for
+        self._row_grads: list[tuple] = []
+        flows = self._by_rows or any(map(self.program.has_grad, learning))
+        if training and learning and not flows:
             reason = what_stops_gradients(self.program, learning, "training")
             raise GraphError(
                 reason or "training: need a loss that depends on what learns; got none"
             )
-        reached = frozenset(net.store.name_of(p) for p in learning if self.program.has_grad(p))
+        reached = frozenset(net.store.name_of(p) for p in learning
+                            if p in self._by_rows or self.program.has_grad(p))  # fmt: skip
         self._reached = None if len(reached) == len(net.store) else reached
         self._loss_tensor = self.program.value_tensor(self.loss)
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.
@@ -83,6 +101,7 @@ class LossProgram:
         self._loss_sums = np.zeros(2)  # of w l, of w
         self._metric_sums = [self.program.value(node) for node in self._sums]
         scaling = dict.fromkeys(net.inputs, (net.input_scale, net.input_shift))
+        scaling |= dict.fromkeys(data.sparse, (1.0, 0.0))  # which are scaled already
         self._fed = [(name, self.program.input_tensor(name), *scaling.get(name, (1.0, 0.0)))
                      for name in (*net.inputs, *data.inputs, "w") if name in self.program.inputs]
         self._run_rows = EVALUATE_ROWS if training else _run_rows(self.program)
@@ -91,7 +110,7 @@ class LossProgram:
         self.last_loss = nan
         """That of the last batch, also where it is not finite."""
         self.stepper: Stepper | ScaledStepper | None = None
-        if training:
+        if training and not data.sparse:
             self.stepper = self._make_stepper(objective, data, max_batch, scale)
 
     def _add_metrics(
@@ -180,8 +199,24 @@ class LossProgram:
     def sources(self, data: Data) -> list[tuple]:
         """Return where the C core finds each input's rows; the arrays must stay alive."""
         arrays = data.arrays
+        self._row_grads = [self._row_grad(p, name, data)
+                           for p, name in zip(self._by_rows, self.rows, strict=True)]  # fmt: skip
         return [(number, arrays[name].ctypes.data, DTYPE_NAMES[arrays[name].dtype], scale, shift)
                 for name, number, scale, shift in self._fed]  # fmt: skip
+
+    def _row_grad(self, parameter: Parameter, name: str, data: Data) -> tuple:
+        """Return what a gradient that is made by rows comes of, with memory for a batch."""
+        x, dy = self.program.row_tensors(parameter)  # type: ignore[misc]
+        (rows,) = [data.features[key] for key in data.sparse if self.program.input_tensor(key) == x]
+        n_in, n = parameter.shape[0], rows.entries(self.program.max_batch)
+        if n > MOST_ENTRIES:
+            raise DataError(f"training: need at most {MOST_ENTRIES} entries in a batch of sparse "
+                            f"rows; got {n}: take smaller batches")  # fmt: skip
+        if n > self._entries.get(name, -1):
+            n_bytes = row_bytes(n_in, n, str(self.program.dtype))
+            self._memory[name], self._entries[name] = aligned_zeros(n_bytes, np.uint8), n
+        memory = self._memory[name]
+        return x, dy, n_in, rows.most, self._entries[name], memory.ctypes.data
 
     def reset(self, sums: Sequence[np.ndarray] | None = None) -> None:
         """Start the sums of loss and metrics afresh, or from `sums`."""
@@ -209,6 +244,7 @@ class LossProgram:
         last, error = self.program.binding.train(
             sources, index, first, n, batch, self._loss_tensor,
             self._total_tensor, learner, lr, seed, n_threads, self._loss_sums,
+            self._row_grads,
         )  # fmt: skip
         self.last_loss = last
         if error is not None:

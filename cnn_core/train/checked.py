@@ -9,8 +9,10 @@ import numpy as np
 from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_beyond, is_mapped
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.class_weighting import class_weights
+from cnn_core.data.sparse import SparseRows
 from cnn_core.data.targets import NOT_FINITE, as_weights
 from cnn_core.errors import DataError, LabelError, OptionError
+from cnn_core.frames import is_sparse
 from cnn_core.ir.node import Input, Node
 from cnn_core.nn.losses import Loss
 from cnn_core.nn.meaning import Meaning
@@ -19,14 +21,16 @@ from cnn_core.train.build import check_targets, ignored_label, target_input
 from cnn_core.train.objective import Objective, Term
 from cnn_core.train.target_scale import TargetScale
 
+_HINT = f"{NOT_FINITE}, or pass check_finite=False"
+
 _BLOCK = 1 << 20  # elements of rows picked out at a time
 
 
 class Data(NamedTuple):
     """Features, targets and weights of the same rows, checked and ready for the C core."""
 
-    features: dict[str, np.ndarray]
-    """By the names of the network's inputs."""
+    features: dict[str, Any]
+    """By the names of the network's inputs: arrays, or `SparseRows`."""
     targets: dict[str, np.ndarray]
     """By the names of the inputs that they are fed to: y, or y:<output>."""
     w: np.ndarray | None
@@ -48,7 +52,12 @@ class Data(NamedTuple):
     @property
     def key(self) -> tuple:
         """What a program for this data depends on."""
-        return *self.target_key, self.w is not None, *self.meanings.items()
+        return *self.target_key, self.w is not None, self.sparse, *self.meanings.items()
+
+    @property
+    def sparse(self) -> tuple[str, ...]:
+        """The inputs of sparse rows."""
+        return tuple([k for k, a in self.features.items() if isinstance(a, SparseRows)])
 
     def first(self, n: int) -> Data:
         """Return the first ``n`` rows."""
@@ -59,7 +68,7 @@ class Data(NamedTuple):
         )
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """All arrays, by the inputs that they are fed to."""
         weights = {} if self.w is None else {"w": self.w}
         return {**self.features, **self.targets, **weights}
@@ -76,8 +85,9 @@ def check_data(
     hold anything: where a sum would take it up, a copy holds other numbers there.
     """
     given = net.by_input(x, who)
-    features = {name: _features(net, name, a, who) for name, a in given.items()}
-    n = len(next(iter(features.values())))
+    features = {name: a if is_sparse(a) else _features(net, name, a, who)
+                for name, a in given.items()}  # fmt: skip
+    n = next(iter(features.values())).shape[0]
     parts = objective.parts(y, who)
     terms = [term for term, _ in parts]
     inputs: dict[str, Input] = {}
@@ -96,16 +106,20 @@ def check_data(
             weights = as_weights(w, n, who=who, dtype=net.dtype, ratios=objective.of_ratios)
         targets[term.target] = _targets(net, term.loss, node, output, raw, weights)
         check_targets(term.loss, node, targets[term.target])
-    lengths = {name: len(a) for name, a in {**features, **targets}.items()}
+    lengths = {name: a.shape[0] for name, a in {**features, **targets}.items()}
     if len(set(lengths.values())) > 1:
         check_lengths(who, **lengths)
     only = terms[0] if len(terms) == 1 else None
     ignored = None if only is None else ignored_label(only.loss, inputs[only.target])
     idle = _Idle(ignored, next(iter(targets.values()), None), weights)
     for name, array in features.items():
-        if array.dtype.kind == "f":
+        label = "features x" if len(features) == 1 else f"features {name}"
+        if is_sparse(array):
+            asked = finite is None or finite
+            features[name] = net.sparse_rows(name, array, who=who, label=label, finite=asked,
+                                             idle=idle.rows, hint=_HINT)  # fmt: skip
+        elif array.dtype.kind == "f":
             asked = not is_mapped(array) if finite is None else finite
-            label = "features x" if len(features) == 1 else f"features {name}"
             features[name] = _finite_rows(net, array, given[name], idle, who=who, finite=asked,
                                           label=label)  # fmt: skip
     return Data(features, targets, weights, terms, inputs)
@@ -185,7 +199,7 @@ def _finite_rows(
         x = _without_idle(x, idle.rows(), reach)
     if wrong and finite:
         check_finite(x, label, who=who, dtype=net.dtype, reach=reach, source=source,
-                     hint=f"{NOT_FINITE}, or pass check_finite=False")  # fmt: skip
+                     hint=_HINT)  # fmt: skip
     elif wrong:
         check_range(x, label, who=who, dtype=net.dtype, reach=reach, source=source)
     return x

@@ -9,12 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_core._ext.gather import convert_rows
+from cnn_core.data.sparse import SparseRows
 from cnn_core.errors import NotFiniteError
 from cnn_core.ir.node import Input, Node, Parameter
 from cnn_core.nn.model import Model
 from cnn_core.run.program import Program
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.checked import Data
+
+MOST_DENSE = 1 << 27
+"""Elements of a batch of sparse rows up to which it is gone through, as dense rows."""
 
 SHOWN = 8
 """So many rows are named."""
@@ -24,6 +28,9 @@ def batch_of(net: Model, data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return the rows of a minibatch as they are fed: converted, features scaled."""
     found = {}
     for name, array in data.arrays.items():
+        if isinstance(array, SparseRows):
+            found[name] = array[rows].dense()
+            continue
         part = np.ascontiguousarray(array[rows])
         node = net.inputs.get(name)
         if node is not None and node.dtype == "real":
@@ -40,7 +47,11 @@ def explained(
 ) -> NotFiniteError:  # fmt: skip
     """Return the error of a step, counted from 0, with where it began: node, layer, rows."""
     when = f"step {step + 1}" if epoch is None else f"epoch {epoch}, step {step + 1}"
-    found = _Search(net, program, data, rows, seed, step).run()
+    n_dense = len(rows) * max([a.width for a in data.arrays.values() if isinstance(a, SparseRows)],
+                              default=0)  # fmt: skip
+    found = None
+    if n_dense <= MOST_DENSE:
+        found = _Search(net, program, data, rows, seed, step).run()
     where = str(error).split(": ", 1)[1] if found is None else found
     return NotFiniteError(
         f"{when}: {where}; no parameter was changed (guard='skip' passes such steps over)"
@@ -54,7 +65,8 @@ class _Search:
         self, net: Model, program: LossProgram, data: Data, rows: np.ndarray, seed: int, step: int
     ) -> None:
         loss, own = program.loss, program.program
-        learning = [n for n in own.nodes if isinstance(n, Parameter) and own.has_grad(n)]
+        learning = [n for n in own.nodes if isinstance(n, Parameter)
+                    and (own.has_grad(n) or own.row_tensors(n) is not None)]  # fmt: skip
         self.rows, self.run_options = rows, {"seed": seed, "counter": step}
         self.program = Program([loss], net.store, max_batch=len(rows), seeds=[loss],
                                targets=learning, keep_all=True, training=True)  # fmt: skip

@@ -124,7 +124,7 @@ class Loop:
                 callback.on_epoch_begin(t, epoch)
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
-                self._learner = t._bound(self.program.updated)
+                self._learner = t._bound(self.program.updated, self.program.rows)
                 part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 index = t._row_order(self.data.n_rows) if self.shuffle else None

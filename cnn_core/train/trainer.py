@@ -175,9 +175,10 @@ class Trainer(Evaluating, Savable, Keywords):
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
         ``x`` is an array (N, I), also memory-mapped, of float32, float64 or uint8 (others, and
-        tables, are converted once), ``y`` the targets that the loss takes; of several inputs or
-        outputs dictionaries, or tuples in their order; None for a function of outputs alone and for
-        `cnn_core.Triplet`.  ``sample_weight`` (N,)
+        tables, are converted once) or, where dense layers alone read it, a sparse matrix of SciPy
+        (CSR as it is, others are converted once), ``y`` the targets that the loss takes; of
+        several inputs or outputs dictionaries, or tuples in their order; None for a function of
+        outputs alone and for `cnn_core.Triplet`.  ``sample_weight`` (N,)
         weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.  ``class_weight``,
         {class: weight} or "balanced", multiplies it by that of each row's label, see
         `cnn_core.data.class_weights`; validation data keep their own weights.
@@ -261,7 +262,7 @@ class Trainer(Evaluating, Savable, Keywords):
         self._last = program if program.stepper is not None else None
         self._only, self._roles = program.updated, Place.changes
         with self._lock:
-            learner = self._bound(self._only)
+            learner = self._bound(self._only, program.rows)
             try:
                 return program.run(
                     program.sources(data), None, 0, data.n_rows, data.n_rows, learner=learner,
@@ -316,9 +317,9 @@ class Trainer(Evaluating, Savable, Keywords):
         data = self._understood(self._data(x, y, weights, "lr_find"))
         return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
 
-    def _bound(self, only: frozenset[str] | None) -> Learner:
+    def _bound(self, only: frozenset[str] | None, rows: tuple[str, ...] = ()) -> Learner:
         """Return the optimizer as the C core sees it, for a step that is guarded or not."""
-        learner = self.optimizer.learner(self.net.store, only)
+        learner = self.optimizer.learner(self.net.store, only, rows)
         learner.guarded = self.guard is not None
         return learner
 
@@ -327,7 +328,7 @@ class Trainer(Evaluating, Savable, Keywords):
         epoch: int | None,
     ) -> None:  # fmt: skip
         """Count a step that is not finite as one without an update, or raise where it began."""
-        learner = self._bound(program.updated)
+        learner = self._bound(program.updated, program.rows)
         if self.guard != "skip":
             from cnn_core.train.guard import explained  # of errors alone
 
@@ -362,14 +363,17 @@ class Trainer(Evaluating, Savable, Keywords):
 
     def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""
-        key = (training, *data.key, self.net.store.learning if training else None)
+        store = self.net.store
+        key = (training, *data.key, store.learning if training else None)
+        alone = self.optimizer.left_alone(store) if training and data.sparse else frozenset()
+        key = (*key, alone) if alone else key
         found = self._programs.get(key)
         if found is None or found.program.max_batch < max_batch:
             if found is not None:  # one that grows row by row is not compiled for each
                 max_batch = max(max_batch, 2 * found.program.max_batch)
             found = LossProgram(
                 self.net, self._objective, data, max_batch, training=training,
-                scale=self._scale,
+                scale=self._scale, alone=alone,
             )  # fmt: skip
             self._programs[key] = found
         found.use_threads(get_num_threads())

@@ -19,6 +19,7 @@
 #define cnn_run_stretch   CNN_FOR_ISA(cnn_run_stretch)
 #define cnn_block_bytes   CNN_FOR_ISA(cnn_block_bytes)
 #define cnn_ask_watch     CNN_FOR_ISA(cnn_ask_watch)
+#define cnn_row_bytes     CNN_FOR_ISA(cnn_row_bytes)
 
 /* What tiles and blocks of rows do before their first step: gather their rows. */
 typedef struct {
@@ -72,9 +73,12 @@ void       cnn_gather_rows(const cnn_source *source, const int64_t *index, int64
                            int64_t begin, int64_t end);
 cnn_status cnn_learn(const cnn_learner *learner, const double *lr, int64_t step,
                      cnn_fault *fault);
-/* The same on n_thread threads of the pool; 1: without it. */
+/* The same on n_thread threads of the pool; 1: without it.  rows: what the ranges number whose
+ * gradient comes of the n_row sparse rows of this step. */
 cnn_status cnn_learn_on(const cnn_learner *learner, const double *lr, int64_t step,
-                        int32_t n_thread, cnn_fault *fault);
+                        cnn_row_grad *rows, int64_t n_row, int32_t n_thread, cnn_fault *fault);
+/* Bytes of the memory of a cnn_row_grad. */
+int64_t    cnn_row_bytes(int64_t n_in, int64_t n_entry, int32_t dtype);
 int64_t    cnn_count_blocks(cnn_range *range, int32_t n);
 void       cnn_shuffle(uint64_t seed, uint64_t epoch, int64_t n, int64_t *index);
 /* The first of n elements, CNN_F32 or CNN_F64, for which |x| <= limit does not hold; -1: none. */

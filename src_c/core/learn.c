@@ -6,6 +6,7 @@
  */
 #include "core.h"
 #include "denormals.h"
+#include "learn.h"
 #include "pool.h"
 #include <float.h>
 #include <math.h>
@@ -14,40 +15,7 @@
 
 #ifdef real
 
-/* Sum of squares of n elements, in double; eight running sums so that it vectorises. */
-static double K(sum_of_squares)(int64_t n, const real *g)
-{
-    double lane[8] = {0}, sum = 0;
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int l = 0; l < 8; l++)
-            lane[l] += (double)g[i + l] * (double)g[i + l];
-    for (; i < n; i++)
-        sum += (double)g[i] * (double)g[i];
-    for (int l = 0; l < 8; l++)
-        sum += lane[l];
-    return sum;
-}
-
-/* Whether none is NaN or infinite: the largest magnitude, read as an integer, tells, which takes
- * two instructions a vector. */
-static int K(all_finite)(int64_t n, const real *g)
-{
-    K(integer) most = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const K(integer) magnitude = (K(integer))K(cnn_to_bits)(K(cnn_abs)(g[i]));
-        most = magnitude > most ? magnitude : most;
-    }
-    return most < (K(integer))K(cnn_to_bits)((real)INFINITY);
-}
-
-static void K(clip_values)(int64_t n, real limit, real *g)
-{
-    for (int64_t i = 0; i < n; i++) {
-        g[i] = g[i] > limit ? limit : g[i];
-        g[i] = g[i] < -limit ? -limit : g[i];
-    }
-}
+#include "values.h"
 
 /* Add the gradient of l1 sum |p| + l2 sum p^2, of which the subgradient at 0 is 0. */
 static void K(penalise)(int64_t n, real l1, real l2, const real *restrict p, real *restrict g)
@@ -107,12 +75,7 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 }
 
 #else
-#include "math/cnn_bits.h"
-
 #define COLUMNS 64          /* of a matrix, whose norms are taken together */
-
-typedef int32_t integer_f32;
-typedef int64_t integer_f64;
 
 #define CNN_SELF "core/learn.c"
 #include "cnn_instantiate.h"
@@ -122,16 +85,22 @@ typedef int64_t integer_f64;
 
 typedef struct {
     const cnn_learner *learner;
+    cnn_row_grad      *rows;      /* of ranges whose gradient comes of sparse rows */
     double             scale;
     const cnn_range   *range;     /* whose norms are limited */
+    double             factor;    /* of the gradients of rows, which nobody can make smaller */
 } learn_work;
+
+#define EACH_OF_ROWS(l, r)                                                          \
+    for (const cnn_range *r = (l)->range; r < (l)->range + (l)->n_range; r++)       \
+        if (r->rows)
 
 int64_t cnn_count_blocks(cnn_range *range, int32_t n)
 {
     int64_t n_block = 0;
     for (int32_t r = 0; r < n; r++) {
         range[r].first_block = n_block;
-        n_block += (range[r].n + BLOCK - 1) / BLOCK;
+        n_block += range[r].rows ? 0 : (range[r].n + BLOCK - 1) / BLOCK;
     }
     return n_block;
 }
@@ -244,17 +213,25 @@ static cnn_status check_gradients(learn_work *work, int32_t n_thread, cnn_fault 
                                                : ((const double *)r->grad)[fault->index];
             return CNN_ERR_GRADIENT;
         }
+    EACH_OF_ROWS(l, r) {
+        fault->step = (int32_t)(r - l->range);
+        if (cnn_rows_check(l, r, &work->rows[r->rows - 1], n_thread, fault) != CNN_OK)
+            return CNN_ERR_GRADIENT;
+    }
     return CNN_OK;
 }
 
 /* The factor that clips finite gradients whose squares add up to more than a double holds; those
  * of float never do.  Where it would be denormal itself, the gradients are made smaller first. */
-CNN_COLD static double scale_of_huge(const cnn_learner *l)
+CNN_COLD static double scale_of_huge(learn_work *work, int32_t n_thread)
 {
+    const cnn_learner *l = work->learner;
     double sum = 0;
+    EACH_OF_ROWS(l, r)
+        sum += cnn_rows_measure(l, r, &work->rows[r->rows - 1], SMALL, n_thread);
     for (const cnn_range *r = l->range; r < l->range + l->n_range; r++) {
         const double *g = r->grad;
-        for (int64_t i = 0; i < r->n; i++)
+        for (int64_t i = 0; i < r->n && !r->rows; i++)
             sum += g[i] * SMALL * (g[i] * SMALL);
     }
     const double ratio = l->clip_norm / sqrt(sum);     /* 1e-6 is nothing beside such a norm */
@@ -262,9 +239,10 @@ CNN_COLD static double scale_of_huge(const cnn_learner *l)
         return ratio * SMALL < 1 ? ratio * SMALL : 1;
     for (const cnn_range *r = l->range; r < l->range + l->n_range; r++) {
         double *g = r->grad;
-        for (int64_t i = 0; i < r->n; i++)
+        for (int64_t i = 0; i < r->n && !r->rows; i++)
             g[i] *= SMALL;
     }
+    work->factor = SMALL;
     return ratio;
 }
 
@@ -277,10 +255,12 @@ static cnn_status clip(learn_work *work, int32_t n_thread, cnn_fault *fault)
     loop(measure_block, work, n_thread);
     for (int64_t b = 0; b < l->n_block; b++)
         sum += l->partial[b];
+    EACH_OF_ROWS(l, r)
+        sum += cnn_rows_measure(l, r, &work->rows[r->rows - 1], 1, n_thread);
     if (!isfinite(sum) && !l->unguarded) {
         const cnn_status status = check_gradients(work, n_thread, fault);
         if (status == CNN_OK)
-            work->scale = scale_of_huge(l);
+            work->scale = scale_of_huge(work, n_thread);
         return status;
     }
     const double ratio = l->clip_norm / (sqrt(sum) + 1e-6);
@@ -299,12 +279,14 @@ static void prepare(const cnn_learner *l, const double *lr, int64_t step)
     }
 }
 
-cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, int32_t n_thread,
-                        cnn_fault *fault)
+cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, cnn_row_grad *rows,
+                        int64_t n_row, int32_t n_thread, cnn_fault *fault)
 {
-    learn_work work = {.learner = l, .scale = 1};
+    learn_work work = {.learner = l, .rows = rows, .scale = 1, .factor = 1};
     const uint64_t mode = cnn_flush_denormals();
     cnn_status status = CNN_OK;
+    EACH_OF_ROWS(l, r)
+        cnn_rows_begin(l, r, &rows[r->rows - 1], n_row, lr[r->group]);
     if (l->clip_norm > 0)
         status = clip(&work, n_thread, fault);
     else if (!l->unguarded)
@@ -312,6 +294,9 @@ cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, in
     if (status == CNN_OK) {
         prepare(l, lr, step);
         loop(update_block, &work, n_thread);
+        EACH_OF_ROWS(l, r)
+            cnn_rows_update(l, r, &rows[r->rows - 1], n_row, lr[r->group], work.scale, work.factor,
+                            n_thread);
         limit_norms(&work, n_thread);
     }
     cnn_restore_denormals(mode);
@@ -320,6 +305,6 @@ cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, in
 
 cnn_status cnn_learn(const cnn_learner *l, const double *lr, int64_t step, cnn_fault *fault)
 {
-    return cnn_learn_on(l, lr, step, 1, fault);
+    return cnn_learn_on(l, lr, step, NULL, 0, 1, fault);
 }
 #endif

@@ -55,5 +55,5 @@ const cnn_api CNN_FOR_ISA(cnn_api) = {
     .run = cnn_plan_execute, .train = cnn_train_chunk, .gather = cnn_gather, .learn = cnn_learn,
     .shuffle = cnn_shuffle, .first_outside = cnn_first_outside, .count_blocks = cnn_count_blocks,
     .grow_pool = cnn_pool_grow, .gemm = CNN_TYPED(cnn_gemm), .scratch_bytes = cnn_step_scratch,
-    .block_bytes = cnn_block_bytes,
+    .block_bytes = cnn_block_bytes, .row_bytes = cnn_row_bytes,
 };

@@ -66,7 +66,7 @@ static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *faul
         return CNN_ERR_LOSS;
     }
     return cnn_learn_on(c->learner, c->lr + c->done * c->learner->n_group, run->counter + 1,
-                        run->n_thread, fault);
+                        c->rows, run->n_row, run->n_thread, fault);
 }
 
 /* A step that fails ends the chunk before its update: the parameters are those of the last

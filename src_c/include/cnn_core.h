@@ -187,8 +187,21 @@ typedef struct {
     double  max_norm;             /* > 0: a single matrix, whose columns are made no longer  */
     int64_t n_unit;               /* columns of that matrix                           */
     int32_t group;                /* whose rate it has                                */
+    int32_t rows;                 /* from 1 on: its gradient is a cnn_row_grad; 0: it is at grad */
     void   *param, *grad, *slot[CNN_MAX_SLOT];
 } cnn_range;
+
+/* The gradient x^T dy of a weight [I, O], a range of its own, where x are sparse rows: it has no
+ * place as a whole.  All rows of the weight that no entry of x picks stay as they are. */
+typedef struct {
+    const cnn_tensor *x, *dy;          /* cnn_sparse_row [B]; [B, O]                  */
+    int64_t n_in;                 /* I                                                */
+    double  most;                 /* no |x| is larger                                 */
+    int64_t n_entry;              /* of a batch, at most                              */
+    void   *work;                 /* row_bytes(n_in, n_entry, dtype) bytes, 0 before the first step */
+    int64_t n_touched;            /* rows of the weight, in this step                 */
+    int32_t bounded;              /* no gradient of this step can be NaN or infinite  */
+} cnn_row_grad;
 
 typedef struct {
     const char *name;
@@ -198,6 +211,8 @@ typedef struct {
      * not depend on lr: each group makes the same of them. */
     void (*prepare)(const double *hyper, double lr, int64_t step, double *state, double *coef);
     void (*update[CNN_N_REAL])(const cnn_update *);
+    /* Whether, without weight decay, an update is p -= lr g and nothing else.  NULL: never. */
+    int32_t (*linear)(const double *hyper);
 } cnn_optim;
 
 /* The source of one batched input: rows of an array, picked by number and converted. */
@@ -293,6 +308,7 @@ typedef struct {                  /* a run of whole minibatch steps             
     int64_t            batch;     /* rows of every step but perhaps the last          */
     const cnn_learner *learner;   /* NULL: forward and backward only                  */
     const double      *lr;        /* one for each group, step after step              */
+    cnn_row_grad      *rows;      /* those that the learner's ranges number           */
     const cnn_tensor  *loss;      /* scalar                                           */
     const double      *total;     /* sum of w l and sum of w of a step; NULL: none    */
     double             loss_sum, weight_sum;   /* added to                            */
@@ -321,6 +337,7 @@ typedef struct {
     int64_t (*scratch_bytes)(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row);
     /* The block memory of a plan of n_tensor tensors whose locals take so many bytes. */
     int64_t (*block_bytes)(int32_t n_tensor, int64_t local);
+    int64_t (*row_bytes)(int64_t n_in, int64_t n_entry, int32_t dtype);   /* of cnn_row_grad.work */
 } cnn_api;
 
 /* The interface for an instruction set, or the best that this CPU has for NULL.

@@ -2,17 +2,24 @@
  *
  *   x  [..., I]   w  [I, O]   b  [O] (may be absent)   y  [..., O]
  *   Every leading axis of x counts as rows: M of them.
+ *   Or x holds sparse rows, [B] of cnn_sparse_row: of each row of w those that are picked by an
+ *   entry count, in the same order, so that sums have the bits of dense rows with zeros (but for
+ *   what zeros alone do: -0 + 0 is 0, and 0 times infinity is NaN).
  *   forward  operands: x, w, b, y            attr: 1 if the fused activation is relu
  *   gradient operands: x, w, b, y, dy, d(input)
  *   gradients: dx = dy w^T,  dw = x^T dy,  db = column sums of dy
- *   units of dw: rows of w.  y and dx divide by columns too.
+ *   units of dw: rows of w.  y and dx divide by columns too, y not with sparse rows, and dx there
+ *   is none of those.
  *   step.user: the cnn_op of a fused activation, applied to each block of rows; or NULL.
  */
 #include "cnn_op.h"
+#include "cnn_sparse.h"
 #include "gemm/cnn_gemm.h"
 #include "gemm/vector.h"
 
-#define COLUMNS 64       /* columns whose sums are made together */
+#define COLUMNS    64    /* columns whose sums are made together */
+#define ROWS_AHEAD 4     /* sparse rows that are asked for ahead of time, ... */
+#define MOST_ASKED 512   /* ... so many bytes of each */
 
 #ifdef real
 
@@ -35,8 +42,53 @@ static void K(activate)(const cnn_call *c, int64_t m, int64_t n, int64_t n_out, 
             activation->map[sizeof(real) == 8](n, y + r * n_out, y + r * n_out, attr);
 }
 
+/* y of sparse rows. */
+static cnn_status K(sparse_forward)(const cnn_call *c)
+{
+    const cnn_tensor     *w = OPERAND(c, 1);
+    const cnn_sparse_row *x = OPERAND(c, 0)->data;
+    const int     bias = has_bias(c, 1);
+    const int64_t n_out = w->dim[1];
+    real         *y = ROWS(c, 2 + bias);
+    const real   *b = bias ? OPERAND(c, 2)->data : NULL;
+    const int     relu = c->step->user && ATTR_I(c, 0);
+
+    for (int64_t r = c->begin; r < c->end; r++) {
+        if (r + ROWS_AHEAD < c->end)
+            ask_for_row(&x[r + ROWS_AHEAD], sizeof(real));
+        if (r + 1 < c->end)
+            K(cnn_sparse_ask)(x[r + 1].n, cnn_columns(&x[r + 1]), w->data, n_out);
+        K(cnn_sparse_times)(x[r].n, cnn_columns(&x[r]), cnn_values(&x[r]), w->data, n_out, n_out, b,
+                            relu, y + (r - c->begin) * n_out);
+    }
+    if (c->step->user && !relu)
+        K(activate)(c, c->end - c->begin, n_out, n_out, y);
+    return CNN_OK;
+}
+
+/* Rows [begin, end) of dw from sparse rows of x. */
+static cnn_status K(sparse_grad_w)(const cnn_call *c)
+{
+    const int     bias = has_bias(c, 3);
+    const int64_t n_out = OPERAND(c, 1)->dim[1], at = first_row(c);
+    const cnn_sparse_row *x = (const cnn_sparse_row *)OPERAND(c, 0)->data + at;
+    const real   *dy = (const real *)OPERAND(c, 3 + bias)->data + at * n_out;
+    real         *dw = OPERAND(c, 4 + bias)->data;
+
+    if (!c->step->accumulate && at == 0)
+        memset(dw + c->begin * n_out, 0, (size_t)((c->end - c->begin) * n_out) * sizeof(real));
+    for (int64_t r = n_summed(c); r > 0; r--, x++, dy += n_out) {
+        const int64_t first = find_column(x, c->begin), n = find_column(x, c->end) - first;
+        K(cnn_sparse_add)(n, cnn_columns(x) + first, (const real *)cnn_values(x) + first, 1, dy,
+                          n_out, n_out, dw);
+    }
+    return CNN_OK;
+}
+
 static cnn_status K(dense_forward)(const cnn_call *c)
 {
+    if (of_sparse_rows(c))
+        return c->scratch.need ? CNN_ASKED : K(sparse_forward)(c);
     const cnn_tensor *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 1);
     const int64_t n_in = w->dim[0], n_out = w->dim[1], first = c->column;
@@ -72,6 +124,8 @@ static cnn_status K(dense_grad_x)(const cnn_call *c)
 
 static cnn_status K(dense_grad_w)(const cnn_call *c)
 {
+    if (of_sparse_rows(c))
+        return c->scratch.need ? CNN_ASKED : K(sparse_grad_w)(c);
     const cnn_tensor *x = OPERAND(c, 0), *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 3);
     const int64_t n_in = w->dim[0], n_out = w->dim[1];
@@ -147,16 +201,22 @@ CNN_INLINE void K(sum_rows)(const cnn_call *c, int64_t n_row, const real *dy, re
     }
 }
 
+/* Rows of dy in so many batch rows. */
+static int64_t K(n_rows_of_dy)(const cnn_call *c, int64_t n_batch_rows)
+{
+    return n_batch_rows * (OPERAND(c, 4)->size / OPERAND(c, 1)->dim[1]);
+}
+
 /* State: four numbers a column, and room for a whole vector of columns at the end. */
 static cnn_status K(part_of_grad_b)(const cnn_call *c)
 {
-    const int64_t n_out = OPERAND(c, 1)->dim[1], at = K(n_rows)(c, first_row(c));
+    const int64_t n_out = OPERAND(c, 1)->dim[1], at = K(n_rows_of_dy)(c, first_row(c));
     real         *state = c->part->state;
 
     if (at == 0)
         memset(state, 0, (size_t)(4 * (n_out + LANES)) * sizeof(real));
-    K(sum_rows)(c, K(n_rows)(c, n_summed(c)), (const real *)OPERAND(c, 4)->data + at * n_out, state,
-                c->part->end == c->n_row);
+    K(sum_rows)(c, K(n_rows_of_dy)(c, n_summed(c)), (const real *)OPERAND(c, 4)->data + at * n_out,
+                state, c->part->end == c->n_row);
     return CNN_OK;
 }
 
@@ -166,7 +226,7 @@ static cnn_status K(dense_grad_b)(const cnn_call *c)
         return CNN_ASKED;
     if (c->part)
         return K(part_of_grad_b)(c);
-    K(sum_rows)(c, K(n_rows)(c, cnn_n_row(c, 0)), OPERAND(c, 4)->data, NULL, 1);
+    K(sum_rows)(c, K(n_rows_of_dy)(c, cnn_n_row(c, 0)), OPERAND(c, 4)->data, NULL, 1);
     return CNN_OK;
 }
 
@@ -174,6 +234,31 @@ static cnn_status K(dense_grad_b)(const cnn_call *c)
 static int has_bias(const cnn_call *c, int n_other)
 {
     return c->step->n_operand > n_other + 2;
+}
+
+static int of_sparse_rows(const cnn_call *c) { return OPERAND(c, 0)->dtype == CNN_I64; }
+
+/* Ask for what a row picked at random is: long ones go on by themselves. */
+static void ask_for_row(const cnn_sparse_row *x, int64_t size)
+{
+    for (int64_t at = 0; at < x->n * 4 && at < MOST_ASKED; at += CNN_LINE)
+        PREFETCH_L2(x->column + at);
+    for (int64_t at = 0; at < x->n * size && at < MOST_ASKED; at += CNN_LINE)
+        PREFETCH_L2(x->value + at);
+}
+
+/* How many entries of a row lie before `column`. */
+static int64_t find_column(const cnn_sparse_row *x, int64_t column)
+{
+    const int32_t *at = cnn_columns(x);
+    int64_t        first = 0, n = x->n;
+    while (n > 0) {
+        const int64_t half = n / 2;
+        const int     before = at[first + half] < column;
+        first += before ? half + 1 : 0;
+        n = before ? n - half - 1 : half;
+    }
+    return first;
 }
 
 /* The batch rows of a sum over the batch in this call: the first of them, and how many. */

@@ -59,7 +59,10 @@ static void sgd_prepare(const double *hyper, double lr, int64_t step, double *st
     coef[2] = hyper[1];
 }
 
+static int32_t sgd_linear(const double *hyper) { return hyper[0] == 0; }
+
 #define CNN_SELF "optim/sgd.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OPTIM(sgd, .n_slot = 1, .prepare = sgd_prepare, .update = CNN_TYPED(sgd_update));
+CNN_DEFINE_OPTIM(sgd, .n_slot = 1, .prepare = sgd_prepare, .update = CNN_TYPED(sgd_update),
+                 .linear = sgd_linear);
 #endif
