@@ -28,7 +28,10 @@ PRODUCT_ROWS = 192
 
 FIRST_CACHE = 1 << 15
 """Bytes of the first-level cache, which the two largest operands of a step fill where there are
-no products: what a step writes is there when the next one reads it."""
+few products: what a step writes is there when the next one reads it."""
+
+FEW_PRODUCTS = 0.2
+"""The part of the steps up to which products are few."""
 
 LOCAL_SHARE = 0.25
 """The part of a row of all operands that must not leave the cache for blocks to pay: where all is
@@ -159,10 +162,13 @@ class _Run:
         n = int(room / (local / ROW_MULTIPLE + apart)) // ROW_MULTIPLE * ROW_MULTIPLE
         if self.row - apart < LOCAL_SHARE * self.row:
             return 0
-        if any(step.op in PRODUCTS for step in self._steps):
-            return max(n, ROW_MULTIPLE) if n >= PRODUCT_ROWS else 0
-        first = FIRST_CACHE // self._pair() // ROW_MULTIPLE * ROW_MULTIPLE
-        return max(min(n, first), ROW_MULTIPLE)
+        products = sum(step.op in PRODUCTS for step in self._steps)
+        least = PRODUCT_ROWS if products else ROW_MULTIPLE
+        if products and n < least:
+            return 0
+        if products <= FEW_PRODUCTS * len(self._steps):
+            n = min(n, FIRST_CACHE // self._pair() // ROW_MULTIPLE * ROW_MULTIPLE)
+        return max(n, least, ROW_MULTIPLE)
 
     def _pair(self) -> int:
         """Return the bytes of a row of the two largest operands of a step, of all steps."""

@@ -36,6 +36,7 @@ def need_bits_on_threads(check: Check, graph: Graph) -> None:
     before = {v: (graph.value(v.node), graph.grad(v.node)) for v in reals}
     _forget(check, graph)
     graph._runner = None  # the short way has one thread
+    graph._lean._wanted = False
     graph._counter -= 1
     with allowed_threads(int(check.rng.integers(2, 5))):
         graph.forward(**check.case.feed)

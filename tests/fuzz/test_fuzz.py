@@ -28,6 +28,7 @@ KINDS = """
 float32 float64 training inference steps aliases
 by_whole by_rows by_units by_columns other_rows_before
 in_blocks block_memory
+graphs_on_threads lean
 added_gradients gradients_in_place joint_gradients fused_activations fused_losses shared_weights
 """
 """What every block of graphs has to exercise."""
