@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable
 from math import prod
 
-from cnn_core.compile.steps import LATE, ROWS, Buffer, Step
+from cnn_core.compile.steps import FORWARD, LATE, ROWS, Buffer, Step
 from cnn_core.ir.shapes import row_size, with_rows
 from cnn_core.state.blocks import LINE
 
@@ -153,10 +153,19 @@ def plan_rows(
     free, offsets = _FreeList(), {}
     for at, step in enumerate(steps):
         mine = dict.fromkeys(b.root for b in step.operands if b.root in spans)
-        for b in mine:
-            if spans[b][0] == at:
-                offsets[b] = free.take(n_bytes(b, dtype, n_row))
-        for b in mine:
-            if spans[b][-1] == at:
-                free.give(offsets[b], n_bytes(b, dtype, n_row))
+        born = [b for b in mine if spans[b][0] == at]
+        gone = [b for b in mine if spans[b][-1] == at]
+        if _in_place(step) and gone == [step.operands[0].root] and born == [step.operands[1].root]:
+            offsets[born[0]] = offsets[gone.pop()]
+            born = []
+        for b in born:
+            offsets[b] = free.take(n_bytes(b, dtype, n_row))
+        for b in gone:
+            free.give(offsets[b], n_bytes(b, dtype, n_row))
     return offsets, free.end
+
+
+def _in_place(step: Step) -> bool:
+    """Tell whether the value may take the place of the only input, element by element."""
+    node = step.node
+    return step.which == FORWARD and node is not None and node.is_map and step.op == node.op
