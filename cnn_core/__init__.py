@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from cnn_core.train.hooks.record import Record
     from cnn_core.train.hooks.tensorboard import TensorBoard
     from cnn_core.train.hooks.timer import Timer
+    from cnn_core.train.proof import verify
 
 _ON_DEMAND = {
     "CSVLogger": "hooks.csv_logger",
@@ -87,6 +88,7 @@ _ON_DEMAND = {
     "Record": "hooks.record",
     "TensorBoard": "hooks.tensorboard",
     "Timer": "hooks.timer",
+    "verify": "proof",
 }
 """What few programs need, and the file in `cnn_core.train` that is read when it is first used."""
 
@@ -185,4 +187,5 @@ __all__ = [
     "optim",
     "set_num_threads",
     "show_config",
+    "verify",
 ]

@@ -16,6 +16,7 @@ from cnn_core.train.callbacks import Callback, Chunk
 from cnn_core.train.monitor import Monitor
 
 if TYPE_CHECKING:
+    from cnn_core.train.proof import Prover
     from cnn_core.train.trainer import Trainer
 
 
@@ -31,6 +32,9 @@ class Checkpoint(Described, Callback):
     last ``keep`` are kept, former ones with the number of their step: ``run-00002000.safetensors``.
     Where writing fails, as on a full disk, the training goes on with a warning, the former file
     is as it was, and `errors` has the error.
+
+    With a ``proof`` the file holds up to 256 rows of the data besides, and what one step with them
+    makes of the training, for `cnn_core.verify`.
     """
 
     ends_first = True
@@ -38,7 +42,7 @@ class Checkpoint(Described, Callback):
     def __init__(
         self, path: str | os.PathLike[str], every: int | None = None, *,
         every_epochs: int | None = None, every_seconds: float | None = None, keep: int = 1,
-        best: str | None = None, mode: str | None = None,
+        best: str | None = None, mode: str | None = None, proof: bool = True,
     ) -> None:  # fmt: skip
         who = "Checkpoint"
         self.path = options.path(who, path)
@@ -56,6 +60,8 @@ class Checkpoint(Described, Callback):
             raise OptionError(f"{who}: need best alone, after whole epochs, or every; got both")
         self._monitor = None if best is None else Monitor(who, best, mode)
         self._each_epoch = 1 if all(each is None for each in given) else self.every_epochs
+        self.proof = options.flag(who, proof, option="proof")
+        self._prover: Prover | None = None
         self.errors: list[OSError] = []
         """Those of writing, in this fit."""
 
@@ -63,6 +69,7 @@ class Checkpoint(Described, Callback):
         from cnn_core.io.files import clear  # which only few trainings need
 
         clear(self.path)
+        self._prover = None
         self.errors, self._last = [], time.monotonic()
         self._begun = self._at(trainer)
         self._written = (-1, -1)  # steps and epochs of what is in the file
@@ -90,6 +97,7 @@ class Checkpoint(Described, Callback):
         trained = self._at(trainer) not in (self._begun, self._written)
         if self._monitor is None and trained:  # not where the state in the file was refused
             self._write(trainer)
+        self._prover = None
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self._value, "former": [list(each) for each in self._former],
@@ -111,7 +119,7 @@ class Checkpoint(Described, Callback):
             before = self._former, self._written
             self._former, self._written = former, now
             try:
-                trainer.save(path)
+                self._save(trainer, path)
             except BaseException:
                 self._former, self._written = before
                 raise
@@ -125,6 +133,13 @@ class Checkpoint(Described, Callback):
                 stacklevel=2,
             )
         self._last = time.monotonic()
+
+    def _save(self, trainer: Trainer, path: str) -> None:
+        from cnn_core.train import proof, train_state
+
+        if self.proof and self._prover is None:
+            self._prover = proof.Prover()
+        train_state.write(trainer, path, self._prover)
 
     @staticmethod
     def _at(trainer: Trainer) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from cnn_core.train.loop import Part
 from cnn_core.train.metric import Metric
 
 if TYPE_CHECKING:
+    from cnn_core.train.proof import Prover
     from cnn_core.train.trainer import Trainer
 
 State = dict[str, Any]
@@ -175,8 +176,11 @@ def _told(made: Mapping[str, Any] | None) -> str:
 # -- files ----------------------------------------------------------------------------------
 
 
-def write(trainer: Trainer, path: Any) -> None:
-    """Write the state of a training to a file, with what it takes to make the trainer again."""
+def write(trainer: Trainer, path: Any, prover: Prover | None = None) -> None:
+    """Write the state of a training to a file, with what it takes to make the trainer again.
+
+    A ``prover`` adds what `cnn_core.verify` looks for.
+    """
     arrays: dict[str, np.ndarray] = {}
     state = state_of(trainer)
     try:
@@ -185,10 +189,13 @@ def write(trainer: Trainer, path: Any) -> None:
         state["lr"] = None
     packed = {k: pack(v, arrays, f"{files.KEY}:{k}") for k, v in state.items() if k != "params"}
     arrays |= state["params"]
-    files.write(path, arrays, {
+    content = {
         "kind": "training", "version": cnn_core.__version__, "state": packed,
         "params": list(state["params"]), **_described(trainer, arrays),
-    })  # fmt: skip
+    }  # fmt: skip
+    if prover is not None:
+        prover.add(trainer, state, arrays, content)
+    files.write(path, arrays, content)
 
 
 def read(path: Any, who: str) -> tuple[State, files.Saved]:
@@ -261,12 +268,19 @@ def resumed(cls: type[Trainer], path: Any) -> Trainer:
             f"the file to fit, resume=)"
         )
     with files.damage("resume", saved.path):
-        trainer = cls(
-            networks.network_of(saved.arrays, content["network"]),
-            loss=_restored(content["loss"], Loss),
-            metrics=_restored(content["metrics"], Metric),
-            optimizer=decode_object(content["optimizer"], bases=(Optimizer,)),
-            **decode(content["options"], []),
-        )
+        trainer = trainer_of(cls, saved.arrays, content)
         put(trainer, state, "state")
     return trainer
+
+
+def trainer_of(
+    cls: type[Trainer], arrays: Mapping[str, np.ndarray], content: Mapping[str, Any]
+) -> Trainer:
+    """Return a trainer of the network, loss and optimizer in a file, in no state yet."""
+    return cls(
+        networks.network_of(arrays, content["network"]),
+        loss=_restored(content["loss"], Loss),
+        metrics=_restored(content["metrics"], Metric),
+        optimizer=decode_object(content["optimizer"], bases=(Optimizer,)),
+        **decode(content["options"], []),
+    )

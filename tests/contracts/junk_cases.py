@@ -108,7 +108,7 @@ CALLS: dict[str, Call] = {
                                  reduction="weighted_mean"),
     "TopK": plain(cnn.TopK, k=2),
     "Checkpoint": plain(cnn.Checkpoint, path=FOLDER / "run", every=None, every_epochs=2,
-                        every_seconds=None, keep=2, best=None, mode=None),
+                        every_seconds=None, keep=2, best=None, mode=None, proof=True),
     "Checkpoint, steps": plain(cnn.Checkpoint, path="run", every=2, every_seconds=1.0),
     "Checkpoint, best": plain(cnn.Checkpoint, path="run", best="loss", mode="min"),
     "EarlyStopping": plain(cnn.EarlyStopping, monitor="loss", patience=1, min_delta=0.1,
@@ -190,6 +190,8 @@ CALLS: dict[str, Call] = {
     "Trainer.resume": Call(
         lambda _, path: (trainer().save(FOLDER / "run"), cnn.Trainer.resume(path)),
         {"path": FOLDER / "run"}, also=(OSError,)),
+    "verify": Call(lambda _, path: cnn.verify(path), {"path": FOLDER / "run"},
+                   also=(OSError, cnn.errors.StateError)),
     "Trainer.load_state_dict": method("load_state_dict", trainer, of_trainer,
                                       state=Fresh(lambda: trainer().state_dict())),
     "Trainer.lr_find": method("lr_find", trainer, of_trainer, x=ROWS, y=LABELS, low=1e-3, high=0.1,
