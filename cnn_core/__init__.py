@@ -22,7 +22,7 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from cnn_core import data, errors, kernels, ops, optim
+from cnn_core import data, errors, ops, optim
 from cnn_core.config import show_config
 from cnn_core.graph.graph import Graph
 from cnn_core.io import load
@@ -61,18 +61,19 @@ from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer
 from cnn_core.run.threadpool import announce as _announce
 from cnn_core.run.threads import get_num_threads, set_num_threads
 from cnn_core.state.params import ParamStore
-from cnn_core.train import (
-    Callback,
-    Checkpoint,
-    EarlyStopping,
-    History,
-    Metric,
-    ReduceLROnPlateau,
-    TopK,
-    Trainer,
-)
 
 if TYPE_CHECKING:
+    from cnn_core import kernels
+    from cnn_core.train import (
+        Callback,
+        Checkpoint,
+        EarlyStopping,
+        History,
+        Metric,
+        ReduceLROnPlateau,
+        TopK,
+        Trainer,
+    )
     from cnn_core.train.hooks.csv_logger import CSVLogger
     from cnn_core.train.hooks.lambda_callback import LambdaCallback
     from cnn_core.train.hooks.progress_bar import ProgressBar
@@ -82,22 +83,28 @@ if TYPE_CHECKING:
     from cnn_core.train.proof import verify
 
 _ON_DEMAND = {
-    "CSVLogger": "hooks.csv_logger",
-    "LambdaCallback": "hooks.lambda_callback",
-    "ProgressBar": "hooks.progress_bar",
-    "Record": "hooks.record",
-    "TensorBoard": "hooks.tensorboard",
-    "Timer": "hooks.timer",
-    "verify": "proof",
-}
-"""What few programs need, and the file in `cnn_core.train` that is read when it is first used."""
+    "kernels": "kernels",
+    "train": "train",
+    **dict.fromkeys(("Callback", "Checkpoint", "EarlyStopping", "History", "Metric",
+                     "ReduceLROnPlateau", "TopK", "Trainer"), "train"),
+    "CSVLogger": "train.hooks.csv_logger",
+    "LambdaCallback": "train.hooks.lambda_callback",
+    "ProgressBar": "train.hooks.progress_bar",
+    "Record": "train.hooks.record",
+    "TensorBoard": "train.hooks.tensorboard",
+    "Timer": "train.hooks.timer",
+    "verify": "train.proof",
+}  # fmt: skip
+"""What a program that only predicts does without, or few need, and the module that is read when
+it is first used."""
 
 
 def __getattr__(name: str) -> object:
     if name not in _ON_DEMAND:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(_import_module(f"cnn_core.train.{_ON_DEMAND[name]}"), name)
-    globals()[name] = found
+    home = _ON_DEMAND[name]
+    module = _import_module(f"{__name__}.{home}")
+    found = globals()[name] = module if name == home else getattr(module, name)
     return found
 
 

@@ -16,7 +16,6 @@ from cnn_core._ext.plan cimport (
     ARENA, DTYPES, Division, Plan, give_memory, take_memory, zeros)
 
 from _thread import get_ident
-from threading import main_thread
 
 from cnn_core.errors import DtypeError, ShapeError
 
@@ -44,6 +43,12 @@ cdef int _stop(capi.cnn_watch *c, uint64_t float_mode) noexcept nogil:
         capi.cnn_flush_denormals()
         watch.next = monotonic() + WATCH_SECONDS
     return watch.stopped
+
+
+cdef bint _on_main_thread() except -1:
+    from threading import main_thread      # here, for only long runs ask
+
+    return main_thread().ident == get_ident()
 
 
 # A typed memoryview would do this too, and its code is as large as all else here together.
@@ -127,7 +132,7 @@ cdef class Binding:
         run.n_thread, run.n_stretch, run.watch = 1, plan.n_stretch, NULL
         if n_thread > 1 and self._division is not None:
             self._divide(run, n_thread)
-        if plan.is_long and main_thread().ident == get_ident():
+        if plan.is_long and _on_main_thread():
             self._watch.next, self._watch.stopped = monotonic() + WATCH_SECONDS, False
             run.watch = &self._watch.c
         n_byte = run.n_thread * (plan.scratch_bytes + plan.block_bytes)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnn_core import options
 from cnn_core._ext import kernels as _ext
 from cnn_core.kernels.arrays import Array, T
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def softmax_cross_entropy(

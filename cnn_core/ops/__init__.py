@@ -7,22 +7,25 @@ the name is first used, for few programs need more than ten of them.
 
 from __future__ import annotations
 
-import pkgutil
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
-
-__all__ = sorted(module.name for module in pkgutil.iter_modules(__path__))
+from typing import Any, cast
 
 
 class _Operations(ModuleType):
     """The type of this module."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in __all__:
+        if name == "__all__":
+            from pkgutil import iter_modules  # which a program that names operations does without
+
+            self.__dict__[name] = sorted(module.name for module in iter_modules(self.__path__))
+        elif name.startswith("_") or find_spec(f"{self.__name__}.{name}") is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        import_module(f"{self.__name__}.{name}")
+        else:
+            import_module(f"{self.__name__}.{name}")
         return self.__dict__[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -36,7 +39,7 @@ class _Operations(ModuleType):
         return import_module, (self.__name__,)
 
     def __dir__(self) -> list[str]:
-        return __all__
+        return cast(list[str], self.__all__)
 
 
 sys.modules[__name__].__class__ = _Operations
