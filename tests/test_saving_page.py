@@ -22,7 +22,7 @@ def run(text: str, folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_blocks_run_one_after_the_other_and_print_what_they_say(tmp_path: Path) -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     for text in BLOCKS:
         done = run(text, tmp_path)
         assert done.returncode == 0, done.stderr

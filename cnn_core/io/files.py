@@ -35,15 +35,23 @@ class Saved:
 def write(path: Any, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any]) -> None:
     """Write arrays and JSON; a crash at any instant leaves the old file whole, or the new one.
 
+    Raises `OSError` where that fails: the old file is as it was.
+    """
+    text = json.dumps({**content, "format": FORMAT}, allow_nan=False, separators=(",", ":"))
+    replace(path, arrays, {KEY: text}, "save")
+
+
+def replace(path: Any, arrays: Mapping[str, np.ndarray], texts: dict[str, str], who: str) -> None:
+    """Write arrays and texts as safetensors, for `write`.
+
     The new file is written beside the old one, flushed to the disk and renamed, and the folder
-    flushed.  Raises `OSError` where that fails: the old file is as it was.
+    flushed.
     """
     from safetensors.numpy import save  # imported with the first file
 
-    target = os.path.abspath(options.path("save", path))
-    text = json.dumps({**content, "format": FORMAT}, allow_nan=False, separators=(",", ":"))
+    target = os.path.abspath(options.path(who, path))
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    data = save(whole, {KEY: text})
+    data = save(whole, texts)
     folder, name = os.path.split(target)
     beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
     # As open() would make it, so that others may read what the user's umask lets them read.
@@ -82,9 +90,7 @@ def _flush_folder(folder: str) -> None:
 
 def read(path: Any, who: str) -> Saved:
     """Return what `write` has written; raise `DataError` where a file is damaged or another's."""
-    target = os.fspath(options.path(who, path))
-    with open(target, "rb"):  # whatever is wrong with the path raises as it does in open()
-        pass
+    target = _opened(path, who)
     with damage(who, target):
         arrays, text = _tensors(target)
         content = None if text is None else json.loads(text)
@@ -98,6 +104,20 @@ def read(path: Any, who: str) -> Saved:
             f"newer version, {shown(content.get('version'))}, has written"
         )
     return Saved(target, arrays, content)
+
+
+def tensors(path: Any, who: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a file of any origin; raise `DataError` where it is damaged."""
+    target = _opened(path, who)
+    with damage(who, target):
+        return _tensors(target)[0]
+
+
+def _opened(path: Any, who: str) -> str:
+    """Return the path; whatever is wrong with it raises as it does in open()."""
+    target = os.fspath(options.path(who, path))
+    with open(target, "rb"):
+        return target
 
 
 def _tensors(path: str) -> tuple[dict[str, np.ndarray], str | None]:

@@ -211,6 +211,35 @@ class Model(Predicting):
 
         save(self, path)
 
+    def save_torch(
+        self, path: str | PathLike[str], names: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the parameters to a file that PyTorch loads as a ``state_dict``.
+
+        ``module.load_state_dict(safetensors.torch.load_file(path))`` takes it: weights of `Dense`
+        are (out, in) there, and parameters are called weight, bias, running_mean, running_var.
+        ``names`` gives layers the names of their modules, ``{"dense_0": "0", "dense_1": "2"}``;
+        others keep their own.  A file is replaced as by `save`.
+        """
+        from cnn_core.io.torch_layout import save
+
+        save(self, path, names)
+
+    def load_torch(
+        self, path: str | PathLike[str], names: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the parameters from a ``state_dict`` of PyTorch, written as safetensors.
+
+        ``names`` maps layers, or parameters, to modules, or tensors, of the file.  Without it
+        those of equal names belong together; where there are none, layers and modules of a kind
+        in their order, if the modules' names differ in numbers alone, or by their shapes, if no
+        two are equal.  Raises `DataError`, and changes nothing, where that does not tell, or where
+        anything is missing, unexpected or of another shape, which is listed.
+        """
+        from cnn_core.io.torch_layout import load
+
+        load(self, path, names)
+
     # -- copies ---------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -175,6 +175,12 @@ CALLS: dict[str, Call] = {
                                     values={"dense_1.b": np.ones(3)}),
     "Model.save": method("save", net, lambda n: of_store(n.store), also=(OSError,),
                          path=FOLDER / "net"),
+    "Model.save_torch": method("save_torch", net, lambda n: of_store(n.store), also=(OSError,),
+                               path=FOLDER / "torch", names={"dense_0": "0"}),
+    "Model.load_torch": Call(
+        lambda n, path, names: (net().save_torch(FOLDER / "torch"), n.load_torch(path, names)),
+        {"path": FOLDER / "torch", "names": None}, net, lambda n: of_store(n.store),
+        also=(OSError,)),
     "Model.set_params, a value": Call(
         lambda n, value: n.set_params({"dense_0.b": np.ones(4), "dense_1.b": value}),
         {"value": np.ones(3)}, net, lambda n: of_store(n.store)),
