@@ -242,7 +242,7 @@ class Objective:
         assert self.function is not None
         try:
             node: Any = options.call(who, need, self.function, outputs, given)
-        except (CnnCoreError, LookupError, TypeError) as error:
+        except (CnnCoreError, LookupError, TypeError, AttributeError) as error:
             if terms or isinstance(self.loss, OfOutputs):
                 raise
             raise OptionError(f"{who}: need targets y if it asks for some; got None") from error

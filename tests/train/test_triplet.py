@@ -100,6 +100,8 @@ def test_a_function_may_do_without_targets():
      OptionError, "objective: need targets y if it asks for some; got None"),
     (lambda: make_trainer(lambda o, t: cnn.ops.mean(o["anchor"] - t["anchor"], axis=1)).step(X),
      OptionError, "objective: need targets y if it asks for some; got None"),
+    (lambda: make_trainer(lambda o, t: cnn.ops.mean(o["anchor"] - t.y, axis=1)).evaluate(X),
+     OptionError, "objective: need targets y if it asks for some; got None"),
     (lambda: make_trainer(metrics={"anchor": ["mae"]}).fit(X), OptionError, "y for metrics"),
     (lambda: cnn.Trainer(cnn.Sequential([cnn.Dense(3)], 6), loss=cnn.Triplet()).fit(X["anchor"]),
      OptionError, "Triplet: need a network with the outputs anchor, positive, .*; got output"),
