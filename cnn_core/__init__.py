@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         TopK,
         Trainer,
     )
+    from cnn_core.train.averages import EMA, SWA
     from cnn_core.train.hooks.csv_logger import CSVLogger
     from cnn_core.train.hooks.lambda_callback import LambdaCallback
     from cnn_core.train.hooks.progress_bar import ProgressBar
@@ -87,6 +88,8 @@ _ON_DEMAND = {
     "train": "train",
     **dict.fromkeys(("Callback", "Checkpoint", "EarlyStopping", "History", "Metric",
                      "ReduceLROnPlateau", "TopK", "Trainer"), "train"),
+    "EMA": "train.averages",
+    "SWA": "train.averages",
     "CSVLogger": "train.hooks.csv_logger",
     "LambdaCallback": "train.hooks.lambda_callback",
     "ProgressBar": "train.hooks.progress_bar",
@@ -118,9 +121,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BATCH",
+    "EMA",
     "MAE",
     "MSE",
     "SGD",
+    "SWA",
     "Activation",
     "Adadelta",
     "Adagrad",

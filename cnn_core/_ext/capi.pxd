@@ -194,6 +194,17 @@ cdef extern from "cnn_ext.h" nogil:
         const cnn_local *local
         cnn_watch *watch
 
+    ctypedef struct cnn_followed:
+        int64_t n
+        const void *value
+        void *mean
+
+    ctypedef struct cnn_average:
+        int32_t n_part
+        const cnn_followed *part
+        double least
+        int64_t count
+
     ctypedef struct cnn_learner:
         const cnn_optim *optim
         int32_t dtype
@@ -206,6 +217,7 @@ cdef extern from "cnn_ext.h" nogil:
         double clip_norm
         double clip_value
         int32_t unguarded
+        cnn_average *average
         double *coef
         double *partial
 

@@ -2,8 +2,14 @@ from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
 
+cdef class Average:
+    cdef capi.cnn_average c
+    cdef capi.cnn_followed *part
+    cdef list keep
+
 cdef class Learner:
     cdef capi.cnn_learner c
+    cdef Average followed
     cdef public int64_t step            # updates made so far
     cdef double hyper[16]
     cdef double *lr                     # of one step

@@ -31,6 +31,35 @@ cdef void *_address(array, char code, int64_t n, str who) except? NULL:
     return <void *> <size_t> address
 
 
+cdef class Average:
+    """Running means that follow numbers: ``pairs`` of flat arrays of one length and dtype."""
+
+    def __cinit__(self, list pairs, double least):
+        cdef int i
+        self.part = <capi.cnn_followed *> calloc(max(len(pairs), 1), sizeof(capi.cnn_followed))
+        if self.part == NULL:
+            raise MemoryError("average: no memory")
+        for i, (value, mean) in enumerate(pairs):
+            code = c"d" if value.dtype == np.float64 else c"f"
+            self.part[i].n = len(value)
+            self.part[i].value = _address(value, code, len(value), "average: value")
+            self.part[i].mean = _address(mean, code, len(value), "average: mean")
+        self.keep = pairs
+        self.c.part, self.c.n_part, self.c.least = self.part, <int32_t> len(pairs), least
+
+    def __dealloc__(self):
+        free(self.part)
+
+    @property
+    def count(self):
+        """How many steps they have followed."""
+        return self.c.count
+
+    @count.setter
+    def count(self, int64_t count):
+        self.c.count = count
+
+
 cdef class Learner:
     """The optimizer ``kernel`` over ``ranges`` of memory.
 
@@ -99,6 +128,11 @@ cdef class Learner:
     def __dealloc__(self):
         free(self.range)
         free(self.c.coef)
+
+    def follow(self, Average average):
+        """Let running means move after each step of training; None: no longer."""
+        self.followed = average
+        self.c.average = NULL if average is None else &average.c
 
     @property
     def guarded(self):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.errors import CnnCoreError, OptionError
+from cnn_core import options
+from cnn_core.errors import CnnCoreError, OptionError, StateError
 from cnn_core.ir.node import Node
 from cnn_core.nn.meaning import LOGITS, PROBABILITIES, last_operation, scale_of
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
+from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
 from cnn_core.train.checked import Data
@@ -28,6 +31,8 @@ class Evaluating:
     net: Model
     check_finite: bool | None
     _objective: Objective
+    weight_average: WeightAverage | None
+    _averages: Averages | None
     _probable: Model | None
     """The network with probabilities as its outputs."""
 
@@ -39,14 +44,30 @@ class Evaluating:
         def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram: ...
 
     def evaluate(
-        self, x: Any, y: Any = None, sample_weight: Any = None
+        self, x: Any, y: Any = None, sample_weight: Any = None, *, averaged: bool = False
     ) -> dict[str, float]:
         """Return the mean loss and the metrics over all rows, as ``{'loss': ..., ...}``.
 
-        Dropout and noise are off.  Memory does not grow with the number of rows.
+        Dropout and noise are off.  Memory does not grow with the number of rows.  ``averaged``
+        evaluates the averages of the parameters, see `averaged`.
         """
+        if options.flag("evaluate", averaged, option="averaged"):
+            other: Any = copy.deepcopy(self)
+            other.net.set_params(self.averaged.params)
+            return other.evaluate(x, y, sample_weight)
         data = self._data(x, y, sample_weight, "evaluate", finite=bool(self.check_finite))
         return self._evaluate(self._understood(data))
+
+    @property
+    def averaged(self) -> Model:
+        """A copy of the network with the averages that ``weight_average`` asks for as its numbers.
+        """
+        if self.weight_average is None:
+            need = "a Trainer with weight_average='ema' or 'swa'"
+            raise OptionError(f"averaged: need {need}; got None")
+        if self._averages is None:
+            raise StateError("averaged: need a step first, of which there are averages; got none")
+        return self._averages.network(self.net)
 
     def diagnose(self, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
         """Return, layer by layer, what the network makes of these rows, and how it would learn.

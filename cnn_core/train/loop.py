@@ -136,6 +136,8 @@ class Loop:
                 values |= {f"val_{name}": value for name, value in found.items()}
             self.history.append(values, time.perf_counter() - start)
             t._rest = None
+            if t._averages is not None:
+                t._averages.end_epoch(epoch)
         except BaseException:
             part = self.position()
             if part is not None and self.history.epochs == done:

@@ -20,6 +20,7 @@ from cnn_core.io.values import decode, decode_object, encode, encode_object, pac
 from cnn_core.nn.losses import Loss
 from cnn_core.optim import Optimizer
 from cnn_core.options import shown
+from cnn_core.train.averages import WeightAverage
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.checked import Data
 from cnn_core.train.history import History
@@ -36,7 +37,7 @@ FIRST_ROWS = 256
 """So many rows, from the first on, are looked at to tell data from other data."""
 
 KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "skipped", "stop", "history", "first",
-        "part", "data", "callbacks")  # fmt: skip
+        "part", "data", "callbacks", "average")  # fmt: skip
 
 
 def state_of(trainer: Trainer) -> State:
@@ -54,6 +55,7 @@ def state_of(trainer: Trainer) -> State:
         "skipped": trainer.skipped, "stop": trainer.stop,
         "history": trainer.history.to_dict(), "first": trainer.history.first,
         "part": None if part is None else part._asdict(),
+        "average": None if trainer._averages is None else trainer._averages.state_dict(),
         "data": None if loop is None else fingerprint(loop.data),
         "callbacks": None if loop is None else [
             {"class": type(c).__name__, "state": c.state_dict()} for c in loop.callbacks],
@@ -95,6 +97,8 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     stop = options.flag(f"{who}: stop", state["stop"])
     if loop is not None:  # which puts it back where anything is refused
         trainer.stop = stop
+    if state["average"] is not None:
+        trainer._load_averages(state["average"])
     for callback, own in hooks:
         callback.load_state_dict(own)
     trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
@@ -222,9 +226,11 @@ def _described(trainer: Trainer, arrays: dict[str, np.ndarray]) -> dict[str, Any
             "network": network, "loss": _objects(trainer.loss, "loss"),
             "metrics": _objects(trainer._objective.given_metrics, "metrics"),
             "optimizer": encode_object(trainer.optimizer),
+            "weight_average": _objects(trainer.weight_average, "weight_average"),
             "options": encode({
                 "loss_weights": trainer.loss_weights, "check_finite": trainer.check_finite,
-                "seed": trainer.seed, "target_scale": trainer.target_scale if scale.given else None,
+                "guard": trainer.guard, "seed": trainer.seed,
+                "target_scale": trainer.target_scale if scale.given else None,
                 "target_shift": trainer.target_shift if scale.given else None}),
         }  # fmt: skip
     except CnnCoreError as error:
@@ -282,5 +288,6 @@ def trainer_of(
         loss=_restored(content["loss"], Loss),
         metrics=_restored(content["metrics"], Metric),
         optimizer=decode_object(content["optimizer"], bases=(Optimizer,)),
+        weight_average=_restored(content["weight_average"], WeightAverage),
         **decode(content["options"], []),
     )

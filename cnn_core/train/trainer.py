@@ -13,14 +13,16 @@ from cnn_core import optim, options
 from cnn_core._ext.gather import shuffled
 from cnn_core._ext.lock import Lock
 from cnn_core._ext.optim import Learner
-from cnn_core.errors import NotFiniteError, OptionError
+from cnn_core.errors import NotFiniteError, OptionError, StateError
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.run.threads import get_num_threads, recompile_on_change
 from cnn_core.state.blocks import Place
+from cnn_core.train import averages
 from cnn_core.train import callbacks as callback_module
+from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.checked import Data, check_data, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
@@ -34,7 +36,8 @@ from cnn_core.train.target_scale import TargetScale
 if TYPE_CHECKING:
     from cnn_core.train.lr_find import RangeTest
 
-FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift"})
+FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift",
+                   "weight_average"})  # fmt: skip
 """What programs are compiled from."""
 
 PASSING = frozenset({"_lock", "_programs", "_last", "_loop", "_probable"})
@@ -74,6 +77,9 @@ class Trainer(Evaluating, Savable, Keywords):
     step as one without an update, and adds to `skipped`; None does not look, and the parameters
     become what the arithmetic makes of them.
 
+    ``weight_average`` "ema" or "swa", or `cnn_core.EMA` and `cnn_core.SWA` with options, keeps
+    averages of the parameters: `averaged` is the network with them, to evaluate and to save.
+
     Warns where ``net`` ends in what ``loss`` applies itself, such as a softmax.
     """
 
@@ -88,6 +94,7 @@ class Trainer(Evaluating, Savable, Keywords):
         seed: int = 0,
         check_finite: bool | None = None,
         guard: str | None = "raise",
+        weight_average: WeightAverage | str | None = None,
         target_scale: float | None = None,
         target_shift: float | None = None,
     ) -> None:
@@ -105,6 +112,8 @@ class Trainer(Evaluating, Savable, Keywords):
         self.seed = seed
         self.check_finite = check_finite
         self.guard = guard
+        self.weight_average = averages.get(weight_average)
+        self._averages: Averages | None = None
         self.skipped = 0
         """How many steps the guard has passed over."""
         self.epochs_done = 0
@@ -321,7 +330,18 @@ class Trainer(Evaluating, Savable, Keywords):
         """Return the optimizer as the C core sees it, for a step that is guarded or not."""
         learner = self.optimizer.learner(self.net.store, only, rows)
         learner.guarded = self.guard is not None
+        if self.weight_average is not None:
+            if self._averages is None:  # they begin with the numbers before the first step
+                self._averages = Averages(self.weight_average, self.net.store)
+            learner.follow(self._averages.by_step)
         return learner
+
+    def _load_averages(self, state: Mapping[str, Any]) -> None:
+        if self.weight_average is None:
+            raise StateError("need a training with weight_average; got one without")
+        found = Averages(self.weight_average, self.net.store)
+        found.load_state_dict(state)
+        self._averages = found
 
     def _pass_over(
         self, error: NotFiniteError, program: LossProgram, data: Data, rows: np.ndarray,

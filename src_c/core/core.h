@@ -12,6 +12,7 @@
 #define cnn_gather_rows   CNN_FOR_ISA(cnn_gather_rows)
 #define cnn_learn         CNN_FOR_ISA(cnn_learn)
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
+#define cnn_follow        CNN_FOR_ISA(cnn_follow)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
 #define cnn_first_outside CNN_FOR_ISA(cnn_first_outside)
 #define cnn_count_blocks  CNN_FOR_ISA(cnn_count_blocks)
@@ -77,6 +78,8 @@ cnn_status cnn_learn(const cnn_learner *learner, const double *lr, int64_t step,
  * gradient comes of the n_row sparse rows of this step. */
 cnn_status cnn_learn_on(const cnn_learner *learner, const double *lr, int64_t step,
                         cnn_row_grad *rows, int64_t n_row, int32_t n_thread, cnn_fault *fault);
+/* Move running means towards the numbers of now: by 9 in 10 + t after step t, by `least` later. */
+void       cnn_follow(cnn_average *average, int32_t dtype, int32_t n_thread);
 /* Bytes of the memory of a cnn_row_grad. */
 int64_t    cnn_row_bytes(int64_t n_in, int64_t n_entry, int32_t dtype);
 int64_t    cnn_count_blocks(cnn_range *range, int32_t n);

@@ -87,6 +87,8 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
             status = update(c, &run, fault);
         if (status == CNN_OK && c->learner && run.n_update)
             status = update_states(&run, mode, fault);
+        if (status == CNN_OK && c->learner && c->learner->average)
+            cnn_follow(c->learner->average, c->learner->dtype, run.n_thread);
         if (status == CNN_ERR_LOSS || status == CNN_ERR_GRADIENT)
             c->last_loss = read_scalar(c->loss);
         if (status != CNN_OK)

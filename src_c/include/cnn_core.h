@@ -284,6 +284,19 @@ typedef struct {                  /* a run of steps of a plan                   
     cnn_watch         *watch;     /* NULL: the run goes on to its end                 */
 } cnn_run;
 
+typedef struct {                  /* numbers, and their running mean                   */
+    int64_t     n;
+    const void *value;
+    void       *mean;
+} cnn_followed;
+
+typedef struct {                  /* running means that follow the parameters          */
+    int32_t             n_part;
+    const cnn_followed *part;
+    double              least;    /* what new numbers weigh, at the least              */
+    int64_t             count;    /* steps followed so far                             */
+} cnn_average;
+
 typedef struct {                  /* an optimizer bound to parameters                  */
     const cnn_optim *optim;
     int32_t          dtype;
@@ -294,6 +307,7 @@ typedef struct {                  /* an optimizer bound to parameters           
     double          *state;       /* CNN_MAX_SLOT scalars                             */
     double           clip_norm, clip_value;    /* 0: off                              */
     int32_t          unguarded;   /* a loss or gradient that is not finite is no error */
+    cnn_average     *average;     /* moves after each step of training; NULL: none     */
     double          *coef;        /* CNN_MAX_COEF doubles for each group              */
     double          *partial;     /* n_block doubles                                  */
 } cnn_learner;
