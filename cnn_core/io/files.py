@@ -109,7 +109,7 @@ def read(path: Any, who: str) -> Saved:
 def tensors(path: Any, who: str) -> dict[str, np.ndarray]:
     """Return the arrays of a file of any origin; raise `DataError` where it is damaged."""
     target = _opened(path, who)
-    with damage(who, target):
+    with damage(who, target, "a whole file of safetensors, of numbers that NumPy has"):
         return _tensors(target)[0]
 
 
@@ -129,7 +129,9 @@ def _tensors(path: str) -> tuple[dict[str, np.ndarray], str | None]:
 
 
 @contextmanager
-def damage(who: str, path: str) -> Iterator[None]:
+def damage(
+    who: str, path: str, need: str = "a whole file that cnn_core has saved"
+) -> Iterator[None]:
     """Raise what reading a file's content raises as a `DataError` that names the file.
 
     Whatever a file holds, it is data: of the wrong kind, in the wrong place, or nested deeper
@@ -142,8 +144,7 @@ def damage(who: str, path: str) -> Iterator[None]:
     except DataError as error:
         raise DataError(f"{who}: {path}: {error}") from error
     except Exception as error:
-        need = "need a whole file that cnn_core has saved"
-        raise DataError(f"{who}: {path}: {need}; got {_one_line(error)}") from error
+        raise DataError(f"{who}: {path}: need {need}; got {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -199,6 +199,16 @@ class Model(Predicting):
         """The number of trained values."""
         return sum(view.size for view in self.store.values())
 
+    def summary(self) -> None:
+        """Print one line for each layer, group or single operation, inputs first.
+
+        Its name, what it is made of, the shape of what it gives, and how many parameters it has;
+        those that several share count for the first.
+        """
+        from cnn_core.nn.summary import lines, parts, total  # seldom asked for
+
+        print("\n".join([*lines(parts(self)), total(self)]))
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, architecture and numbers, which `cnn_core.load` reads.
 

@@ -113,19 +113,15 @@ class Sequential(Model):
 
     def summary(self) -> None:
         """Print one line per layer: name, output shape, number of parameters."""
+        from cnn_core.nn.summary import lines, total  # seldom asked for
+
         rows = [("layer", "output", "parameters"), ("x", str(self.input.shape), "")]
         for layer, name, node in zip(self.layers, self.layer_names, self._outputs, strict=True):
             count = sum(v.size for key, v in self.store.items() if key.startswith(f"{name}."))
             kind = getattr(layer, "activation", "")
             label = f"{name} ({kind})" if isinstance(kind, str) and kind else name
             rows.append((label, str(node.shape), f"{count:,}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        for i, row in enumerate(rows):
-            print(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}")
-            if i == 0:
-                print("-" * (sum(widths) + 4))
-        size = self.n_params * self.dtype.itemsize / 1024
-        print(f"{self.n_params:,} parameters, {self.dtype}, {size:,.1f} KiB")
+        print("\n".join([*lines(rows), total(self)]))
 
     def __repr__(self) -> str:
         layers, row = ", ".join(map(repr, self.layers)), self.input.shape[1:]

@@ -209,10 +209,15 @@ def read(path: Any, who: str) -> tuple[State, files.Saved]:
         kind = saved.content.get("kind")
         if kind != "training":
             raise DataError(f"need the state of a training; got a {shown(kind)}")
-        packed = saved.content["state"]
-        state = {key: unpack(packed[key], saved.arrays) for key in KEYS if key != "params"}
-        state["params"] = {name: saved.arrays[name] for name in saved.content["params"]}
-    return state, saved
+        return state_in(saved), saved
+
+
+def state_in(saved: files.Saved) -> State:
+    """Return the state in a file of a training; raise whatever is wrong with it."""
+    packed = saved.content["state"]
+    state = {key: unpack(packed[key], saved.arrays) for key in KEYS if key != "params"}
+    state["params"] = {name: saved.arrays[name] for name in saved.content["params"]}
+    return state
 
 
 def _described(trainer: Trainer, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def test_every_public_callable_and_every_argument_is_called():
     assert missing == []
 
 
-METHODS = {"Sequential": {"summary"}, "Model": {"apply"}, "Trainer": set(), "Graph": set(),
-           "History": {"to_dict", "plot"}, "ParamStore": {"like"}}  # fmt: skip
+METHODS = {"Sequential": {"summary"}, "Model": {"apply", "summary"}, "Trainer": set(),
+           "Graph": set(), "History": {"to_dict", "plot"}, "ParamStore": {"like"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -114,7 +114,7 @@ def test_two_layers_of_one_name_and_files_that_are_none(tmp_path):
     with pytest.raises(OptionError, match=r"save_torch: need different names; got 'a\.weight'"):
         net.save_torch(tmp_path / "w", {"dense_0": "a", "dense_1": "a"})
     (tmp_path / "w").write_bytes(b"PK\3\4 a pickle of PyTorch")
-    with pytest.raises(DataError, match=r"load_torch: .*need a whole file"):
+    with pytest.raises(DataError, match=r"load_torch: .*need a whole file of safetensors"):
         net.load_torch(tmp_path / "w")
     with pytest.raises(FileNotFoundError):
         net.load_torch(tmp_path / "none")
