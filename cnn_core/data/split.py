@@ -55,14 +55,22 @@ def train_test_split(
     who = "train_test_split"
     parts = [as_plain(a, who=who, name=f"array {i}") for i, a in enumerate(arrays)]
     n = _common_length(parts)
-    n_test = _test_rows(test_size, n)
-    rng = _generator(seed)
-    if stratify is None:
-        order = rng.permutation(n)
-        test, train = order[:n_test], order[n_test:]
-    else:
-        test, train = _stratified(as_plain(stratify, who=who, name="stratify"), n, n_test, rng)
+    labels = None if stratify is None else as_plain(stratify, who=who, name="stratify")
+    train, test = split_rows(who, n, test_size, seed, labels)
     return [part[index] for part in parts for index in (train, test)]
+
+
+def split_rows(
+    who: str, n: int, test_size: Any, seed: Any, labels: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of ``n`` rows in two parts, as `train_test_split` takes them."""
+    n_test = _test_rows(who, test_size, n)
+    rng = np.random.default_rng(options.seed(who, seed, "a seed"))
+    if labels is None:
+        order = rng.permutation(n)
+        return order[n_test:], order[:n_test]
+    test, train = _stratified(who, labels, n, n_test, rng)
+    return train, test
 
 
 def _common_length(parts: list[np.ndarray]) -> int:
@@ -76,7 +84,7 @@ def _common_length(parts: list[np.ndarray]) -> int:
     return len(parts[0])
 
 
-def _test_rows(test_size: Any, n: int) -> int:
+def _test_rows(who: str, test_size: Any, n: int) -> int:
     whole = options.is_whole(test_size)
     if whole and 0 < test_size < n:
         return int(test_size)
@@ -89,28 +97,24 @@ def _test_rows(test_size: Any, n: int) -> int:
         if n_test < n:
             return n_test
     raise OptionError(
-        f"train_test_split: need test_size as a fraction in (0, 1) or a number of rows, leaving "
+        f"{who}: need test_size as a fraction in (0, 1) or a number of rows, leaving "
         f"both parts at least one of {n} rows; got "
         f"{options.shown(test_size)}"
     )
 
 
-def _generator(seed: Any) -> np.random.Generator:
-    return np.random.default_rng(options.seed("train_test_split", seed, "a seed"))
-
-
 def _stratified(
-    labels: np.ndarray, n: int, n_test: int, rng: np.random.Generator
+    who: str, labels: np.ndarray, n: int, n_test: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     if labels.shape != (n,):
-        raise ShapeError(f"train_test_split: need stratify of shape ({n},); got {labels.shape}")
+        raise ShapeError(f"{who}: need stratify of shape ({n},); got {labels.shape}")
     classes, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() < 2:
         alone = classes[counts.argmin()]
-        raise OptionError(f"train_test_split: need 2 rows or more per class; got 1 of {alone!r}")
+        raise OptionError(f"{who}: need 2 rows or more per class; got 1 of {alone.item()!r}")
     if min(n_test, n - n_test) < len(classes):
         raise OptionError(
-            f"train_test_split: need in each part at least as many rows as the {len(classes)} "
+            f"{who}: need in each part at least as many rows as the {len(classes)} "
             f"classes of stratify; got {n - n_test} for training and {n_test} for testing"
         )
     test, train = [], []

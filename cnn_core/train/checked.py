@@ -39,10 +39,26 @@ class Data(NamedTuple):
     """Those of the targets."""
     meanings: dict[str, Meaning | None] = {}
     """What outputs and targets mean, where metrics ask for it."""
+    rows: np.ndarray | None = None
+    """Those that are meant; None: all."""
 
     @property
     def n_rows(self) -> int:
-        return len(next(iter(self.features.values())))
+        return len(next(iter(self.features.values())) if self.rows is None else self.rows)
+
+    def index(self, order: np.ndarray | None) -> np.ndarray | None:
+        """Return the numbers of its rows in an order; None: as they come."""
+        if self.rows is None or order is None:
+            return self.rows if order is None else order
+        return self.rows[order]
+
+    def picked(self, rows: np.ndarray) -> Data:
+        """Return a copy of some rows."""
+        return self._replace(
+            features={name: a[rows] for name, a in self.features.items()},
+            targets={name: a[rows] for name, a in self.targets.items()},
+            w=None if self.w is None else self.w[rows],
+        )
 
     @property
     def target_key(self) -> tuple:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core import options
+from cnn_core.data.split import split_rows
 from cnn_core.errors import CnnCoreError, OptionError, StateError
 from cnn_core.ir.node import Node
 from cnn_core.nn.meaning import LOGITS, PROBABILITIES, last_operation, scale_of
@@ -17,12 +18,13 @@ from cnn_core.options import shown
 from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
-from cnn_core.train.checked import Data
+from cnn_core.train.checked import Data, weighted_by_class
 from cnn_core.train.metric import evaluate_rows, rows_of
 from cnn_core.train.objective import Objective
 
 if TYPE_CHECKING:
     from cnn_core.train.diagnosis import Diagnosis
+    from cnn_core.train.lr_find import RangeTest
 
 
 class Evaluating:
@@ -68,6 +70,35 @@ class Evaluating:
         if self._averages is None:
             raise StateError("averaged: need a step first, of which there are averages; got none")
         return self._averages.network(self.net)
+
+    def lr_find(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        low: float = 1e-6,
+        high: float = 1.0,
+        steps: int = 200,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> RangeTest:
+        """Find a learning rate: train a copy while the rate rises from ``low`` to ``high``.
+
+        It rises by the same factor at each of so many ``steps``, in place of the optimizer's rate
+        or schedule; groups with a rate of their own keep it.  It ends where the loss explodes.
+        This trainer stays as it is, to the bit.  Returns a `RangeTest`: rates, losses, a suggestion
+        and a picture.  Source: Smith 2017.
+        """
+        from cnn_core.train.lr_find import find, rates_of  # which only few trainings need
+
+        rates = rates_of(low, high, steps)
+        batch_size = options.whole("lr_find: batch_size", batch_size)
+        shuffle = options.flag("lr_find: shuffle", shuffle)
+        weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "lr_find")
+        data = self._understood(self._data(x, y, weights, "lr_find"))
+        return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
 
     def diagnose(self, x: Any, y: Any = None, sample_weight: Any = None) -> Diagnosis:
         """Return, layer by layer, what the network makes of these rows, and how it would learn.
@@ -145,6 +176,17 @@ class Evaluating:
         names = self._objective.names(rows=False)
         known = self._objective.names(rows=True)
         return names + [f"val_{name}" for name in known] if with_validation else names
+
+    def _split(self, data: Data, share: Any, given: Any) -> tuple[Data, Data | None]:
+        """Return the data to train with, and those to validate with."""
+        if share is None:
+            return data, self._validation(given)
+        if given is not None:
+            raise OptionError("fit: need validation_data or validation_split; got both")
+        labels = [a for name, a in data.targets.items() if data.inputs[name].dtype == "int32"]
+        label = labels[0] if len(labels) == len(data.targets) == 1 else None
+        rows, held = split_rows("fit: validation_split", data.n_rows, share, self.seed, label)
+        return data._replace(rows=np.sort(rows)), data.picked(np.sort(held))
 
     def _validation(self, given: Sequence[Any] | None) -> Data | None:
         if given is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Loop:
         self.history = History(trainer.epochs_done)
         self.last_epoch = 0
         """The number of the epoch that is to be the last."""
-        self.key = repr((data.n_rows, batch, shuffle, trainer.seed, data.key))
+        held = None if data.rows is None else crc32(data.rows)
+        self.key = repr((data.n_rows, held, batch, shuffle, trainer.seed, data.key))
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
         self._part: Part | None = None  # the epoch under way, as it began
@@ -127,7 +129,8 @@ class Loop:
                 self._learner = t._bound(self.program.updated, self.program.rows)
                 part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
-                index = t._row_order(self.data.n_rows) if self.shuffle else None
+                n = self.data.n_rows
+                index = self.data.index(t._row_order(n) if self.shuffle else None)
                 self._steps(epoch, self._learner, index, part.rows)
                 values = self.program.results()
                 t.epochs_done = part.epoch + 1

@@ -34,7 +34,7 @@ from cnn_core.train.savable import Savable
 from cnn_core.train.target_scale import TargetScale
 
 if TYPE_CHECKING:
-    from cnn_core.train.lr_find import RangeTest
+    pass
 
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift",
                    "weight_average"})  # fmt: skip
@@ -173,6 +173,7 @@ class Trainer(Evaluating, Savable, Keywords):
         epochs: int = 1,
         shuffle: bool = True,
         validation_data: Sequence[Any] | None = None,
+        validation_split: float | None = None,
         sample_weight: Any = None,
         class_weight: Mapping[Any, float] | str | None = None,
         callbacks: Iterable[Any] = (),
@@ -191,7 +192,9 @@ class Trainer(Evaluating, Savable, Keywords):
         weighs the rows; the loss's ``reduction`` says how, see `cnn_core.Loss`.  ``class_weight``,
         {class: weight} or "balanced", multiplies it by that of each row's label, see
         `cnn_core.data.class_weights`; validation data keep their own weights.
-        ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch.
+        ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch;
+        ``validation_split``, in its place, a share of the rows, such as 0.2, drawn by the seed and
+        held back, of labels in the proportions of their classes.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
         a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
@@ -220,7 +223,7 @@ class Trainer(Evaluating, Savable, Keywords):
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "fit")
         data = self._understood(self._data(x, y, weights, "fit"), anew=True)
-        validation = self._validation(validation_data)
+        data, validation = self._split(data, validation_split, validation_data)
         if validation is not None and validation.target_key == data.target_key:
             validation = validation._replace(meanings=data.meanings)
         hooks = callback_module.get(callbacks)
@@ -296,35 +299,6 @@ class Trainer(Evaluating, Savable, Keywords):
             if n_threads > 1 or pace.n_threads > 1:
                 pace.record(1, n_threads, time.perf_counter() - begin)
         return loss
-
-    def lr_find(
-        self,
-        x: Any,
-        y: Any = None,
-        *,
-        low: float = 1e-6,
-        high: float = 1.0,
-        steps: int = 200,
-        batch_size: int = 32,
-        shuffle: bool = True,
-        sample_weight: Any = None,
-        class_weight: Mapping[Any, float] | str | None = None,
-    ) -> RangeTest:
-        """Find a learning rate: train a copy while the rate rises from ``low`` to ``high``.
-
-        It rises by the same factor at each of so many ``steps``, in place of the optimizer's rate
-        or schedule; groups with a rate of their own keep it.  It ends where the loss explodes.
-        This trainer stays as it is, to the bit.  Returns a `RangeTest`: rates, losses, a suggestion
-        and a picture.  Source: Smith 2017.
-        """
-        from cnn_core.train.lr_find import find, rates_of  # which only few trainings need
-
-        rates = rates_of(low, high, steps)
-        batch_size = options.whole("lr_find: batch_size", batch_size)
-        shuffle = options.flag("lr_find: shuffle", shuffle)
-        weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "lr_find")
-        data = self._understood(self._data(x, y, weights, "lr_find"))
-        return find(self, data, rates, min(batch_size, data.n_rows), shuffle=shuffle)
 
     def _bound(self, only: frozenset[str] | None, rows: tuple[str, ...] = ()) -> Learner:
         """Return the optimizer as the C core sees it, for a step that is guarded or not."""
