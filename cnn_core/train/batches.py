@@ -14,6 +14,7 @@ from cnn_core._ext.optim import Learner
 from cnn_core._ext.session import Stepper
 from cnn_core.arrays import REACH
 from cnn_core.compile.schedule import flop
+from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import DataError, GraphError, OptionError
 from cnn_core.ir.node import BATCH, Input, Parameter
 from cnn_core.nn.model import Model
@@ -256,16 +257,18 @@ class LossProgram:
         n, at, batch = data.n_rows, 0, self._run_rows
         self.need_rows("evaluate", n)
         sources = self.sources(data)
+        mapped = MappedPages(data.arrays.values(), in_order=True)
         with self.program.lock:
             self.reset()
             while at < n:
                 pace = self.pace
                 steps, n_threads = pace.next()
-                rows = min(steps * batch, n - at)
+                rows = min(mapped.most_steps(steps, batch) * batch, n - at)
                 begin = time.perf_counter()
                 self.run(sources, None, at, rows, batch, n_threads=n_threads)
                 pace.record(-(-rows // batch), n_threads, time.perf_counter() - begin)
                 at += rows
+                mapped.give_back()
             return self.results()
 
     def results(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Learner
+from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import NotFiniteError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
@@ -170,9 +171,11 @@ class Loop:
         """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`."""
         t, program, n, batch = self.trainer, self.program, self.data.n_rows, self.batch
         sources = program.sources(self.data)
+        mapped = MappedPages(self.data.arrays.values(), in_order=index is None)
         while at < n:
             pace = program.pace
             steps, n_threads = pace.next()
+            steps = mapped.most_steps(steps, batch)
             for every in self._every:
                 steps = min(steps, every - learner.step % every)
             rows = min(steps * batch, n - at)
@@ -191,6 +194,7 @@ class Loop:
             finally:
                 t.optimizer.count_steps()
             at += rows
+            mapped.give_back()
             self.bar.update(at, program.results)
             for callback in self._watching:
                 made = Chunk(self, epoch, learner.step, at, float(lr[-1, 0]))
