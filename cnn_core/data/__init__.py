@@ -13,12 +13,14 @@ from cnn_core.data.arrays import Features, as_features, check_lengths
 from cnn_core.data.targets import as_labels, as_targets, as_weights
 
 if TYPE_CHECKING:
+    from cnn_core.data.batching import Batches
     from cnn_core.data.class_weighting import class_weights
     from cnn_core.data.idx import load_idx
     from cnn_core.data.idx_dataset import IdxDataset, load_idx_dataset
     from cnn_core.data.split import train_test_split
 
 __all__ = [
+    "Batches",
     "Features",
     "IdxDataset",
     "as_features",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Batches": "batching",
     "IdxDataset": "idx_dataset",
     "class_weights": "class_weighting",
     "load_idx": "idx",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from collections.abc import Iterable
 from math import prod
 from typing import Any
@@ -48,7 +48,9 @@ class MappedPages:
             self._drop()
 
     def _drop(self) -> None:
-        for pages in self._maps:
+        import mmap  # which only few trainings need
+
+        for pages in self._maps if hasattr(mmap, "MADV_DONTNEED") else ():
             pages.madvise(mmap.MADV_DONTNEED)
         self._begin = _resident()
 
@@ -58,7 +60,7 @@ def _mapped(x: Any) -> np.memmap | None:
     base = x
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
-    fits = isinstance(base, np.memmap) and base.mode != "c" and hasattr(mmap, "MADV_DONTNEED")
+    fits = isinstance(base, np.memmap) and base.mode != "c"
     return base if fits and getattr(base, "_mmap", None) is not None else None
 
 
@@ -66,6 +68,6 @@ def _resident() -> int:
     """Return the bytes of memory of this process; 0 where the system does not say."""
     try:
         with open(STATM, "rb") as file:
-            return int(file.read().split()[1]) * mmap.PAGESIZE
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

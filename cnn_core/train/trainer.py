@@ -181,6 +181,8 @@ class Trainer(Evaluating, Savable, Keywords):
         on_interrupt: str = "raise",
         resume: Any = None,
         same_data: bool = True,
+        steps_per_epoch: int | None = None,
+        prefetch: int = 0,
     ) -> History:
         """Train for ``epochs`` passes over the rows of ``x`` and ``y``; return their `History`.
 
@@ -214,6 +216,10 @@ class Trainer(Evaluating, Savable, Keywords):
         script, run again, goes on.  Refused, unless ``same_data=False``, where the rows, columns,
         dtype or first rows of the data are others.
 
+        In place of ``x`` and ``y`` there may be a stream: an iterable of batches (x, y) or (x, y,
+        weights), such as `cnn_core.data.Batches`, or a function that returns one.  An epoch is
+        one pass, or ``steps_per_epoch`` batches; a thread makes ``prefetch`` of them ahead.
+
         Other threads may predict meanwhile: each weight that they see is one that some step has
         left, but they need not be all of the same step, since a step changes them in place.
         """
@@ -221,6 +227,13 @@ class Trainer(Evaluating, Savable, Keywords):
         epochs = options.whole("fit: epochs", epochs, 0)
         shuffle = options.flag("fit: shuffle", shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
+        stream = None
+        if y is None or steps_per_epoch is not None or prefetch:
+            from cnn_core.train.stream import StreamLoop, stream_of  # which not all trainings need
+
+            stream = stream_of(x, steps_per_epoch, prefetch, sample_weight, class_weight)
+        if stream is not None:
+            x, y, sample_weight = stream.first()
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "fit")
         data = self._understood(self._data(x, y, weights, "fit"), anew=True)
         data, validation = self._split(data, validation_split, validation_data)
@@ -228,9 +241,10 @@ class Trainer(Evaluating, Savable, Keywords):
             validation = validation._replace(meanings=data.meanings)
         hooks = callback_module.get(callbacks)
         going_on = self._going_on(resume, data, options.flag("fit: same_data", same_data))
-        bar = make_progress(progress, epochs + self.epochs_done, data.n_rows,
-                            silent=any(hook.shows_progress for hook in hooks))  # fmt: skip
-        batch_size = min(batch_size, data.n_rows)
+        n_rows = data.n_rows * (1 if stream is None else stream.batches or 0)
+        silent = n_rows == 0 or any(hook.shows_progress for hook in hooks)
+        bar = make_progress(progress, epochs + self.epochs_done, n_rows, silent=silent)
+        batch_size = data.n_rows if stream is not None else min(batch_size, data.n_rows)
         program = self._program(data, batch_size, training=True)
         program.need_rows("fit", data.n_rows, batch_size)
         if validation is not None:
@@ -238,6 +252,8 @@ class Trainer(Evaluating, Savable, Keywords):
         self._meanings[data.target_key] = data.meanings
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
                     callbacks=hooks, bar=bar)  # fmt: skip
+        if stream is not None:
+            loop = StreamLoop(self, program, data, validation, stream, callbacks=hooks, bar=bar)
         try:
             loop.run(epochs, going_on)
         except KeyboardInterrupt:
@@ -248,6 +264,9 @@ class Trainer(Evaluating, Savable, Keywords):
                 f"after {self.optimizer.step_count} steps",
                 stacklevel=2,
             )
+        finally:
+            if stream is not None:
+                stream.close()
         return loop.history
 
     def _forget_plan(self) -> None:
