@@ -131,6 +131,8 @@ CALLS: dict[str, Call] = {
     "group": plain(lambda name: cnn.group(name).__enter__(), name="g"),
     "set_num_threads": Call(lambda _, n: cnn.set_num_threads(n), {"n": 1},
                             state=lambda _: cnn.get_num_threads()),
+    "data.Batches": plain(cnn.data.Batches, x=ROWS, y=LABELS, sample_weight=np.ones(6),
+                          batch_size=4, shuffle=True, sampling="balanced", seed=0),
     "data.as_features": plain(partial(cnn.data.as_features, who="a"), x=ROWS, row_shape=(3,),
                               dtype="float32", empty=False),
     "data.as_labels": plain(cnn.data.as_labels, y=LABELS, n_classes=3, ignore_index=None),
@@ -187,6 +189,9 @@ CALLS: dict[str, Call] = {
         lambda n, value: n.set_params({"dense_0.b": np.ones(4), "dense_1.b": value}),
         {"value": np.ones(3)}, net, lambda n: of_store(n.store)),
     "Trainer.fit": method("fit", trainer, of_trainer, **_FIT),
+    "Trainer.fit, a stream": Call(
+        lambda t, batch, **given: t.fit(lambda: iter([batch, batch]), progress=False, **given),
+        {"batch": (ROWS, LABELS), "steps_per_epoch": 2, "prefetch": 1}, trainer, of_trainer),
     "Trainer.fit, validation": Call(
         lambda t, x, y, w: t.fit(ROWS, LABELS, validation_data=(x, y, w), progress=False),
         {"x": ROWS, "y": LABELS, "w": np.ones(6)}, trainer, of_trainer),
