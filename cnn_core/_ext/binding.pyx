@@ -271,8 +271,9 @@ cdef class Binding:
                                     or cnp.PyArray_DIM(lr, 1) != learner.c.n_group
                                     or cnp.PyArray_DIM(lr, 0) * batch < n_total):
             raise ShapeError(f"train: need rates of each step and {learner.c.n_group} groups")
-        if learner is not None and learner.n_rows > (0 if rows is None else len(rows)):
-            raise ShapeError(f"train: need {learner.n_rows} gradients of sparse rows; got fewer")
+        if learner is not None and learner.n_rows != (0 if rows is None else len(rows)):
+            raise ShapeError(f"train: need gradients of sparse rows as the learner has them, "
+                             f"{learner.n_rows}; got others")
         table = self._sources(sources)
         memset(&chunk, 0, sizeof(chunk))
         memset(&fault, 0, sizeof(fault))

@@ -171,6 +171,10 @@ class Program:
         found = self.code.rows_of[self._number[node]]
         return None if found is None else (self.code.tensor[found[0]], self.code.tensor[found[1]])
 
+    def moves(self, node: Node) -> bool:
+        """Tell whether a parameter has a gradient, made or left to the optimizer."""
+        return self.has_grad(node) or self.row_tensors(node) is not None
+
     def value_tensor(self, node: Node) -> int:
         """Return the number of the tensor that holds a node's value."""
         return self.code.tensor[self.code.value_of[self._number[node]]]

@@ -86,14 +86,13 @@ class LossProgram:
         self._memory: dict[str, np.ndarray] = {}  # for those gradients, and how many entries it
         self._entries: dict[str, int] = {}  # ... has room for
         self._row_grads: list[tuple] = []
-        flows = self._by_rows or any(map(self.program.has_grad, learning))
-        if training and learning and not flows:
+        if training and learning and not any(map(self.program.moves, learning)):
             reason = what_stops_gradients(self.program, learning, "training")
             raise GraphError(
                 reason or "training: need a loss that depends on what learns; got none"
             )
         reached = frozenset(net.store.name_of(p) for p in learning
-                            if p in self._by_rows or self.program.has_grad(p))  # fmt: skip
+                            if self.program.moves(p))  # fmt: skip
         self._reached = None if len(reached) == len(net.store) else reached
         self._loss_tensor = self.program.value_tensor(self.loss)
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.

@@ -149,7 +149,7 @@ def _figure(value: float) -> str:
 def diagnosed(trainer: Trainer, program: LossProgram, data: Data) -> Diagnosis:
     """Return what all rows of ``data``, as one minibatch, do to a copy of ``trainer``."""
     net, loss, own = trainer.net, program.loss, program.program
-    learning = [n for n in own.nodes if isinstance(n, Parameter) and own.has_grad(n)]
+    learning = [n for n in own.nodes if isinstance(n, Parameter) and own.moves(n)]
     rows = np.arange(data.n_rows)
     kept = Program([loss], net.store, max_batch=len(rows), seeds=[loss], targets=learning,
                    keep_all=True, training=True)  # fmt: skip
@@ -210,7 +210,7 @@ def _updates(trainer: Trainer, data: Data) -> dict[str, tuple[float, float]]:
     other.guard = None
     before = {name: value.copy() for name, value in other.net.params.items()}
     program = other._program(data, data.n_rows, training=True)
-    learner = other._bound(program.updated)
+    learner = other._bound(program.updated, program.rows)
     program.run(program.sources(data), None, 0, data.n_rows, data.n_rows, learner=learner,
                 lr=other.optimizer.rates(learner.step, 1), seed=other.seed)  # fmt: skip
     return {name: (_norm([value - before[name]]), _norm([before[name]]))

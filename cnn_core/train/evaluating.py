@@ -12,15 +12,18 @@ from cnn_core import options
 from cnn_core.data.split import split_rows
 from cnn_core.errors import CnnCoreError, OptionError, StateError
 from cnn_core.ir.node import Node
-from cnn_core.nn.meaning import LOGITS, PROBABILITIES, last_operation, scale_of
+from cnn_core.nn.meaning import LOGITS, PROBABILITIES, Meaning, last_operation, scale_of
 from cnn_core.nn.model import Model
+from cnn_core.optim import Optimizer
 from cnn_core.options import shown
+from cnn_core.run.threads import get_num_threads
 from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
-from cnn_core.train.checked import Data, weighted_by_class
+from cnn_core.train.checked import Data, check_data, weighted_by_class
 from cnn_core.train.metric import evaluate_rows, rows_of
 from cnn_core.train.objective import Objective
+from cnn_core.train.target_scale import TargetScale
 
 if TYPE_CHECKING:
     from cnn_core.train.diagnosis import Diagnosis
@@ -32,18 +35,15 @@ class Evaluating:
 
     net: Model
     check_finite: bool | None
+    optimizer: Optimizer
     _objective: Objective
+    _scale: TargetScale
+    _meanings: dict[tuple, dict[str, Meaning | None]]
+    _programs: dict[tuple, LossProgram]
     weight_average: WeightAverage | None
     _averages: Averages | None
     _probable: Model | None
     """The network with probabilities as its outputs."""
-
-    if TYPE_CHECKING:  # what a `Trainer` has
-        def _data(
-            self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None
-        ) -> Data: ...
-        def _understood(self, data: Data, *, anew: bool = False) -> Data: ...
-        def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram: ...
 
     def evaluate(
         self, x: Any, y: Any = None, sample_weight: Any = None, *, averaged: bool = False
@@ -202,6 +202,48 @@ class Evaluating:
             if not str(error).startswith("validation_data"):
                 error.args = (f"validation_data: {error}", *error.args[1:])
             raise
+
+    # -- what training needs too --------------------------------------------------------------
+
+    def _data(self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None) -> Data:
+        finite = self.check_finite if finite is None else finite
+        return check_data(self.net, self._objective, x, y, w, who=who, finite=finite,
+                          scale=self._scale)  # fmt: skip
+
+    def _understood(self, data: Data, *, anew: bool = False) -> Data:
+        """Return ``data`` with what it means, where a metric asks for it.
+
+        What the targets of the last `fit` meant goes on: of a few rows it is less certain.
+        """
+        asking = [t for t in data.terms if any(m.asks for m in t.metrics)]
+        if not asking:
+            return data
+        known = None if anew else self._meanings.get(data.target_key)
+        if known is None:
+            known = {
+                t.target: t.loss.meaning(self._objective.output(t), data.inputs[t.target],
+                                         data.targets[t.target])
+                for t in asking
+            }  # fmt: skip
+        return data._replace(meanings=known)
+
+    def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
+        """Return a program that takes ``max_batch`` rows; compile one where there is none."""
+        store = self.net.store
+        key = (training, *data.key, store.learning if training else None)
+        alone = self.optimizer.left_alone(store) if training and data.sparse else frozenset()
+        key = (*key, alone) if alone else key
+        found = self._programs.get(key)
+        if found is None or found.program.max_batch < max_batch:
+            if found is not None:  # one that grows row by row is not compiled for each
+                max_batch = max(max_batch, 2 * found.program.max_batch)
+            found = LossProgram(
+                self.net, self._objective, data, max_batch, training=training,
+                scale=self._scale, alone=alone,
+            )  # fmt: skip
+            self._programs[key] = found
+        found.use_threads(get_num_threads())
+        return found
 
 
 def _decided(p: np.ndarray, node: Node) -> np.ndarray:

@@ -65,8 +65,7 @@ class _Search:
         self, net: Model, program: LossProgram, data: Data, rows: np.ndarray, seed: int, step: int
     ) -> None:
         loss, own = program.loss, program.program
-        learning = [n for n in own.nodes if isinstance(n, Parameter)
-                    and (own.has_grad(n) or own.row_tensors(n) is not None)]  # fmt: skip
+        learning = [n for n in own.nodes if isinstance(n, Parameter) and own.moves(n)]
         self.rows, self.run_options = rows, {"seed": seed, "counter": step}
         self.program = Program([loss], net.store, max_batch=len(rows), seeds=[loss],
                                targets=learning, keep_all=True, training=True)  # fmt: skip

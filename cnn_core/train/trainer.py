@@ -18,13 +18,13 @@ from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
-from cnn_core.run.threads import get_num_threads, recompile_on_change
+from cnn_core.run.threads import recompile_on_change
 from cnn_core.state.blocks import Place
 from cnn_core.train import averages
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import LossProgram
-from cnn_core.train.checked import Data, check_data, weighted_by_class
+from cnn_core.train.checked import Data, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
@@ -349,45 +349,3 @@ class Trainer(Evaluating, Savable, Keywords):
                             step=learner.step, epoch=epoch) from None  # fmt: skip
         learner.step += 1
         self.skipped += 1
-
-    # -- what both need -------------------------------------------------------------------
-
-    def _data(self, x: Any, y: Any, w: Any, who: str, *, finite: bool | None = None) -> Data:
-        finite = self.check_finite if finite is None else finite
-        return check_data(self.net, self._objective, x, y, w, who=who, finite=finite,
-                          scale=self._scale)  # fmt: skip
-
-    def _understood(self, data: Data, *, anew: bool = False) -> Data:
-        """Return ``data`` with what it means, where a metric asks for it.
-
-        What the targets of the last `fit` meant goes on: of a few rows it is less certain.
-        """
-        asking = [t for t in data.terms if any(m.asks for m in t.metrics)]
-        if not asking:
-            return data
-        known = None if anew else self._meanings.get(data.target_key)
-        if known is None:
-            known = {
-                t.target: t.loss.meaning(self._objective.output(t), data.inputs[t.target],
-                                         data.targets[t.target])
-                for t in asking
-            }  # fmt: skip
-        return data._replace(meanings=known)
-
-    def _program(self, data: Data, max_batch: int, *, training: bool) -> LossProgram:
-        """Return a program that takes ``max_batch`` rows; compile one where there is none."""
-        store = self.net.store
-        key = (training, *data.key, store.learning if training else None)
-        alone = self.optimizer.left_alone(store) if training and data.sparse else frozenset()
-        key = (*key, alone) if alone else key
-        found = self._programs.get(key)
-        if found is None or found.program.max_batch < max_batch:
-            if found is not None:  # one that grows row by row is not compiled for each
-                max_batch = max(max_batch, 2 * found.program.max_batch)
-            found = LossProgram(
-                self.net, self._objective, data, max_batch, training=training,
-                scale=self._scale, alone=alone,
-            )  # fmt: skip
-            self._programs[key] = found
-        found.use_threads(get_num_threads())
-        return found

@@ -292,6 +292,23 @@ def test_resumed_within_an_epoch_to_the_same_bits(tmp_path) -> None:
     assert_close(*found, 0)
 
 
+@pytest.mark.parametrize("average", ["ema", "swa"])
+def test_averages_diagnoses_and_rates_are_those_of_dense_rows(average: str) -> None:
+    x, y = rows(60, 50)
+    found = []
+    for a in (x.toarray(), x):
+        trainer = cnn.Trainer(network(50, 6, "float64"), loss="softmax_cross_entropy",
+                              optimizer=cnn.SGD(lr=0.3), weight_average=average)  # fmt: skip
+        trainer.fit(a, y, batch_size=16, epochs=2, progress=False)
+        rates = trainer.lr_find(a, y, steps=20, batch_size=20)
+        report = trainer.diagnose(a, y)
+        found.append((trainer.averaged, rates.losses, [r[2:] for r in report.layers]))
+    (one, losses, layers), (other, others, told) = found
+    np.testing.assert_allclose(one.predict(x), other.predict(x), rtol=1e-10)
+    np.testing.assert_allclose(losses, others, rtol=1e-8)
+    np.testing.assert_allclose(layers, told, rtol=1e-8)
+
+
 def test_a_copied_trainer_goes_on_to_the_same_bits() -> None:
     x, y = rows(90, 50)
     trainer, _ = trained(x, y, cnn.Adam(lr=0.01, lazy=True))
