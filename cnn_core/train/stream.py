@@ -273,17 +273,20 @@ def parts(batch: Any) -> tuple[Any, Any, Any]:
     return (*batch, None) if len(batch) == 2 else tuple(batch)  # type: ignore[return-value]
 
 
-def stream_of(x: Any, steps: Any, prefetch: Any, weights: Any, class_weight: Any) -> Stream | None:
-    """Return the stream that `Trainer.fit` was given, its options checked; None: there is none."""
+def stream_of(x: Any, steps: Any, prefetch: Any, beside: tuple) -> Stream | None:
+    """Return the stream that `Trainer.fit` was given, its options checked; None: there is none.
+
+    ``beside`` are options that only arrays can have.
+    """
     if not is_stream(x):
         if steps is not None or prefetch != 0:
             need = "batches as x, and no y, for steps_per_epoch and prefetch"
             raise options.refuse("fit", need, x)
         return None
-    if weights is not None or class_weight is not None:
+    if any(option is not None for option in beside):
         raise OptionError(
-            "fit: need weights within the batches, (x, y, weights); got sample_weight or "
-            "class_weight beside them"
+            "fit: need weights within the batches, (x, y, weights), and validation_data; got "
+            "sample_weight, class_weight or validation_split beside a stream"
         )
     steps = None if steps is None else options.whole("fit: steps_per_epoch", steps)
     return Stream(x, steps, options.whole("fit: prefetch", prefetch, 0))

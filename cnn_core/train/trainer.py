@@ -231,7 +231,8 @@ class Trainer(Evaluating, Savable, Keywords):
         if y is None or steps_per_epoch is not None or prefetch:
             from cnn_core.train.stream import StreamLoop, stream_of  # which not all trainings need
 
-            stream = stream_of(x, steps_per_epoch, prefetch, sample_weight, class_weight)
+            beside = (sample_weight, class_weight, validation_split)
+            stream = stream_of(x, steps_per_epoch, prefetch, beside)
         if stream is not None:
             x, y, sample_weight = stream.first()
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "fit")

@@ -292,6 +292,16 @@ def test_resumed_within_an_epoch_to_the_same_bits(tmp_path) -> None:
     assert_close(*found, 0)
 
 
+def test_a_share_is_held_out_as_of_dense_rows() -> None:
+    x, y = rows(90, 50)
+    found = []
+    for a in (x.toarray(), x):
+        trainer = cnn.Trainer(network(50, 6), loss="softmax_cross_entropy")
+        history = trainer.fit(a, y, batch_size=16, validation_split=0.3, progress=False)
+        found.append((trainer, [history["loss"], history["val_loss"]]))
+    assert_close(*found, 0 if EXACT else 1e-5)
+
+
 @pytest.mark.parametrize("average", ["ema", "swa"])
 def test_averages_diagnoses_and_rates_are_those_of_dense_rows(average: str) -> None:
     x, y = rows(60, 50)

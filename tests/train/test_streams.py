@@ -153,6 +153,8 @@ def test_options_that_do_not_fit_are_refused() -> None:
     t, batches = trainer(), Batches(X, Y)
     with pytest.raises(OptionError, match="need weights within the batches"):
         t.fit(batches, class_weight="balanced", progress=False)
+    with pytest.raises(OptionError, match="validation_split beside a stream"):
+        t.fit(batches, validation_split=0.2, progress=False)
     with pytest.raises(OptionError, match="need batches as x, and no y"):
         t.fit(X, Y, steps_per_epoch=3, progress=False)
     with pytest.raises(OptionError, match="prefetch"):
