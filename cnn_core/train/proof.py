@@ -26,7 +26,7 @@ ROWS = 256
 PREFIX = f"{files.KEY}:proof:"
 """What the names of the arrays begin with that hold the rows."""
 
-MADE_OF = ("network", "loss", "metrics", "optimizer", "options")
+MADE_OF = ("network", "loss", "metrics", "optimizer", "options", "weight_average")
 """The parts of the content that a trainer is made of."""
 
 Digests = dict[str, str]
@@ -118,8 +118,9 @@ class Prover:
                 self._made_of = made_of
             train_state.put(self._twin, state, "proof")
             proof["after"] = _after_step(self._twin, found, proof)
-        except CnnCoreError as error:  # of rows that no step can be made with
-            content["proof"] = {"missing": str(error)}
+        except Exception as error:  # a training does not end for want of a proof
+            kind = "" if isinstance(error, CnnCoreError) else f"{type(error).__name__}: "
+            content["proof"] = {"missing": f"{kind}{error}"}
             return
         arrays |= found
         content["proof"] = proof
@@ -139,9 +140,11 @@ def _rows(trainer: Trainer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if len(rows) < min(2, n):  # batch statistics need two
         rows = index[:2]
     found = {f"{PREFIX}{name}": np.ascontiguousarray(a[rows]) for name, a in data.arrays.items()}
+    sparse = {name: list(data.features[name][rows].shape) for name in data.sparse}
     bare = [term.target for term in data.terms] == ["y"]
     proof = {
-        "features": list(data.features), "weighted": data.w is not None, "simd": core.simd(),
+        "features": list(data.features), "sparse": sparse, "weighted": data.w is not None,
+        "simd": core.simd(),
         "targets": None if bare else {term.key: term.target for term in data.terms},
     }  # fmt: skip
     return found, proof
@@ -151,6 +154,7 @@ def _after_step(trainer: Trainer, arrays: Mapping[str, np.ndarray], proof: Any) 
     """Make a step with the rows of a proof; return the digests of what it leaves."""
     own = {name: a for name, a in arrays.items() if name.startswith(PREFIX)}
     x = {name: own[PREFIX + name] for name in proof["features"]}
+    x |= {name: _matrix(x[name], shape) for name, shape in proof["sparse"].items()}
     targets = proof["targets"]
     y: Any = own[f"{PREFIX}y"] if targets is None else None
     if targets:
@@ -163,6 +167,14 @@ def _after_step(trainer: Trainer, arrays: Mapping[str, np.ndarray], proof: Any) 
              for name, array in of.items()}  # fmt: skip
     return _digests({**trainer.net.params, **slots, "scalars": optimizer["scalars"],
                      "loss": np.array([loss])})  # fmt: skip
+
+
+def _matrix(entries: np.ndarray, shape: Any) -> Any:
+    """Return the sparse rows of which these are row, column and value of each entry."""
+    from scipy.sparse import csr_array
+
+    row, column = entries[:, :2].astype(np.int64).T
+    return csr_array((entries[:, 2], (row, column)), shape=tuple(shape))
 
 
 def _digests(arrays: Mapping[str, np.ndarray]) -> Digests:

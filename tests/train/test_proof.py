@@ -44,6 +44,16 @@ def two_heads() -> tuple[cnn.Trainer, tuple]:
     return trainer, ({"x": X, "c": Y}, {"price": X[:, :1], "kind": Y})
 
 
+def sparse() -> tuple[cnn.Trainer, tuple]:
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    rows = scipy_sparse.csr_array(X * (np.abs(X) > 1))
+    return make_trainer(optimizer=cnn.Adam(0.01, lazy=True)), (rows, Y)
+
+
+def averaged() -> tuple[cnn.Trainer, tuple]:
+    return make_trainer(weight_average="ema", guard="skip"), (X, Y)
+
+
 def fit(trainer, data, path, at=-1, **options):
     w = data[2] if len(data) > 2 else None
     given = {"batch_size": 8, "epochs": 3, "progress": False, "sample_weight": w}
@@ -53,7 +63,7 @@ def fit(trainer, data, path, at=-1, **options):
 
 
 @pytest.mark.parametrize("at", [1, 5, 12, 13, -1])
-@pytest.mark.parametrize("make", [deep, weighted, two_heads])
+@pytest.mark.parametrize("make", [deep, weighted, two_heads, sparse, averaged])
 def test_a_checkpoint_is_verified_from_the_file_alone(make, at, tmp_path):
     trainer, data = make()
     fit(trainer, data, tmp_path / "run", at)
@@ -63,7 +73,7 @@ def test_a_checkpoint_is_verified_from_the_file_alone(make, at, tmp_path):
     assert repr(found) == f"step {found.step}: the bits agree"
 
 
-@pytest.mark.parametrize("make", [deep, weighted, two_heads])
+@pytest.mark.parametrize("make", [deep, weighted, two_heads, sparse, averaged])
 def test_proofs_change_no_bit_of_the_training(make, tmp_path):
     found = []
     for path, proof in ((None, False), (tmp_path / "a", True), (tmp_path / "b", False)):
@@ -147,6 +157,18 @@ def test_a_file_without_a_proof_says_why(tmp_path):
     trainer.net.save(path)
     with pytest.raises(DataError, match="need the state of a training; got a 'network'"):
         cnn.verify(path)
+
+
+def test_a_training_goes_on_where_no_proof_can_be_made(tmp_path, monkeypatch):
+    def fail(*args):
+        raise TypeError("no rows")
+
+    monkeypatch.setattr("cnn_core.train.proof._rows", fail)
+    trainer, data = deep()
+    fit(trainer, data, tmp_path / "run")
+    assert trainer.epochs_done == 3
+    with pytest.raises(StateError, match=r"got one without: TypeError: no rows"):
+        cnn.verify(tmp_path / "run")
 
 
 def test_of_a_huge_batch_only_some_rows_are_kept(tmp_path):
