@@ -106,6 +106,7 @@ def _network(net: Model, number: Mapping[Node, int], nets: list[Model]) -> dict[
         "core": {k: number[n] for k, n in net.core.items()},
         "inputs": [number[n] for n in net.inputs.values()],
         "single": net.is_single, "seed": net.seed, "name": net.name,
+        "classes": None if net.classes is None else list(net.classes),
     }  # fmt: skip
     if not isinstance(net, Sequential):
         return made
@@ -200,6 +201,8 @@ def _network_of(
             raise DataError("need a name and a node for each layer; got others")
     net._set_up(core, inputs, dtype)
     own.update(outputs=outputs, is_single=options.flag("single", made["single"]))
+    if made["classes"] is not None:
+        net.classes = made["classes"]
     return net
 
 

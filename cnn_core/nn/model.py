@@ -250,6 +250,20 @@ class Model(Predicting):
 
         load(self, path, names)
 
+    @property
+    def classes(self) -> tuple[str | int, ...] | None:
+        """What the classes are called, texts or whole numbers in the order of the outputs' columns;
+        None: 0, 1, 2 ...
+
+        For a network of one output: as many as it has columns, or two for a single column.  They
+        are saved with it, and `Trainer.predict_classes` returns them.
+        """
+        return self.__dict__.get("_classes")
+
+    @classes.setter
+    def classes(self, labels: Iterable[str | int] | None) -> None:
+        self.__dict__["_classes"] = None if labels is None else _checked_classes(self, labels)
+
     # -- copies ---------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -331,3 +345,19 @@ def _checked_names(who: str, nodes: list[Node], inputs: list[Input]) -> dict[Nod
                 f"inputs and the loss have; got a {type(node).__name__} named {label!r}"
             )
     return unique_names(nodes)
+
+
+def _checked_classes(net: Model, labels: Any) -> tuple[str | int, ...]:
+    who, shape = f"{type(net).__name__}: classes", net.output.shape[1:]
+    if isinstance(labels, str):
+        raise options.refuse(who, "a list of labels", labels)
+    found = options.items(who, labels.tolist() if isinstance(labels, np.ndarray) else labels,
+                          "labels", "list")  # fmt: skip
+    named = tuple([int(k) if options.is_whole(k) else k for k in found])
+    n = 2 if shape in ((), (1,)) else shape[-1]
+    if len(named) != n or len(set(map(repr, named))) != n or not all(
+        isinstance(label, (str, int)) and not isinstance(label, bool) for label in named
+    ):  # fmt: skip
+        need = f"{n} different labels, texts or whole numbers, one for each class"
+        raise options.refuse(who, need, list(named))
+    return named

@@ -129,13 +129,16 @@ class Evaluating:
         """Return the class of each row of ``x``: the most probable, or yes where p > 1/2.
 
         Labels from 0 on, int64 (N,), for the classes of a softmax; 0 and 1 for yes-or-no
-        questions, one to a row (N,), several (N, questions).
+        questions, one to a row (N,), several (N, questions).  Where the network has names for its
+        classes, see `Model.classes`, these.
         """
         found = self._predicting("predict_classes", x)
         assert self._probable is not None
         outputs = self._probable.outputs
         if not isinstance(found, dict):
-            return _decided(found, next(iter(outputs.values())))
+            decided = _decided(found, next(iter(outputs.values())))
+            names = self.net.classes
+            return decided if names is None else np.array(names)[decided]
         return {name: _decided(p, outputs[name]) for name, p in found.items()}
 
     def _predicting(self, who: str, x: Any) -> Any:

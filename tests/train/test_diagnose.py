@@ -100,3 +100,19 @@ def test_probabilities_by_output():
     assert found["kind"].sum(axis=1) == pytest.approx(np.ones(80), rel=1e-5)
     assert (classes["kind"].shape, classes["flags"].shape) == ((80,), (80, 2))
     assert np.array_equal(classes["flags"], (found["flags"] > 0.5).astype(int))
+
+
+def test_classes_have_names_that_are_kept(tmp_path):
+    trainer = make_trainer()
+    numbers = trainer.predict_classes(X)
+    trainer.net.classes = ["cat", "dog", "bird"]
+    assert trainer.predict_classes(X).tolist() == [["cat", "dog", "bird"][k] for k in numbers]
+    trainer.net.save(tmp_path / "net")
+    assert cnn.load(tmp_path / "net").classes == ("cat", "dog", "bird")
+    yes = cnn.Trainer(make_net(outputs=1), loss="binary_cross_entropy")
+    yes.net.classes = np.array([3, 7])
+    assert set(yes.predict_classes(X)) <= {3, 7}
+    for labels in (["a", "b"], "abc", ["a", "a", "b"], ["a", "b", 1.5], [True, False, "x"], 3):
+        with pytest.raises(OptionError, match="Sequential: classes: need"):
+            trainer.net.classes = labels
+    assert trainer.net.classes == ("cat", "dog", "bird")
