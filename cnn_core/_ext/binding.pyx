@@ -45,10 +45,14 @@ cdef int _stop(capi.cnn_watch *c, uint64_t float_mode) noexcept nogil:
     return watch.stopped
 
 
-cdef bint _on_main_thread() except -1:
-    from threading import main_thread      # here, for only long runs ask
+cdef object _main_thread = None
 
-    return main_thread().ident == get_ident()
+
+cdef bint _on_main_thread() except -1:
+    global _main_thread
+    if _main_thread is None:        # read here, since only long runs ask
+        from threading import main_thread as _main_thread
+    return _main_thread().ident == get_ident()
 
 
 # A typed memoryview would do this too, and its code is as large as all else here together.

@@ -205,7 +205,8 @@ def test_shapes_around_the_tiles(gemm: Gemm, trans_a: bool, trans_b: bool, dtype
 @pytest.mark.parametrize("trans_a", [False, True])
 def test_every_option(gemm: Gemm, trans_a: bool, trans_b: bool, dtype: str) -> None:
     for (m, n, k), (accumulate, relu, use_bias) in itertools.product(
-            [(1, 300, 20), (20, 10, 40), (19, 70, 9), (1, 1, 1)], OPTIONS):
+            [(1, 300, 20), (20, 10, 40), (19, 70, 9), (1, 1, 1), (37, 10, 40),
+             (35, 19, 7)], OPTIONS):
         check(gemm, m, n, k, dtype, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate,
               relu=relu, use_bias=use_bias, extra=(0, 0, 0))
 
@@ -238,7 +239,7 @@ def test_any_product_matches_numpy(gemm: Gemm, shape: tuple[int, int, int], dtyp
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(70, 50, 33), (300, 10, 128), (64, 3, 16), (97, 256, 700),
                                    (40, 300, 1100), (260, 520, 20), (300, 2048, 280),
-                                   (35, 49, 63), (41, 700, 130)])
+                                   (35, 49, 63), (41, 700, 130), (70, 11, 90), (45, 19, 30)])
 @pytest.mark.parametrize("layout", ["nn", "nt", "tn", "tt"])
 def test_bits_do_not_depend_on_the_split_of_rows(gemm: Gemm, layout: str,
                                                  shape: tuple[int, int, int], dtype: str) -> None:
