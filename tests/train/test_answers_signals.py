@@ -24,6 +24,9 @@ CALLS = {
     "evaluate": lambda t, x, y: t.evaluate(x, y),
     "validation": lambda t, x, y: t.fit(x[:64], y[:64], validation_data=(x, y), progress=False),
     "fit": lambda t, x, y: t.fit(x, y, batch_size=128, progress=False),
+    "fit of one batch": lambda t, x, y: t.fit(x[:20_000], y[:20_000], batch_size=20_000,
+                                              progress=False),
+    "step": lambda t, x, y: t.step(x[:20_000], y[:20_000]),
 }
 
 
@@ -75,6 +78,16 @@ def test_interrupt_is_answered_within_a_twentieth_of_the_work(task, call, soon):
     while not taken or (min(taken) > soon and len(taken) < 3):
         taken.append(seconds_until_answered(CALLS[call], *task))
     assert min(taken) < soon
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to the process itself")
+def test_step_that_is_broken_off_is_not_made(task):
+    trainer, x, y = task
+    trainer.step(x[:20_000], y[:20_000])  # from now on the short way serves it
+    before, count = trainer.net.store.value.copy(), trainer.optimizer.step_count
+    seconds_until_answered(CALLS["step"], *task)
+    assert np.array_equal(trainer.net.store.value, before)
+    assert trainer.optimizer.step_count == count
 
 
 def test_rows_in_pieces_have_the_bits_of_rows_at_once(task):
