@@ -45,7 +45,7 @@ class Options:
 
     def __init__(
         self, *, dtype: np.dtype, max_batch: int, keep_all: bool, training: bool, learning: bool,
-        guard: int, lent: bool, lean: bool, sparse: tuple[int, ...], by_rows: tuple[int, ...],
+        guard: int, lent: bool, lean: str, sparse: tuple[int, ...], by_rows: tuple[int, ...],
     ) -> None:  # fmt: skip
         self.dtype, self.max_batch, self.keep_all, self.lean = dtype, max_batch, keep_all, lean
         self.training, self.learning, self.guard, self.lent = training, learning, guard, lent
@@ -76,7 +76,8 @@ class Compiled:
         ).run()  # fmt: skip
         self.steps = low.in_order(apart=apart)
         if options.lean:
-            self.steps = needed(self.steps)
+            last = [*low.forward, *low.backward] if options.lean == "run" else low.backward
+            self.steps = needed(self.steps, set(last))
         self.updates = low.updates  # behind the steps of a run
         self.n_steps = len(self.steps)
         self.n_forward = len(low.forward) if apart else self.n_steps
@@ -127,9 +128,13 @@ class Compiled:
                 self.places[b] = space, begin * self.dtype.itemsize
 
     def _kept(self, roots: list[Buffer]) -> list[Buffer]:
-        """Return what outlives a run although the arena is borrowed: sums, and gradients given."""
-        given = {self.lowered.grad[n].root for n in self.lowered.given}
-        return [b for b in roots if b.home == "arena" and (b.dtype == "float64" or b in given)]
+        """Return what outlives a run although the arena is borrowed: sums, and gradients given.
+
+        Of a lean program, also what lies in that of another.
+        """
+        given, lean = {self.lowered.grad[n].root for n in self.lowered.given}, self.options.lean
+        return [b for b in roots if b.home == "arena"
+                and (b.dtype == "float64" or b in given or (b.keep and lean))]  # fmt: skip
 
     def _in_a_row(self, space: int, buffers: list[Buffer]) -> int:
         """Place buffers in a space, each on a line of its own; return its size."""

@@ -41,7 +41,7 @@ class Lowering:
     fuses nothing, so that all can be looked at.  In inference noise such as dropout passes its
     operand on: it is left out or, where all is kept, copies, since it has a gradient of its own.
     ``lean`` makes the same numbers, to the bit, and keeps no more than the outputs and what the
-    gradients are wanted of.
+    gradients are wanted of; "backward" keeps all values.
     ``sparse`` are inputs of sparse rows.  The gradient of a parameter in ``by_rows`` that comes of
     one of them, and of nothing else, is left to the optimizer: see `Lowered.by_rows`.
     """
@@ -57,12 +57,13 @@ class Lowering:
         keep_all: bool = False,
         training: bool = False,
         learning: bool = False,
-        lean: bool = False,
+        lean: str = "",
         sparse: Collection[Node] = (),
         by_rows: Collection[Node] = (),
     ) -> None:
         self.names, self.keep_all, self.training = names, keep_all, training
         self.learning, self.keeps = learning, keep_all and not lean
+        self.keeps_values = self.keeps or lean == "backward"
         self.sparse, self.by_rows = set(sparse), set(by_rows)
         self.left_out = [n for n in order if self._leaves_out(n)]
         self.order = [n for n in order if not self._leaves_out(n)]
@@ -176,7 +177,7 @@ class Lowering:
     def _value_buffer(self, node: Node) -> Buffer:
         home = "param" if isinstance(node, Parameter) else "arena"
         home = "constant" if type(node) is Constant else home
-        keep = self.keeps or isinstance(node, Input) or node in self.outputs
+        keep = self.keeps_values or isinstance(node, Input) or node in self.outputs
         keep = keep or node.dtype == "float64"
         if node in self.sparse:
             return Buffer(self.names[node], (BATCH, 3), True, "int64", home, keep, node)
@@ -212,7 +213,7 @@ class Lowering:
     def _forward_step(self, node: Node, value: Buffer, op: str, attrs: tuple) -> Step:
         saved = [
             Buffer(f"{self.names[node]}.{key}", shape, bool(shape) and shape[0] is BATCH,
-                   node.saved_dtype, keep=self.keeps or node.saved_dtype != "real")
+                   node.saved_dtype, keep=self.keeps_values or node.saved_dtype != "real")
             for key, shape in node.saved.items()
         ]  # fmt: skip
         self.out.saved[node] = saved

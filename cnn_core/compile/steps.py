@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cnn_core.ir.node import BATCH, Node, Shape
 
@@ -137,12 +137,13 @@ class Lowered:
                 step.stage = NORMAL
 
 
-def needed(steps: list[Step]) -> list[Step]:
-    """Return the steps without those of which nothing comes that is kept."""
+def needed(steps: list[Step], among: Collection[Step]) -> list[Step]:
+    """Return the steps of ``among`` without those of which nothing comes that is kept."""
     found: list[Step] = []
     read: set[Buffer] = set()
     for step in reversed(steps):
-        if any(b.root in read or b.root.keep or b.home == "grad" for b in step.written):
+        if step in among and any(b.root in read or b.root.keep or b.home == "grad"
+                                 for b in step.written):  # fmt: skip
             found.append(step)
             read.update([b.root for b in _read(step)])
     return found[::-1]

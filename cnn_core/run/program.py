@@ -17,7 +17,7 @@ from cnn_core.compile.compiled import ARENA, Options, compiled
 from cnn_core.compile.schedule import Schedule
 from cnn_core.compile.steps import Buffer, Lowered, Step
 from cnn_core.errors import ShapeError
-from cnn_core.ir.node import Input, Node, Parameter
+from cnn_core.ir.node import Constant, Input, Node, Parameter
 from cnn_core.ir.order import topological_order, unique_names
 from cnn_core.ir.shapes import with_rows
 from cnn_core.run.feeding import check_inputs
@@ -57,8 +57,8 @@ class Program:
     for tests.
     ``lent``: each run borrows its memory, in which nothing stays but the float64 sums; equal
     graphs, over whatever numbers, then share what is compiled.  ``lean``, with ``keep_all``, makes
-    the numbers that it makes, to the bit, but keeps those alone that `Lowering` says, in one run
-    of all steps.
+    the numbers that it makes, to the bit, but keeps those alone that `Lowering` says: in one "run"
+    of all steps, or of the "backward" steps over values that lie elsewhere.
     ``sparse`` are the inputs that take sparse rows, three int64 each (cnn_sparse.h), ``by_rows``
     the parameters whose gradient is not to be made where it comes of such rows alone:
     `row_tensors` says what it comes of.
@@ -81,7 +81,7 @@ class Program:
         learning: bool = False,
         guard: int = 0,
         lent: bool = False,
-        lean: bool = False,
+        lean: str = "",
         sparse: Collection[Node] = (),
         by_rows: Collection[Node] = (),
     ) -> None:
@@ -211,16 +211,24 @@ class Program:
             )
         return given
 
-    def lie_with(self, other: Program, node: Node, *, grad: bool = False) -> None:
-        """Let a node's value, or its gradient, lie where ``other`` has it in its arena."""
-        find = Program.grad if grad else Program.value
-        home = find(other, node).ctypes.data
-        of = self.code.grad_of if grad else self.code.value_of
-        root = of[self._number[node]]
-        for buffer, tensor in self.code.tensor.items():
-            if buffer.root is root:
-                start = buffer.start * np.dtype(self.code.dtype_name(buffer)).itemsize
-                self.binding.bind(tensor, home + start)
+    def lie_with(
+        self, other: Program, values: Collection[Node], grads: Collection[Node] = ()
+    ) -> None:
+        """Let values, with what is saved beside them, and gradients lie where they do in ``other``,
+        which keeps all."""
+        homes: dict[Buffer, np.ndarray] = {}
+        mine, theirs = self.code, other.code
+        for i in (self._number[n] for n in values if not isinstance(n, (Parameter, Constant))):
+            homes[mine.value_of[i]] = other.view(theirs.value_of[i])
+            homes |= {b: other.view(c) for b, c in zip(mine.saved_of[i], theirs.saved_of[i],
+                                                       strict=True) if b.keep}  # fmt: skip
+        for node in grads:
+            if not isinstance(node, Parameter):
+                homes[mine.grad_of[self._number[node]]] = other.grad(node)
+        for buffer, tensor in mine.tensor.items():
+            if buffer.root in homes:
+                start = buffer.start * np.dtype(mine.dtype_name(buffer)).itemsize
+                self.binding.bind(tensor, homes[buffer.root].ctypes.data + start)
 
     # -- data in and out ------------------------------------------------------------------
 

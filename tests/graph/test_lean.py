@@ -11,6 +11,7 @@ import cnn_core as cnn
 from cnn_core import BATCH, Constant, Graph, Input, Parameter, ops
 from cnn_core.errors import LabelError, StateError
 from cnn_core.graph import lean as lean_way
+from cnn_core.graph.lean import GRADIENTS, NOTHING, VALUES
 
 ROWS = 4000
 
@@ -56,29 +57,46 @@ def looked_at(graph: Graph) -> dict[str, bytes]:
     return found
 
 
-def test_large_graphs_are_lean_small_ones_and_those_with_products_not(monkeypatch):
+def test_large_graphs_are_lean_and_small_ones_not(monkeypatch):
     graph, feed = made()
     graph.forward(**feed)
-    assert graph._lean._missing
-    graph.forward(**{name: a[:3] for name, a in feed.items()})
-    h = Input("h", (BATCH, 64))
-    product = Graph(ops.sum(ops.relu(ops.dense(h, Parameter("w", np.ones((64, 64)))))))
-    product.forward(h=np.ones((ROWS, 64)))
+    assert graph._lean._missing == VALUES
+    assert np.array_equal(graph.forward(**{name: a[:3] for name, a in feed.items()})[1],
+                          graph.value(graph.outputs[1]))  # fmt: skip
     monkeypatch.undo()
     small, _ = made()
     small.forward(**feed)
-    assert not product._lean._wanted
     assert not small._lean._wanted
+
+
+def test_products_are_not_made_twice():
+    rows, x, w = 5 * ROWS, Input("x", (BATCH, 16)), Parameter("w", np.eye(16) / 2)
+    h = ops.relu(ops.dense(x, w), name="inner")
+    graph = Graph(ops.sum(ops.tanh(h * Parameter("p", np.ones(16)) + x - x)))
+    graph.forward(x=np.ones((rows, 16)))
+    found = graph.backward()
+    assert graph._lean._missing == GRADIENTS
+    assert np.array_equal(graph.value("inner"), np.full((rows, 16), 0.5))
+    assert graph._lean._missing == GRADIENTS
+    before, found = graph.params.grads["w"].copy(), found["w"]
+    graph.params["w"] *= 2
+    slope = 1 - np.tanh(0.5) ** 2
+    assert np.allclose(graph.grad("inner"), slope, rtol=1e-12)
+    assert np.array_equal(graph.params.grads["w"], before)
+    assert np.array_equal(found, before)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("change", ["nothing", "in place", "step"])
 def test_what_is_looked_at_is_as_forward_found_it(dtype, change):
     found = []
-    for lean in (True, False):
+    for missing in (VALUES, GRADIENTS, NOTHING):
         graph, feed = made(dtype)
         graph.forward(**feed)
-        graph = graph if lean else keeps(graph)
+        if missing == NOTHING:
+            keeps(graph)
+        else:
+            graph._lean._ways = [missing == VALUES]
         outputs = graph.forward(**feed)
         gradients = graph.backward({graph.outputs[0]: 1.0})
         if change == "in place":
@@ -86,14 +104,34 @@ def test_what_is_looked_at_is_as_forward_found_it(dtype, change):
         elif change == "step":
             graph.step(cnn.SGD(lr=0.1), **feed)
         graph.params.grads["q"][...] = 7
-        assert lean == graph._lean._missing
+        assert graph._lean._missing == missing
         found.append((outputs, gradients, looked_at(graph)))
         assert np.all(graph.params.grads["q"] == 7)
-    for one, other in zip(found[0][0], found[1][0], strict=True):
-        assert np.array_equal(one, other)
-    for name, gradient in found[0][1].items():
-        assert np.array_equal(gradient, found[1][1][name]), name
-    assert found[0][2] == found[1][2]
+    for outputs, gradients, looked in found[1:]:
+        for one, other in zip(found[0][0], outputs, strict=True):
+            assert np.array_equal(one, other)
+        for name, gradient in found[0][1].items():
+            assert np.array_equal(gradient, gradients[name]), name
+        assert found[0][2] == looked
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_backward_from_other_seeds_and_parameters_is_as_if_all_were_kept(twice):
+    found = []
+    for lean in (True, False):
+        graph, feed = made()
+        graph.forward(**feed)
+        graph = graph if lean else keeps(graph)
+        if lean:
+            graph._lean._ways = [twice]
+        graph.forward(**feed)
+        graph.backward({graph.outputs[0]: 1.0})
+        graph.params["p"] += 0.5
+        gradients = graph.backward({graph.outputs[1]: np.arange(float(ROWS))})
+        found.append(gradients | looked_at(graph))
+    assert found[0].keys() == found[1].keys()
+    for name, one in found[0].items():
+        assert np.array_equal(one, found[1][name]), name
 
 
 def test_who_looks_once_has_all_kept():
@@ -196,7 +234,7 @@ def test_the_way_that_was_faster_is_taken(faster, monkeypatch):
     ways = []
     for _ in range(12):
         graph.forward(**feed)
-        ways.append(graph._lean._missing)
+        ways.append(graph._lean._missing == VALUES)
         graph._lean._begun = 1.0 + (ways[-1] != faster)
         graph.backward({graph.outputs[0]: 1.0})
     assert ways == [True, False] * 3 + [faster] * 6
