@@ -3,7 +3,7 @@ import numpy as np
 
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer, Py_buffer)
-from libc.math cimport M_PI, cos, floor, log2, pow
+from libc.math cimport M_PI, cos, floor, log2, pow, sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 
@@ -159,6 +159,14 @@ cdef class Learner:
             raise self.not_finite(status, &fault)
         self.step += 1
 
+    def grad_norm(self):
+        """Return the norm of all gradients as they lie there, summed in double."""
+        cdef double total = 0
+        cdef int32_t i
+        for i in range(self.c.n_range):
+            total += _squares(self.range[i].grad, self.range[i].n, self.c.dtype == capi.CNN_F64)
+        return sqrt(total)
+
     cdef const double *rates(self, tuple lr) except NULL:
         """Return the rates of one step, one for each group, where C can read them."""
         cdef int32_t i
@@ -178,6 +186,23 @@ cdef class Learner:
                     what, where = f"gradient of {name!r}", f" at element {fault.index - begin}"
         return NotFiniteError(f"step {self.step + 1}: need a finite {what}; got {fault.value}"
                               f"{where}, and no parameter was changed")
+
+
+cdef double _squares(const void *x, int64_t n, bint is_double) noexcept nogil:
+    """Return the sum of squares, in eight lanes."""
+    cdef double[8] lane
+    cdef double v, total = 0
+    cdef int64_t i
+    cdef int j
+    for j in range(8):
+        lane[j] = 0
+    for i in range(0, n, 8):
+        for j in range(<int> min(8, n - i)):
+            v = (<const double *> x)[i + j] if is_double else (<const float *> x)[i + j]
+            lane[j] += v * v
+    for j in range(8):
+        total += lane[j]
+    return total
 
 
 # Schedules: a step's rate is the same to the bit whether it is asked for alone or among others,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import fsum, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,18 +45,9 @@ class Chunk:
     @property
     def grad_norm(self) -> float:
         """The norm of the last step's gradients, over all that learns, before it is clipped."""
-        return grad_norm(self._loop.trainer)
-
-
-def grad_norm(trainer: Trainer) -> float:
-    """Return the norm of the gradients that the last step has left."""
-    store = trainer.net.store
-    if store.learning is None and len(store.blocks) == 1:
-        arrays = [store.grad]  # whose gaps are zero
-    else:
-        names = store if store.learning is None else store.learning
-        arrays = [store.grads[name] for name in sorted(names)]
-    return sqrt(fsum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays))
+        learner = self._loop._learner
+        assert learner is not None  # a step has been made
+        return learner.grad_norm()
 
 
 class Callback:

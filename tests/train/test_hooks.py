@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from hook_cases import Stop, fit, lines
-from training_cases import assert_same_state, make_trainer, state
+from training_cases import assert_same_state, make_net, make_trainer, state
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError, StateError
@@ -88,6 +88,17 @@ def test_record_adds_rate_and_norm_of_the_last_step():
     assert fit(plain, cnn.Record())["grad_norm"] == norms[9::10]
     assert_same_state(state(trainer), state(plain))
     assert list(fit(make_trainer(), cnn.Record(grad_norm=False))) == ["loss", "lr"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norm_of_gradients_is_summed_in_double(dtype):
+    class Look(cnn.Callback):
+        def on_chunk_end(self, trainer, chunk):
+            grads = [np.ravel(g) for g in trainer.net.store.grads.values()]
+            expected = np.linalg.norm(np.concatenate(grads).astype(np.float64))
+            assert chunk.grad_norm == pytest.approx(expected, rel=1e-14)
+
+    fit(make_trainer(make_net(dtype=dtype)), Look())
 
 
 @pytest.mark.parametrize("at", [4, 9, 10, 11, 17])

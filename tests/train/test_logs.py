@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 
 import numpy as np
@@ -93,7 +92,6 @@ def test_training_goes_on_where_the_csv_cannot_be_written_and_no_line_is_lost(tm
             if epoch == 2:
                 logger._file.close()
                 logger._file = open("/dev/full", "w")  # noqa: SIM115
-                logger._lines = csv.writer(logger._file)
 
     with pytest.warns(UserWarning, match=r"CSVLogger: .* could not be written \(.*28"):
         history = fit(trainer, logger, Full())

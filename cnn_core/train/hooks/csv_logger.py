@@ -35,11 +35,10 @@ class CSVLogger(Described, Callback):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = options.path("CSVLogger", path)
         self._file: TextIO | None = None
-        self._lines: Any = None  # of that file
         self._columns: list[str] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_lines": None}
+        return {**self.__dict__, "_file": None}
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self._close()
@@ -67,7 +66,7 @@ class CSVLogger(Described, Callback):
             self._write_all(history)
             return
         row = _row(history, history.epochs - 1)
-        self._lines.writerow([row.get(name, "") for name in self._columns])
+        self._file.write(",".join([str(row.get(name, "")) for name in self._columns]) + "\n")
         self._file.flush()
 
     def _write_all(self, history: History) -> None:
@@ -91,7 +90,6 @@ class CSVLogger(Described, Callback):
             raise
         self._columns = columns
         self._file = open(self.path, "a", newline="", encoding="utf-8")  # noqa: SIM115
-        self._lines = csv.writer(self._file, lineterminator="\n")
 
     def _read(self) -> list[dict[str, str]]:
         """Return the whole lines that are there; one that was being written is not."""
