@@ -10,6 +10,10 @@ _Range: TypeAlias = tuple[
     tuple[float, float, float, int],
 ]  # fmt: skip
 
+class Average:
+    def __new__(cls, pairs: list[tuple[_Flat, _Flat]], least: float) -> Average: ...
+    count: int
+
 class Learner:
     def __new__(
         cls,
@@ -24,6 +28,8 @@ class Learner:
         rows: tuple[str, ...] = (),
     ) -> Learner: ...
     step: int
+    guarded: bool
+    def follow(self, average: Average | None) -> None: ...
     def learn(self, lr: tuple[float, ...]) -> None: ...
     def grad_norm(self) -> float: ...
 
