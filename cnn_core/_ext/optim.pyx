@@ -160,9 +160,14 @@ cdef class Learner:
         self.step += 1
 
     def grad_norm(self):
-        """Return the norm of all gradients as they lie there, summed in double."""
+        """Return the norm of all gradients as they lie there, summed in double.
+
+        NaN where some come of sparse rows: those are nowhere as a whole.
+        """
         cdef double total = 0
         cdef int32_t i
+        if self.n_rows:
+            return float("nan")
         for i in range(self.c.n_range):
             total += _squares(self.range[i].grad, self.range[i].n, self.c.dtype == capi.CNN_F64)
         return sqrt(total)

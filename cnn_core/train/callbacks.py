@@ -44,7 +44,10 @@ class Chunk:
 
     @property
     def grad_norm(self) -> float:
-        """The norm of the last step's gradients, over all that learns, before it is clipped."""
+        """The norm of the last step's gradients, over all that learns, before it is clipped.
+
+        NaN where the gradient of a layer is made row by row, of sparse rows, as it is used.
+        """
         learner = self._loop._learner
         assert learner is not None  # a step has been made
         return learner.grad_norm()

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from hook_cases import Stop, fit, lines
-from training_cases import assert_same_state, make_net, make_trainer, state
+from training_cases import assert_same_state, blobs, make_net, make_trainer, state
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError, StateError
@@ -99,6 +99,21 @@ def test_norm_of_gradients_is_summed_in_double(dtype):
             assert chunk.grad_norm == pytest.approx(expected, rel=1e-14)
 
     fit(make_trainer(make_net(dtype=dtype)), Look())
+
+
+@pytest.mark.parametrize(("optimizer", "known"), [(cnn.SGD(0.1), False), (cnn.Adam(), True)])
+def test_norm_of_what_comes_of_sparse_rows_is_the_dense_one_or_none(optimizer, known):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y = blobs(40)
+    rows = sparse.csr_array(x * (np.abs(x) > 1))
+    found = []
+    for features in (rows, rows.toarray()):
+        optimizer.reset()
+        history = make_trainer(optimizer=optimizer).fit(features, y, progress=False,
+                                                        callbacks=[cnn.Record()])  # fmt: skip
+        found.append(history["grad_norm"][0])
+    assert np.isnan(found[0]) != known
+    assert not known or found[0] == pytest.approx(found[1], rel=1e-5)
 
 
 @pytest.mark.parametrize("at", [4, 9, 10, 11, 17])

@@ -20,7 +20,8 @@ class Record(Described, Callback):
 
     The rate is that of the last step of each epoch, for parameters in no group.  The norm, over
     all that learns and before it is clipped, is that of the last step; with ``every`` the mean
-    over every so many steps and the last one, and ``history["grad_norm_max"]`` the largest.  A
+    over every so many steps and the last one, and ``history["grad_norm_max"]`` the largest.  It is
+    NaN where a layer's gradient is made of sparse rows as it is used, and nowhere as a whole.  A
     callback that goes by these figures comes after this one.
     """
 
