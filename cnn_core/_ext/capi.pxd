@@ -196,7 +196,7 @@ cdef extern from "cnn_ext.h" nogil:
 
     ctypedef struct cnn_followed:
         int64_t n
-        const void *value
+        void *value
         void *mean
 
     ctypedef struct cnn_average:
@@ -218,6 +218,8 @@ cdef extern from "cnn_ext.h" nogil:
         double clip_value
         int32_t unguarded
         cnn_average *average
+        const cnn_average *gathered
+        int64_t part
         double *coef
         double *partial
 

@@ -9,7 +9,7 @@ cdef class Average:
 
 cdef class Learner:
     cdef capi.cnn_learner c
-    cdef Average followed
+    cdef Average followed, gathered
     cdef public int64_t step            # updates made so far
     cdef double hyper[16]
     cdef double *lr                     # of one step

@@ -134,6 +134,12 @@ cdef class Learner:
         self.followed = average
         self.c.average = NULL if average is None else &average.c
 
+    def gather(self, Average sums, int64_t part):
+        """Let steps take ``part`` rows at a time, whose gradients are added up; 0: all at once."""
+        self.gathered = sums
+        self.c.gathered = NULL if sums is None else &sums.c
+        self.c.part = 0 if sums is None else part
+
     @property
     def guarded(self):
         """Whether a loss or a gradient that is not finite ends a step before its update."""

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import Learner
+from cnn_core._ext.optim import Average, Learner
 from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import NotFiniteError
 from cnn_core.train.batches import LossProgram
@@ -47,14 +47,20 @@ class Loop:
     def __init__(
         self, trainer: Trainer, program: LossProgram, data: Data, validation: Data | None, *,
         batch: int, shuffle: bool, callbacks: Sequence[Callback], bar: Progress,
+        accumulate: int = 1,
     ) -> None:  # fmt: skip
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
-        self.batch, self.shuffle, self.callbacks, self.bar = batch, shuffle, callbacks, bar
+        self.shuffle, self.callbacks, self.bar = shuffle, callbacks, bar
+        self.batch = batch * accumulate  # the rows of a step, which may be taken in parts
+        self._parts: tuple[Average | None, int] = (None, 0)
+        if accumulate > 1:
+            grads = [block.grad for block in trainer.net.store.blocks]
+            self._parts = Average([(g, np.zeros_like(g)) for g in grads], 0.0), batch
         self.history = History(trainer.epochs_done)
         self.last_epoch = 0
         """The number of the epoch that is to be the last."""
         held = None if data.rows is None else crc32(data.rows)
-        self.key = repr((data.n_rows, held, batch, shuffle, trainer.seed, data.key))
+        self.key = repr((data.n_rows, held, batch, accumulate, shuffle, trainer.seed, data.key))
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
         self._part: Part | None = None  # the epoch under way, as it began
@@ -128,6 +134,7 @@ class Loop:
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
                 self._learner = t._bound(self.program.updated, self.program.rows)
+                self._learner.gather(*self._parts)
                 part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 n = self.data.n_rows
@@ -191,6 +198,7 @@ class Loop:
                 rows = min(failed + batch, n) - at
                 every = np.arange(n) if index is None else index
                 t._pass_over(error, program, self.data, every[failed : at + rows], epoch)
+                learner.gather(*self._parts)
             finally:
                 t.optimizer.count_steps()
             at += rows

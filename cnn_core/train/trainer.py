@@ -170,6 +170,7 @@ class Trainer(Evaluating, Savable, Keywords):
         y: Any = None,
         *,
         batch_size: int = 32,
+        accumulate: int = 1,
         epochs: int = 1,
         shuffle: bool = True,
         validation_data: Sequence[Any] | None = None,
@@ -197,6 +198,9 @@ class Trainer(Evaluating, Savable, Keywords):
         ``validation_data`` is (x, y) or (x, y, weights), evaluated after each epoch;
         ``validation_split``, in its place, a share of the rows, such as 0.2, drawn by the seed and
         held back, of labels in the proportions of their classes.
+        ``accumulate`` minibatches make one step, with the mean of their gradients as their rows
+        weigh: what a batch of all their rows would give, but that batch statistics are those of
+        each, of which the last moves the running ones, and working memory is that of one.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
         a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
@@ -225,6 +229,7 @@ class Trainer(Evaluating, Savable, Keywords):
         """
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
+        accumulate = options.whole("fit: accumulate", accumulate, option="accumulate")
         shuffle = options.flag("fit: shuffle", shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         stream = None
@@ -251,8 +256,11 @@ class Trainer(Evaluating, Savable, Keywords):
         if validation is not None:
             self._evaluation_program(validation).need_rows("validation_data", validation.n_rows)
         self._meanings[data.target_key] = data.meanings
+        if accumulate > 1 and (data.sparse or stream is not None):
+            got = "a stream" if stream is not None else f"sparse rows for {data.sparse[0]}"
+            raise OptionError(f"fit: need dense arrays to accumulate gradients of; got {got}")
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
-                    callbacks=hooks, bar=bar)  # fmt: skip
+                    callbacks=hooks, bar=bar, accumulate=accumulate)  # fmt: skip
         if stream is not None:
             loop = StreamLoop(self, program, data, validation, stream, callbacks=hooks, bar=bar)
         try:
@@ -324,6 +332,7 @@ class Trainer(Evaluating, Savable, Keywords):
         """Return the optimizer as the C core sees it, for a step that is guarded or not."""
         learner = self.optimizer.learner(self.net.store, only, rows)
         learner.guarded = self.guard is not None
+        learner.gather(None, 0)
         if self.weight_average is not None:
             if self._averages is None:  # they begin with the numbers before the first step
                 self._averages = Averages(self.weight_average, self.net.store)

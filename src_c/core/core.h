@@ -13,6 +13,8 @@
 #define cnn_learn         CNN_FOR_ISA(cnn_learn)
 #define cnn_learn_on      CNN_FOR_ISA(cnn_learn_on)
 #define cnn_follow        CNN_FOR_ISA(cnn_follow)
+#define cnn_add_grads     CNN_FOR_ISA(cnn_add_grads)
+#define cnn_mean_grads    CNN_FOR_ISA(cnn_mean_grads)
 #define cnn_shuffle       CNN_FOR_ISA(cnn_shuffle)
 #define cnn_first_outside CNN_FOR_ISA(cnn_first_outside)
 #define cnn_count_blocks  CNN_FOR_ISA(cnn_count_blocks)
@@ -80,6 +82,9 @@ cnn_status cnn_learn_on(const cnn_learner *learner, const double *lr, int64_t st
                         cnn_row_grad *rows, int64_t n_row, int32_t n_thread, cnn_fault *fault);
 /* Move running means towards the numbers of now: by 9 in 10 + t after step t, by `least` later. */
 void       cnn_follow(cnn_average *average, int32_t dtype, int32_t n_thread);
+/* Add gradients, times a weight, to their sums; and make their mean of these. */
+void       cnn_add_grads(const cnn_average *sums, int32_t dtype, int32_t first, double weight);
+void       cnn_mean_grads(const cnn_average *sums, int32_t dtype, double weight);
 /* Bytes of the memory of a cnn_row_grad. */
 int64_t    cnn_row_bytes(int64_t n_in, int64_t n_entry, int32_t dtype);
 int64_t    cnn_count_blocks(cnn_range *range, int32_t n);

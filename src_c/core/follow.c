@@ -1,4 +1,4 @@
-/* follow - running means that follow the parameters of a training.
+/* follow - running means that follow the parameters, and gradients over the parts of a step.
  *
  * An element's bits depend on its own numbers alone, so blocks divide among threads as they come. */
 #include "core.h"
@@ -15,6 +15,44 @@
     }
 FOLLOW(float)
 FOLLOW(double)
+
+#define SUMS(real)                                                                           \
+    static void add_##real(int64_t n, real weight, int32_t first, const real *restrict g,    \
+                           real *restrict sum)                                               \
+    {                                                                                        \
+        for (int64_t i = 0; i < n; i++)                                                      \
+            sum[i] = (first ? 0 : sum[i]) + weight * g[i];                                   \
+    }                                                                                        \
+    static void mean_##real(int64_t n, real weight, const real *restrict sum,                \
+                            real *restrict g)                                                \
+    {                                                                                        \
+        for (int64_t i = 0; i < n; i++)                                                      \
+            g[i] = sum[i] / weight;                                                          \
+    }
+SUMS(float)
+SUMS(double)
+
+void cnn_add_grads(const cnn_average *sums, int32_t dtype, int32_t first, double weight)
+{
+    for (int32_t i = 0; i < sums->n_part; i++) {
+        const cnn_followed *p = &sums->part[i];
+        if (dtype == CNN_F32)
+            add_float(p->n, (float)weight, first, p->value, p->mean);
+        else
+            add_double(p->n, weight, first, p->value, p->mean);
+    }
+}
+
+void cnn_mean_grads(const cnn_average *sums, int32_t dtype, double weight)
+{
+    for (int32_t i = 0; i < sums->n_part && weight > 0; i++) {   /* else all of them are 0 */
+        const cnn_followed *p = &sums->part[i];
+        if (dtype == CNN_F32)
+            mean_float(p->n, (float)weight, p->mean, (float *)p->value);
+        else
+            mean_double(p->n, weight, p->mean, (double *)p->value);
+    }
+}
 
 typedef struct {
     const cnn_followed *part;

@@ -69,6 +69,35 @@ static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *faul
                         c->rows, run->n_row, run->n_thread, fault);
 }
 
+/* The gradients of a step whose rows are taken in parts, one after the other: their mean, each as
+ * its rows weigh.  *total gets the sum of the losses and that of the weights. */
+static cnn_status in_parts(const cnn_chunk *c, const cnn_run *whole, uint64_t mode,
+                           const cnn_feed *feed, double *total, cnn_fault *fault)
+{
+    const cnn_learner *l = c->learner;
+    cnn_status status = CNN_OK;
+    cnn_run    run = *whole;
+    cnn_feed   part = *feed;
+
+    run.counter *= (c->batch + l->part - 1) / l->part;      /* each draws random numbers anew */
+    for (int64_t at = 0; at < whole->n_row && status == CNN_OK; at += l->part, run.counter++) {
+        run.n_row = whole->n_row - at < l->part ? whole->n_row - at : l->part;
+        part.index = feed->index ? feed->index + at : NULL;
+        part.first_row = feed->first_row + at;
+        status = one_step(&run, mode, &part, fault);
+        const double loss = read_scalar(c->loss), w = c->total ? c->total[1] : (double)run.n_row;
+        if (status == CNN_OK && !isfinite(loss) && w > 0 && !l->unguarded) {
+            fault->value = loss;
+            status = CNN_ERR_LOSS;
+        }
+        cnn_add_grads(l->gathered, l->dtype, at == 0, w);
+        total[0] += w > 0 ? w * loss : 0;
+        total[1] += w;
+    }
+    cnn_mean_grads(l->gathered, l->dtype, total[1]);
+    return status;
+}
+
 /* A step that fails ends the chunk before its update: the parameters are those of the last
  * whole step, and `done` says how many there were. */
 cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
@@ -82,7 +111,10 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         const cnn_feed feed = {c->source, c->n_source, c->index ? c->index + at : NULL,
                                c->first_row + at};
         run.n_row = c->n_total - at < c->batch ? c->n_total - at : c->batch;
-        status = one_step(&run, mode, &feed, fault);
+        const int parted = c->learner && c->learner->part > 0;
+        double    total[2] = {0};
+        status = parted ? in_parts(c, &run, mode, &feed, total, fault)
+                        : one_step(&run, mode, &feed, fault);
         if (status == CNN_OK && c->learner)
             status = update(c, &run, fault);
         if (status == CNN_OK && c->learner && run.n_update)
@@ -94,7 +126,13 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         if (status != CNN_OK)
             break;
         run.counter++;
-        add_loss(c, run.n_row);
+        if (parted) {
+            c->last_loss = total[0] / total[1];
+            c->loss_sum += total[0];
+            c->weight_sum += total[1];
+        } else {
+            add_loss(c, run.n_row);
+        }
         c->done++;
     }
     if (run.n_thread > 1)

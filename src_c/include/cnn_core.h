@@ -284,10 +284,9 @@ typedef struct {                  /* a run of steps of a plan                   
     cnn_watch         *watch;     /* NULL: the run goes on to its end                 */
 } cnn_run;
 
-typedef struct {                  /* numbers, and their running mean                   */
-    int64_t     n;
-    const void *value;
-    void       *mean;
+typedef struct {                  /* numbers, and their running mean, or their sum     */
+    int64_t n;
+    void   *value, *mean;
 } cnn_followed;
 
 typedef struct {                  /* running means that follow the parameters          */
@@ -308,6 +307,8 @@ typedef struct {                  /* an optimizer bound to parameters           
     double           clip_norm, clip_value;    /* 0: off                              */
     int32_t          unguarded;   /* a loss or gradient that is not finite is no error */
     cnn_average     *average;     /* moves after each step of training; NULL: none     */
+    const cnn_average *gathered;  /* gradients and their sums over parts of a step ...  */
+    int64_t          part;        /* ... of so many rows; 0: a step is not parted       */
     double          *coef;        /* CNN_MAX_COEF doubles for each group              */
     double          *partial;     /* n_block doubles                                  */
 } cnn_learner;

@@ -196,9 +196,8 @@ CALLS: dict[str, Call] = {
         lambda t, x, y, w: t.fit(ROWS, LABELS, validation_data=(x, y, w), progress=False),
         {"x": ROWS, "y": LABELS, "w": np.ones(6)}, trainer, of_trainer),
     "Trainer.fit, split": Call(
-        lambda t, validation_split: t.fit(ROWS, LABELS, epochs=1, progress=False,
-                                          validation_split=validation_split),
-        {"validation_split": 3}, trainer, of_trainer),
+        lambda t, **given: t.fit(ROWS, LABELS, epochs=1, progress=False, **given),
+        {"validation_split": 3, "accumulate": 2}, trainer, of_trainer),
     "Trainer.fit, resumed": Call(
         lambda t, resume, same_data: t.fit(ROWS, LABELS, epochs=1, progress=False, resume=resume,
                                            same_data=same_data),
