@@ -18,6 +18,8 @@ class Division:
         segments: Sequence[tuple[int, ...]],
         tiles: Sequence[tuple[int, ...]],
         rows_first: bool,
+        n_forward: int,
+        n_first: int,
         n_thread: int,
     ) -> Division: ...
     @property

@@ -87,7 +87,8 @@ class Lean:
     # -- which way ------------------------------------------------------------------------
 
     def _start_trials(self) -> None:
-        self._threads, self._seconds = get_num_threads(), {way: [] for way in self._ways}
+        self._threads = get_num_threads()
+        self._seconds: dict[bool, list[float]] = {way: [] for way in self._ways}
         self._twice, self._begun = False, 0.0
 
     def _choose(self) -> bool:

@@ -223,8 +223,9 @@ class Program:
             homes |= {b: other.view(c) for b, c in zip(mine.saved_of[i], theirs.saved_of[i],
                                                        strict=True) if b.keep}  # fmt: skip
         for node in grads:
-            if not isinstance(node, Parameter):
-                homes[mine.grad_of[self._number[node]]] = other.grad(node)
+            buffer = mine.grad_of[self._number[node]]
+            if buffer is not None and not isinstance(node, Parameter):
+                homes[buffer] = other.grad(node)
         for buffer, tensor in mine.tensor.items():
             if buffer.root in homes:
                 start = buffer.start * np.dtype(mine.dtype_name(buffer)).itemsize
