@@ -33,6 +33,7 @@ elif X86:
     ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
     ISA_FLAGS["avx512"] = [*ISA_FLAGS["avx2"], "-mavx512f", "-mavx512dq", "-mavx512bw",
                            "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
+SMALL: dict[str, list[str]] = {}
 if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
 else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
@@ -50,6 +51,12 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
                     "-fno-predictive-commoning", "-fno-loop-unroll-and-jam"]
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
+        # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
+        SMALL = dict.fromkeys(
+            ("batch_norm", "div", "erase_add", "layer_norm", "log_softmax", "maximum", "minimum",
+             "mul", "outer", "rms_norm", "where"),
+            ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"],
+        )  # fmt: skip
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
@@ -137,7 +144,7 @@ class BuildExt(build_ext):
                 [str(source.relative_to(ROOT))], output_dir=str(out),
                 include_dirs=["src_c", "src_c/include", str(temp)],
                 macros=[("CNN_ISA", isa), ("_POSIX_C_SOURCE", "200809L")],
-                extra_preargs=[*C_FLAGS, *ISA_FLAGS[isa]],
+                extra_preargs=[*C_FLAGS, *SMALL.get(source.stem, []), *ISA_FLAGS[isa]],
             )  # fmt: skip
             return built
 
