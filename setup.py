@@ -52,11 +52,9 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
         # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
-        SMALL = dict.fromkeys(
-            ("batch_norm", "div", "erase_add", "layer_norm", "log_softmax", "maximum", "minimum",
-             "mul", "outer", "rms_norm", "where"),
-            ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"],
-        )  # fmt: skip
+        SMALL = {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] for name in (
+            "batch_norm", "div", "erase_add", "layer_norm", "log_softmax", "maximum", "minimum",
+            "mul", "outer", "rms_norm", "where")}  # fmt: skip
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]

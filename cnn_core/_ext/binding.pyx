@@ -98,7 +98,8 @@ cdef class Binding:
             self.tensor[i].data = <void *> (<uintptr_t> base[plan._space[i]] + plan._offset[i])
         self._arena = <char *> <uintptr_t> base[ARENA]
         memset(&self._run, 0, sizeof(self._run))
-        self._run.step, self._run.tensor, self._run.n_tensor = plan._step, self.tensor, plan.n_tensor
+        self._run.step, self._run.tensor = plan._step, self.tensor
+        self._run.n_tensor = plan.n_tensor
         self._run.stretch, self._run.local, self._run.n_update = (
             plan._stretch, plan._local, plan.n_update)
         self._run.scratch_bytes, self._run.block_bytes = plan.scratch_bytes, plan.block_bytes
