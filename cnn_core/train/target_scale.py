@@ -45,7 +45,7 @@ class TargetScale:
                 f"{who}: the targets y are taken as 0 to 255, while the network sees its inputs as "
                 f"x * {net.input_scale:g} + {net.input_shift:g}: give Trainer the target_scale "
                 f"and target_shift that are wanted (1 and 0 where this is)",
-                stacklevel=6 if who == "validation_data" else 5,
+                stacklevel=7 if who == "validation_data" else 5,
             )
 
 

@@ -200,7 +200,7 @@ def check_kills(folder: Path, whole, instants) -> int:
 @pytest.mark.parametrize("part", range(4))
 def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, whole, tmp_path):
     rng = np.random.default_rng((int(time.time()), part))
-    assert check_kills(tmp_path, whole, rng.random(25)) > 5
+    assert check_kills(tmp_path, whole, rng.random(25)) > 1
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ class OpLibrary:
 
     def __init__(self, op: str, root: Path, folder: Path) -> None:
         self.op = op
-        sources = [root / "ops" / f"{op}.c", *(root / "shared").glob("*.c")]
+        sources = [root / "ops" / f"{op}.c", *(root / "shared").glob("*.c"),
+                   root / "gemm" / "transpose.c"]  # fmt: skip
         if op in ("dense", "weight_grad"):
             sources.append(HERE / "plain_gemm.c")
         self._library = compile_library(sources, root, folder / f"{op}.so")
