@@ -73,6 +73,13 @@ def whole():
     return bits(trainer), figures(history)
 
 
+@pytest.fixture(scope="module")
+def short():
+    trainer = make()
+    history = fit(trainer, epochs=2)
+    return bits(trainer), figures(history)
+
+
 @pytest.mark.parametrize("at", [1, 3, STEPS - 1, STEPS, STEPS + 1, 2 * STEPS, 3 * STEPS + 5])
 def test_a_training_goes_on_from_any_step_with_the_same_bits(at, whole, tmp_path):
     path = tmp_path / "run"
@@ -170,7 +177,7 @@ def check_kills(folder: Path, whole, instants) -> int:
     def work(threads: int) -> None:
         set_threads(threads)
         trainer = make()
-        history = fit(trainer, cnn.Checkpoint(path, every=4), resume=path)
+        history = fit(trainer, cnn.Checkpoint(path, every=4), resume=path, epochs=2)
         np.savez(result, figures=repr(figures(history)),
                  **{k: np.frombuffer(v, np.uint8) for k, v in bits(trainer).items()})  # fmt: skip
 
@@ -198,15 +205,15 @@ def check_kills(folder: Path, whole, instants) -> int:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, whole, tmp_path):
+def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, short, tmp_path):
     rng = np.random.default_rng((int(time.time()), part))
-    assert check_kills(tmp_path, whole, rng.random(25)) > 1
+    assert check_kills(tmp_path, short, rng.random(25)) > 1
 
 
 @pytest.mark.slow
-def test_trainings_killed_at_a_thousand_instants(whole, tmp_path):
+def test_trainings_killed_at_a_thousand_instants(short, tmp_path):
     rng = np.random.default_rng(int(time.time()))
-    assert check_kills(tmp_path, whole, rng.random(1000)) > 200
+    assert check_kills(tmp_path, short, rng.random(1000)) > 200
 
 
 # -- where writing fails ------------------------------------------------------------------
