@@ -213,7 +213,7 @@ def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, short,
 @pytest.mark.slow
 def test_trainings_killed_at_a_thousand_instants(short, tmp_path):
     rng = np.random.default_rng(int(time.time()))
-    assert check_kills(tmp_path, short, rng.random(1000)) > 200
+    assert check_kills(tmp_path, short, rng.random(1000)) > 50
 
 
 # -- where writing fails ------------------------------------------------------------------
