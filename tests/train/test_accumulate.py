@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hook_cases import Stop
 from training_cases import blobs, make_net, set_threads
 
 import cnn_core as cnn
@@ -40,16 +41,6 @@ def test_it_is_a_step_with_all_the_rows(weights, reduction):
 def test_bits_depend_on_no_threads_and_resuming_is_exact(tmp_path, monkeypatch):
     monkeypatch.setattr("cnn_core.compile.schedule.MIN_FLOP", 1.0)
     path, found = tmp_path / "run", []
-
-    class Stop(cnn.Callback):
-        every_steps = 1
-
-        def __init__(self, at):
-            self.at = at
-
-        def on_chunk_end(self, trainer, chunk):
-            if chunk.step == self.at:
-                raise KeyboardInterrupt
 
     for threads, at in [(1, -1), (3, -1), (1, 7)]:
         set_threads(threads)

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pytest
+from hook_cases import Stop
 from training_cases import blobs, set_threads
 
 import cnn_core as cnn
@@ -78,14 +79,9 @@ def test_averages_are_resumed_to_the_bit_evaluated_and_saved(average, tmp_path):
     whole.fit(X, Y, batch_size=15, epochs=3, progress=False)
     first, again = make(average), make(average)
 
-    class Stop(cnn.Callback):
-        def on_chunk_end(self, trainer, chunk):
-            if chunk.step == 8:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         first.fit(X, Y, batch_size=15, epochs=3, progress=False,
-                  callbacks=[cnn.Checkpoint(path, every=4), Stop()])  # fmt: skip
+                  callbacks=[cnn.Checkpoint(path, every=4), Stop(8)])  # fmt: skip
     again = cnn.Trainer.resume(path)
     again.fit(X, Y, batch_size=15, epochs=3 - again.epochs_done, progress=False)
     expected = whole.averaged.store.value.tobytes()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hook_cases import Stop
 from training_cases import set_threads
 
 import cnn_core as cnn
@@ -40,19 +41,6 @@ def fit(trainer: cnn.Trainer, *callbacks, **options) -> cnn.History:
              "progress": False} | options  # fmt: skip
     stopping = cnn.EarlyStopping("val_auc", patience=2)
     return trainer.fit(X, Y, callbacks=[stopping, *callbacks], **given)
-
-
-class Stop(cnn.Callback):
-    """Raises at a step, as an error or Ctrl-C would."""
-
-    every_steps = 1
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def on_chunk_end(self, trainer, chunk):
-        if chunk.step == self.at:
-            raise KeyboardInterrupt
 
 
 def bits(trainer: cnn.Trainer) -> dict[str, bytes]:
