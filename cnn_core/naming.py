@@ -101,10 +101,26 @@ def hint(name: Any, known: Iterable[str]) -> str:
     return f": did you mean {found[0]!r}?" if found else ""
 
 
+class _OfInit:
+    """What `inspect.signature` shows of a class: the arguments of its `__init__`.
+
+    For an inherited one some versions of Python, such as 3.11.2, show `Keywords.__new__`.
+    """
+
+    def __get__(self, instance: Any, cls: type) -> Any:
+        if instance is not None:  # such as a schedule, which may be called
+            raise AttributeError("__signature__")
+        from inspect import signature
+
+        own = signature(cls.__init__)  # type: ignore[misc]
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
+
 class Keywords:
     """The base of what is made with options: an unknown option is refused with what was meant."""
 
     if not TYPE_CHECKING:  # which goes by __init__
+        __signature__ = _OfInit()
 
         def __new__(cls, *args: Any, **options: Any) -> Any:
             # Below this __new__ that of an object would let anything pass.
