@@ -63,7 +63,7 @@ static int K(is_bounded)(const cnn_row_grad *g, int64_t n_row, double lr)
 static void K(ask)(const rows_work *w, int64_t u)
 {
     const int64_t n_out = w->g->dy->size, at = w->t.column[u] * n_out;
-    for (int64_t k = 0; k < n_out && k < 512; k += 64 / (int64_t)sizeof(real)) {
+    for (int64_t k = 0; k < n_out && k < 256; k += 64 / (int64_t)sizeof(real)) {
         PREFETCH_L1((uintptr_t)((real *)w->range->param + at + k));
         for (int i = 0; i < CNN_MAX_SLOT; i++)
             if (w->range->slot[i])
@@ -114,7 +114,7 @@ static void K(touched_tile)(rows_work *w, int32_t tile)
             K(ask)(w, u + AHEAD);
         for (int64_t j = 0; j < n_out; j += PIECE) {
             const int64_t k = n_out - j < PIECE ? n_out - j : PIECE, e = t->first[u];
-            K(cnn_sparse_times)(t->first[u + 1] - e, t->row + e, (const real *)t->value + e,
+            K(cnn_sparse_times)(t->first[u + 1] - e, t->row + e, (const real *)t->value + e, NULL,
                                 dy + j, n_out, k, NULL, 0, grad);
             K(use)(w, tile, t->column[u] * n_out + j, k, grad);
         }
@@ -129,17 +129,16 @@ static void K(plain_tile)(const rows_work *w, int64_t first, int64_t n)
     const real   *dy = (const real *)w->g->dy->data + first;
     real         *p = (real *)w->range->param + first;
     const real    lr = (real)w->lr;
+    int32_t       room[CNN_SPARSE_AHEAD];
 
-    for (int64_t r = 0; r < w->n_row; r++) {
-        if (r + 1 < w->n_row)
-            K(cnn_sparse_ask)(x[r + 1].n, cnn_columns(&x[r + 1]), p, n_out);
-        K(cnn_sparse_add)(x[r].n, cnn_columns(&x[r]), cnn_values(&x[r]), -lr, dy + r * n_out, n,
+    for (int64_t r = 0; r < w->n_row; r++)
+        K(cnn_sparse_add)(x[r].n, cnn_columns(&x[r]), cnn_values(&x[r]),
+                          cnn_sparse_next(&x[r], w->n_row - r - 1, room), -lr, dy + r * n_out, n,
                           n_out, p);
-    }
 }
 
 #else
-enum { N_TILE = 64, PIECE = 256, AHEAD = 4 };
+enum { N_TILE = 64, PIECE = 256, AHEAD = 8 };
 
 /* Where the turned entries lie in the memory of a cnn_row_grad. */
 typedef struct {

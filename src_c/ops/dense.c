@@ -52,13 +52,13 @@ static cnn_status K(sparse_forward)(const cnn_call *c)
     real         *y = ROWS(c, 2 + bias);
     const real   *b = bias ? OPERAND(c, 2)->data : NULL;
     const int     relu = c->step->user && ATTR_I(c, 0);
+    int32_t       room[CNN_SPARSE_AHEAD];
 
     for (int64_t r = c->begin; r < c->end; r++) {
         if (r + ROWS_AHEAD < c->end)
             ask_for_row(&x[r + ROWS_AHEAD], sizeof(real));
-        if (r + 1 < c->end)
-            K(cnn_sparse_ask)(x[r + 1].n, cnn_columns(&x[r + 1]), w->data, n_out);
-        K(cnn_sparse_times)(x[r].n, cnn_columns(&x[r]), cnn_values(&x[r]), w->data, n_out, n_out, b,
+        K(cnn_sparse_times)(x[r].n, cnn_columns(&x[r]), cnn_values(&x[r]),
+                            cnn_sparse_next(&x[r], c->end - r - 1, room), w->data, n_out, n_out, b,
                             relu, y + (r - c->begin) * n_out);
     }
     if (c->step->user && !relu)
@@ -79,8 +79,8 @@ static cnn_status K(sparse_grad_w)(const cnn_call *c)
         memset(dw + c->begin * n_out, 0, (size_t)((c->end - c->begin) * n_out) * sizeof(real));
     for (int64_t r = n_summed(c); r > 0; r--, x++, dy += n_out) {
         const int64_t first = find_column(x, c->begin), n = find_column(x, c->end) - first;
-        K(cnn_sparse_add)(n, cnn_columns(x) + first, (const real *)cnn_values(x) + first, 1, dy,
-                          n_out, n_out, dw);
+        K(cnn_sparse_add)(n, cnn_columns(x) + first, (const real *)cnn_values(x) + first, NULL,
+                          1, dy, n_out, n_out, dw);
     }
     return CNN_OK;
 }
