@@ -259,7 +259,8 @@ cdef class Binding:
         ``loss`` and ``total`` number the tensors of the scalar loss and of its two sums (-1:
         none).  ``learner`` updates the parameters, with the rates ``lr`` of each step and group,
         and counts the steps; without it they are only evaluated.  ``sums`` are those of w l and
-        of w, which go on here: in place, since a signal may come before a result is stored.
+        of w, then of the rows of a step times its mean loss and times its l2_per_row penalty, all
+        of which go on here: in place, since a signal may come before a result is stored.
         ``rows`` are the gradients that the learner's ranges number: see `_row_grads`.
         Returns (last loss, error or None); the steps before an error are done, the one that
         failed has changed no parameter.
@@ -271,7 +272,7 @@ cdef class Binding:
         cdef capi.cnn_row_grad *row_grads = NULL
         cdef const int64_t *picked = <int64_t *> _data(index, cnp.NPY_INT64, 1, "index", n_total)
         cdef const double *rates = <double *> _data(lr, cnp.NPY_DOUBLE, 2, "lr", 1)
-        cdef double *own = <double *> _data(sums, cnp.NPY_DOUBLE, 1, "sums", 2)
+        cdef double *own = <double *> _data(sums, cnp.NPY_DOUBLE, 1, "sums", 4)
         if learner is not None and (lr is None or cnp.PyArray_NDIM(lr) != 2
                                     or cnp.PyArray_DIM(lr, 1) != learner.c.n_group
                                     or cnp.PyArray_DIM(lr, 0) * batch < n_total):
@@ -294,6 +295,7 @@ cdef class Binding:
         chunk.run.seed, chunk.rows = seed, row_grads
         if own != NULL:
             chunk.loss_sum, chunk.weight_sum = own[0], own[1]
+            chunk.batch_sum[0], chunk.batch_sum[1] = own[2], own[3]
         chunk.source, chunk.n_source, chunk.index = table, len(sources), picked
         chunk.first_row, chunk.n_total, chunk.batch = first_row, n_total, batch
         chunk.loss = &self.tensor[loss]
@@ -307,6 +309,7 @@ cdef class Binding:
             learner.step += chunk.done
         if own != NULL:
             own[0], own[1] = chunk.loss_sum, chunk.weight_sum
+            own[2], own[3] = chunk.batch_sum[0], chunk.batch_sum[1]
         self.end()
         free(row_grads)
         free(table)

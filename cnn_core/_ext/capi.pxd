@@ -112,6 +112,7 @@ cdef extern from "cnn_ext.h" nogil:
         double weight_decay
         double l1
         double l2
+        double l2_per_row
         double max_norm
         int64_t n_unit
         int32_t group
@@ -220,6 +221,7 @@ cdef extern from "cnn_ext.h" nogil:
         cnn_average *average
         const cnn_average *gathered
         int64_t part
+        double *batch
         double *coef
         double *partial
 
@@ -238,6 +240,7 @@ cdef extern from "cnn_ext.h" nogil:
         const double *total
         double loss_sum
         double weight_sum
+        double batch_sum[2]
         double last_loss
         int64_t done
 

@@ -13,6 +13,7 @@ cdef class Learner:
     cdef public int64_t step            # updates made so far
     cdef double hyper[16]
     cdef double *lr                     # of one step
+    cdef double batch[2]                # see cnn_learner
     cdef capi.cnn_range *range
     cdef list keep, names
     cdef int32_t n_rows                 # ranges whose gradient comes of sparse rows

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 _Flat: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Range: TypeAlias = tuple[
     _Flat, _Flat, list[_Flat], float, int, Sequence[tuple[str, int, int]],
-    tuple[float, float, float, int],
+    tuple[float, float, float, float, int],
 ]  # fmt: skip
 
 class Average:

@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free, malloc
 from cnn_core._ext cimport capi
 from cnn_core._ext.core cimport api
 
-from cnn_core.errors import CnnCoreError, DtypeError, NotFiniteError, ShapeError
+from cnn_core.errors import CnnCoreError, DtypeError, NotFiniteError, OptionError, ShapeError
 
 
 cdef void *_address(array, char code, int64_t n, str who) except? NULL:
@@ -65,7 +65,7 @@ cdef class Learner:
 
     A range is (value, grad, slots, weight decay, group, names, penalties): flat arrays of one
     length and dtype, where each of its parameters lies in them as (name, begin, end), and l1, l2,
-    max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4 float64 that
+    l2_per_row, max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4 float64 that
     live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
     has its own rate in every step.  ``rows`` names parameters, each a range of its own, whose
@@ -96,7 +96,10 @@ cdef class Learner:
             if not 0 <= group < n_group:
                 raise CnnCoreError(f"{kernel}: need groups below {n_group}; got {group}")
             self.range[i].weight_decay, self.range[i].group = decay, group
-            self.range[i].l1, self.range[i].l2, self.range[i].max_norm, n_unit = penalties
+            (self.range[i].l1, self.range[i].l2, self.range[i].l2_per_row, self.range[i].max_norm,
+             n_unit) = penalties
+            if self.range[i].l2_per_row > 0:
+                self.c.batch = self.batch
             if self.range[i].max_norm > 0 and not 0 < n_unit <= len(value):
                 raise CnnCoreError(f"{kernel}: need a matrix for max_norm; got {n_unit} columns")
             self.range[i].n_unit = n_unit
@@ -159,6 +162,9 @@ cdef class Learner:
         cdef const double *rates = self.rates(lr)
         if self.n_rows:
             raise CnnCoreError("learner: need whole gradients; got some of sparse rows")
+        if self.c.batch != NULL:
+            raise OptionError("apply: need a batch, as Trainer and Graph.step have it, whose rows "
+                              "l2_per_row goes by; got gradients alone")
         with nogil:
             status = api().learn(&self.c, rates, self.step + 1, &fault)
         if status != capi.CNN_OK:

@@ -17,7 +17,9 @@ class Adam(Optimizer):
     m^ and v^ are the running means of g and g^2, forgetting by ``beta1`` and ``beta2`` in
     [0, 1), divided by 1 - beta^t; g = gradient + weight_decay p.  ``weight_decay`` is an L2
     penalty, which m^ / sqrt(v^) rescales like any gradient; `AdamW` has the decoupled form.
-    ``amsgrad`` takes the largest mean of g^2 so far.
+    ``amsgrad`` takes the largest mean of g^2 so far.  ``eps_hat`` adds eps before v is corrected:
+    p = p - lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps), the form before section 2.1
+    of the paper, which Keras and scikit-learn have (with ``amsgrad`` the largest v).
     With ``lazy``, of a weight that sparse rows meet only the rows that a batch has an entry for are
     updated, with their part of m and v: much faster where there are many columns, and another
     algorithm, since without it m moves all rows at every step (torch.optim.SparseAdam, which adds
@@ -26,7 +28,7 @@ class Adam(Optimizer):
     Source: Kingma, Ba 2015; amsgrad: Reddi, Kale, Kumar 2018.
 
     >>> Adam().hyper()
-    (0.9, 0.999, 1e-08, 0.0)
+    (0.9, 0.999, 1e-08, 0.0, 0.0)
     """
 
     kernel = "adam"
@@ -35,6 +37,7 @@ class Adam(Optimizer):
     eps: float
     amsgrad: bool
     lazy: bool = False
+    eps_hat: bool = False
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Adam(Optimizer):
         clip_value: float | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         lazy: bool = False,
+        eps_hat: bool = False,
     ) -> None:
         name = type(self).__name__
         own = {
@@ -58,6 +62,7 @@ class Adam(Optimizer):
             "eps": options.epsilon(f"{name}: eps", eps),
             "amsgrad": options.flag(f"{name}: amsgrad", amsgrad),
             "lazy": options.flag(f"{name}: lazy", lazy),
+            "eps_hat": options.flag(f"{name}: eps_hat", eps_hat),
         }
         if own["lazy"] and weight_decay != 0:
             raise OptionError(
@@ -71,7 +76,7 @@ class Adam(Optimizer):
         return self.lazy
 
     def hyper(self) -> tuple[float, ...]:
-        return (self.beta1, self.beta2, self.eps, float(self.amsgrad))
+        return (self.beta1, self.beta2, self.eps, float(self.amsgrad), float(self.eps_hat))
 
     def named_slots(self) -> dict[str, float]:
         slots = {"mean": 0.0, "square_mean": 0.0}
@@ -104,8 +109,9 @@ class AdamW(Adam):
         clip_value: float | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         lazy: bool = False,
+        eps_hat: bool = False,
     ) -> None:
         super().__init__(
             lr, beta1, beta2, eps, amsgrad, weight_decay=weight_decay, no_decay=no_decay,
-            clip_norm=clip_norm, clip_value=clip_value, groups=groups, lazy=lazy,
+            clip_norm=clip_norm, clip_value=clip_value, groups=groups, lazy=lazy, eps_hat=eps_hat,
         )  # fmt: skip

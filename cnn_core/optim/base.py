@@ -46,7 +46,9 @@ class Optimizer(Keywords, Stateful, ABC):
 
     Penalties per layer: ``l1`` and ``l2`` add l1 sum |p| + l2 sum p^2 to what is made small, of
     which the gradient l1 sign(p) + 2 l2 p (0 at p = 0) is added before anything is clipped; the
-    losses that are reported are those without it.  ``max_norm`` limits, after each update, the
+    losses that are reported are those without it.  ``l2_per_row`` c adds c sum p^2 / W to the loss
+    of a step, W being the sum of its rows' weights, or their number, which the mean loss is divided
+    by too: what scikit-learn's ``alpha`` is twice of.  ``max_norm`` limits, after each update, the
     Euclidean norm of each column of a matrix (I, O), the weights into one unit (Srivastava et al.
     2014; Keras' MaxNorm over axis 0)::
 
@@ -234,7 +236,7 @@ class Optimizer(Keywords, Stateful, ABC):
         """Return the parameters of which an update leaves rows without a gradient as they are."""
         kinds = self._kinds(parts_of(store)) if self._by_rows else {}
         plain = [name for name, kind in kinds.items()
-                 if not (kind.weight_decay or kind.l1 or kind.l2 or kind.max_norm)]  # fmt: skip
+                 if not (kind.weight_decay or any(kind[2:]))]  # fmt: skip
         return frozenset(plain)
 
     def learner(

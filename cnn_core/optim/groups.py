@@ -13,7 +13,7 @@ from cnn_core.naming import hint
 from cnn_core.optim import schedules
 from cnn_core.optim.schedules import Rate
 
-PENALTIES = ("l1", "l2", "max_norm")
+PENALTIES = ("l1", "l2", "l2_per_row", "max_norm")
 KEYS = ("lr", "lr_factor", "weight_decay", *PENALTIES)
 """What a group may say."""
 
@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     """Of the rates."""
     l1: float = 0.0
     l2: float = 0.0
+    l2_per_row: float = 0.0
     max_norm: float = 0.0
 
 

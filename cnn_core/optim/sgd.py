@@ -15,6 +15,9 @@ class SGD(Optimizer):
     """p = p - lr v, v = momentum v + g, g = gradient + weight_decay p (torch.optim.SGD).
 
     ``nesterov`` steps by g + momentum v instead of v.  ``weight_decay`` is an L2 penalty.
+    ``velocity`` puts the rate inside: p = p - v, v = momentum v + lr g, or with ``nesterov``
+    p = p - (lr g + momentum v), as Keras and scikit-learn have it; another training where the rate
+    changes, the same without momentum.
     Of a weight that sparse rows meet, an update without momentum and weight decay touches the rows
     that have a gradient, since all others stay as they are.
     State: one number per parameter, none without momentum.
@@ -26,6 +29,7 @@ class SGD(Optimizer):
     kernel = "sgd"
     momentum: float
     nesterov: bool
+    velocity: bool = False
 
     def __init__(
         self,
@@ -38,10 +42,12 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         groups: Mapping[str, Mapping[str, Any]] | None = None,
+        velocity: bool = False,
     ) -> None:
         own = {
             "momentum": options.number("SGD: momentum", momentum, 0, 1),
             "nesterov": options.flag("SGD: nesterov", nesterov),
+            "velocity": options.flag("SGD: velocity", velocity),
         }
         if own["nesterov"] and own["momentum"] == 0:
             raise OptionError("SGD: nesterov: need momentum > 0 with nesterov=True; got momentum=0")
@@ -52,7 +58,7 @@ class SGD(Optimizer):
         return self.momentum == 0
 
     def hyper(self) -> tuple[float, ...]:
-        return (self.momentum, float(self.nesterov))
+        return (self.momentum, float(self.nesterov), float(self.velocity))
 
     def named_slots(self) -> dict[str, float]:
         return {"velocity": 0.0} if self.momentum > 0 else {}

@@ -98,7 +98,7 @@ class LossProgram:
         # The two sums of a mean over rows; any other scalar counts by the rows of its step.
         means = self.loss.op == "row_mean"
         self._total_tensor = self.program.saved_tensor(self.loss, 0) if means else -1
-        self._loss_sums = np.zeros(2)  # of w l, of w
+        self._loss_sums = np.zeros(4)  # of w l, of w; see `batch_sums`
         self._metric_sums = [self.program.value(node) for node in self._sums]
         scaling = dict.fromkeys(net.inputs, (net.input_scale, net.input_shift))
         scaling |= dict.fromkeys(data.sparse, (1.0, 0.0))  # which are scaled already
@@ -223,6 +223,13 @@ class LossProgram:
         for i, total in enumerate(self._totals()):
             total[...] = 0 if sums is None else sums[i]
 
+    @property
+    def batch_sums(self) -> tuple[float, float]:
+        """Sums over steps since `reset` of their rows times their mean loss, and times what
+        ``l2_per_row`` adds to it."""
+        loss, penalty = self._loss_sums[2:].tolist()
+        return loss, penalty
+
     def sums(self) -> list[np.ndarray]:
         """Return copies of what loss and metrics have added up."""
         return [total.copy() for total in self._totals()]
@@ -272,7 +279,7 @@ class LossProgram:
 
     def results(self) -> dict[str, float]:
         """Return the mean loss and the metrics since `reset`."""
-        loss_sum, weight_sum = self._loss_sums.tolist()
+        loss_sum, weight_sum = self._loss_sums[:2].tolist()
         mean = loss_sum / weight_sum if weight_sum else float("nan")
         values = {"loss": mean}
         for (name, metric, node), sums in zip(self._figures, self._metric_sums, strict=True):

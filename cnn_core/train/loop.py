@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zlib import crc32
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Average, Learner
+from cnn_core.arrays import as_numbers
 from cnn_core.data.mapped import MappedPages
-from cnn_core.errors import NotFiniteError
+from cnn_core.errors import NotFiniteError, OptionError, StateError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
 from cnn_core.train.checked import Data
@@ -21,6 +22,10 @@ from cnn_core.train.progress import Progress
 
 if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
+
+
+RowOrder: TypeAlias = Callable[[int, int], Any]
+"""What gives the order of rows of an epoch: see `Trainer.fit`."""
 
 
 class Part(NamedTuple):
@@ -39,6 +44,8 @@ class Part(NamedTuple):
     """How many are done."""
     sums: list[np.ndarray] | None
     """What loss and metrics have added up over them."""
+    order: int = 0
+    """A checksum of the order that a user's function gave; 0: it was the trainer's own."""
 
 
 class Loop:
@@ -46,7 +53,7 @@ class Loop:
 
     def __init__(
         self, trainer: Trainer, program: LossProgram, data: Data, validation: Data | None, *,
-        batch: int, shuffle: bool, callbacks: Sequence[Callback], bar: Progress,
+        batch: int, shuffle: bool | RowOrder, callbacks: Sequence[Callback], bar: Progress,
         accumulate: int = 1,
     ) -> None:  # fmt: skip
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
@@ -60,7 +67,9 @@ class Loop:
         self.last_epoch = 0
         """The number of the epoch that is to be the last."""
         held = None if data.rows is None else crc32(data.rows)
-        self.key = repr((data.n_rows, held, batch, accumulate, shuffle, trainer.seed, data.key))
+        order = "own order" if callable(shuffle) else shuffle
+        self.key = repr((data.n_rows, held, batch, accumulate, order, trainer.seed, data.key))
+        self._resumes = False  # a training that a file tells of, in its first epoch here
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
         self._part: Part | None = None  # the epoch under way, as it began
@@ -89,6 +98,7 @@ class Loop:
                 self._begun.append(callback)
             if resume is not None:
                 resume()
+                self._resumes = True
             self._accepted = True
             self._epochs(epochs)
         except KeyboardInterrupt:
@@ -131,16 +141,16 @@ class Loop:
         try:
             for callback in self.callbacks:
                 callback.on_epoch_begin(t, epoch)
+            order = self._order(epoch)
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
                 self._learner = t._bound(self.program.updated, self.program.rows)
                 self._learner.gather(*self._parts)
-                part = self._part = self._next_part(self._learner.step)
+                part = self._part = self._next_part(self._learner.step, order)
                 self.bar.start_epoch(epoch, part.rows)
-                n = self.data.n_rows
-                index = self.data.index(t._row_order(n) if self.shuffle else None)
-                self._steps(epoch, self._learner, index, part.rows)
+                self._steps(epoch, self._learner, self.data.index(order), part.rows)
                 values = self.program.results()
+                t.batch_sums = self.program.batch_sums
                 t.epochs_done = part.epoch + 1
             if self.validation is not None:
                 found = t._evaluate(self.validation)
@@ -159,10 +169,26 @@ class Loop:
             self._part = None
         return values
 
-    def _next_part(self, step: int) -> Part:
+    def _order(self, epoch: int) -> np.ndarray | None:
+        """Return the order of rows of an epoch; None: as they come."""
+        n = self.data.n_rows
+        if callable(self.shuffle):
+            return checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
+        return self.trainer._row_order(n) if self.shuffle else None
+
+    def _next_part(self, step: int, order: np.ndarray | None) -> Part:
         t = self.trainer
-        whole = Part(self.key, t.epochs_done, step, 0, None)
+        told = crc32(order) if callable(self.shuffle) and order is not None else 0
+        whole = Part(self.key, t.epochs_done, step, 0, None, told)
         part = t._rest if t._rest is not None and t._rest[:3] == whole[:3] else whole
+        if part.order != told:
+            if self._resumes:
+                raise StateError(
+                    f"resume: need shuffle to give the rows of epoch {t.epochs_done + 1} in the "
+                    f"order in which it was begun; got another"
+                )
+            part = whole
+        self._resumes = False
         self.program.reset(part.sums)
         return part
 
@@ -207,6 +233,21 @@ class Loop:
             for callback in self._watching:
                 made = Chunk(self, epoch, learner.step, at, float(lr[-1, 0]))
                 callback.on_chunk_end(t, made)
+
+
+def checked_order(order: Any, n: int, who: str) -> np.ndarray:
+    """Return the numbers of ``n`` rows, int64; raise `OptionError` where they are none."""
+    array = as_numbers(order, who=who, name="the order of rows")
+    got = ""
+    if array.dtype.kind not in "iu" or array.shape != (n,):
+        got = f"{array.dtype} of shape {array.shape}"
+    elif array.min() < 0 or array.max() >= n:
+        at = int(((array < 0) | (array >= n)).argmax())
+        got = f"{array[at]} at place {at}"
+    if got:
+        raise OptionError(f"{who}: need {n} whole numbers from 0 to {n - 1}, the order of rows; "
+                          f"got {got}")  # fmt: skip
+    return np.array(array, np.int64)
 
 
 def _defines(callback: Callback, method: str) -> bool:

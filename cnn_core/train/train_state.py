@@ -132,7 +132,8 @@ def _part(made: Mapping[str, Any]) -> Part:
     sums = made["sums"]
     whole = [options.whole(f"part: {k}", made[k], 0) for k in ("epoch", "step", "rows")]
     return Part(options.string("part: key", made["key"]), *whole,
-                None if sums is None else list(sums))  # fmt: skip
+                None if sums is None else list(sums),
+                options.whole("part: order", made.get("order", 0), 0))  # fmt: skip
 
 
 def _matched(callbacks: Any, states: Any, who: str) -> list[tuple[Callback, Any]]:

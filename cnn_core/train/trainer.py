@@ -27,7 +27,7 @@ from cnn_core.train.batches import LossProgram
 from cnn_core.train.checked import Data, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
-from cnn_core.train.loop import Loop, Part
+from cnn_core.train.loop import Loop, Part, RowOrder
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
@@ -114,6 +114,11 @@ class Trainer(Evaluating, Savable, Keywords):
         self.guard = guard
         self.weight_average = averages.get(weight_average)
         self._averages: Averages | None = None
+        self.batch_sums = (0.0, 0.0)
+        """Of the last whole epoch of `fit`, summed over its steps: their rows times their mean
+        loss, and times what the option ``l2_per_row`` of the optimizer's groups adds to it, of the
+        parameters before each update.  Their sum over the rows is the loss that scikit-learn
+        reports."""
         self.skipped = 0
         """How many steps the guard has passed over."""
         self.epochs_done = 0
@@ -172,7 +177,7 @@ class Trainer(Evaluating, Savable, Keywords):
         batch_size: int = 32,
         accumulate: int = 1,
         epochs: int = 1,
-        shuffle: bool = True,
+        shuffle: bool | RowOrder = True,
         validation_data: Sequence[Any] | None = None,
         validation_split: float | None = None,
         sample_weight: Any = None,
@@ -201,6 +206,10 @@ class Trainer(Evaluating, Savable, Keywords):
         ``accumulate`` minibatches make one step, with the mean of their gradients as their rows
         weigh: what a batch of all their rows would give, but that batch statistics are those of
         each, of which the last moves the running ones, and working memory is that of one.
+        ``shuffle`` True takes the rows in an order drawn by the seed, anew in each epoch, False as
+        they come, and a function f(epoch, N) as the N row numbers say that it returns for an epoch,
+        counted from 1: a permutation, or rows drawn again and again.  An epoch that was broken off
+        goes on where the function returns the same order for it; ``resume`` refuses another.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
         a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
@@ -230,7 +239,8 @@ class Trainer(Evaluating, Savable, Keywords):
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
         accumulate = options.whole("fit: accumulate", accumulate, option="accumulate")
-        shuffle = options.flag("fit: shuffle", shuffle)
+        if not callable(shuffle):
+            shuffle = options.flag("fit: shuffle", shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         stream = None
         if y is None or steps_per_epoch is not None or prefetch:
@@ -238,6 +248,8 @@ class Trainer(Evaluating, Savable, Keywords):
 
             beside = (sample_weight, class_weight, validation_split)
             stream = stream_of(x, steps_per_epoch, prefetch, beside)
+            if stream is not None and callable(shuffle):
+                raise options.refuse("fit: shuffle", "True or False beside a stream", shuffle)
         if stream is not None:
             x, y, sample_weight = stream.first()
         weights = weighted_by_class(self._objective, class_weight, y, sample_weight, "fit")

@@ -29,8 +29,9 @@ CNN_APART
 static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
 {
     real *g = (real *)r->grad + at;
-    if (r->l1 > 0 || r->l2 > 0)
-        K(penalise)(n, (real)r->l1, (real)(2 * r->l2), (const real *)r->param + at, g);
+    const double l2 = r->l2_per_row > 0 ? r->l2 + per_row(l, r) : r->l2;
+    if (r->l1 > 0 || l2 > 0)
+        K(penalise)(n, (real)r->l1, (real)(2 * l2), (const real *)r->param + at, g);
     if (l->clip_value > 0)
         K(clip_values)(n, (real)l->clip_value, g);
 }
@@ -61,11 +62,13 @@ static void K(limit_columns)(const cnn_range *r, int64_t column, int64_t n)
             p[i * r->n_unit + j] *= factor[j];
 }
 
-static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, int64_t at,
-                      int64_t n)
+static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, int32_t block,
+                      int64_t at, int64_t n)
 {
     if (!(l->clip_norm > 0))     /* else `measure` has done so */
         K(complete)(l, r, at, n);
+    if (r->l2_per_row > 0)
+        l->partial[block] = per_row(l, r) * K(sum_of_squares)(n, (const real *)r->param + at);
     cnn_update u = {.n = n, .param = (real *)r->param + at, .grad = (const real *)r->grad + at,
                     .coef = l->coef + r->group * CNN_MAX_COEF, .grad_scale = scale,
                     .weight_decay = r->weight_decay};
@@ -76,6 +79,12 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 
 #else
 #define COLUMNS 64          /* of a matrix, whose norms are taken together */
+
+/* What sum p^2 is multiplied by: nothing where no row of the batch counts. */
+static double per_row(const cnn_learner *l, const cnn_range *r)
+{
+    return l->batch[0] > 0 ? r->l2_per_row / l->batch[0] : 0;
+}
 
 #define CNN_SELF "core/learn.c"
 #include "cnn_instantiate.h"
@@ -137,9 +146,9 @@ static void update_block(void *context, int32_t block, int32_t worker)
     (void)worker;
     const cnn_range *r = find_block(w->learner, block, &at, &n);
     if (w->learner->dtype == CNN_F32)
-        update_f32(w->learner, r, w->scale, at, n);
+        update_f32(w->learner, r, w->scale, block, at, n);
     else
-        update_f64(w->learner, r, w->scale, at, n);
+        update_f64(w->learner, r, w->scale, block, at, n);
 }
 
 static void loop(cnn_tile_fn run, learn_work *work, int32_t n_thread)
@@ -164,6 +173,15 @@ static void limit_tile(void *context, int32_t tile, int32_t worker)
         limit_columns_f32(r, column, n);
     else
         limit_columns_f64(r, column, n);
+}
+
+/* Add up, after an update, what l2_per_row adds to the loss: of the parameters before it. */
+static void sum_penalties(const cnn_learner *l)
+{
+    l->batch[1] = 0;
+    for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
+        for (int64_t at = 0, b = r->first_block; r->l2_per_row > 0 && at < r->n; at += BLOCK, b++)
+            l->batch[1] += l->partial[b];
 }
 
 /* Limit the norms of columns after an update, where a range asks for it. */
@@ -294,6 +312,8 @@ cnn_status cnn_learn_on(const cnn_learner *l, const double *lr, int64_t step, cn
     if (status == CNN_OK) {
         prepare(l, lr, step);
         loop(update_block, &work, n_thread);
+        if (l->batch)
+            sum_penalties(l);
         EACH_OF_ROWS(l, r)
             cnn_rows_update(l, r, &rows[r->rows - 1], n_row, lr[r->group], work.scale, work.factor,
                             n_thread);

@@ -19,11 +19,20 @@ static void gather_inputs(const cnn_feed *feed, int64_t n, int in_parts)
             cnn_gather(&feed->source[i], feed->index, feed->first_row, n);
 }
 
-static void add_loss(cnn_chunk *c, int64_t n_row)
+/* The sum of the losses of a step and that of its rows' weights. */
+static void read_total(const cnn_chunk *c, int64_t n_row, double *total)
 {
-    c->last_loss = read_scalar(c->loss);
-    c->loss_sum += c->total ? c->total[0] : c->last_loss * (double)n_row;
-    c->weight_sum += c->total ? c->total[1] : (double)n_row;
+    total[0] = c->total ? c->total[0] : read_scalar(c->loss) * (double)n_row;
+    total[1] = c->total ? c->total[1] : (double)n_row;
+}
+
+static void add_loss(cnn_chunk *c, const double *total, int64_t n_row)
+{
+    c->loss_sum += total[0];
+    c->weight_sum += total[1];
+    c->batch_sum[0] += total[0] / total[1] * (double)n_row;
+    if (c->learner && c->learner->batch)
+        c->batch_sum[1] += c->learner->batch[1] * (double)n_row;
 }
 
 /* Whether the first steps that are taken in blocks may gather the wide inputs. */
@@ -58,13 +67,15 @@ static cnn_status update_states(const cnn_run *run, uint64_t mode, cnn_fault *fa
 
 /* The update of a step whose loss is a number.  A batch in which no row counts has the loss NaN
  * and the gradient 0, which is nothing wrong. */
-static cnn_status update(const cnn_chunk *c, const cnn_run *run, cnn_fault *fault)
+static cnn_status update(const cnn_chunk *c, const cnn_run *run, double weight, cnn_fault *fault)
 {
     const double loss = read_scalar(c->loss);
     if (!isfinite(loss) && !(c->total && c->total[1] == 0) && !c->learner->unguarded) {
         fault->value = loss;
         return CNN_ERR_LOSS;
     }
+    if (c->learner->batch)
+        c->learner->batch[0] = weight;
     return cnn_learn_on(c->learner, c->lr + c->done * c->learner->n_group, run->counter + 1,
                         c->rows, run->n_row, run->n_thread, fault);
 }
@@ -115,8 +126,10 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         double    total[2] = {0};
         status = parted ? in_parts(c, &run, mode, &feed, total, fault)
                         : one_step(&run, mode, &feed, fault);
+        if (!parted)
+            read_total(c, run.n_row, total);
         if (status == CNN_OK && c->learner)
-            status = update(c, &run, fault);
+            status = update(c, &run, total[1], fault);
         if (status == CNN_OK && c->learner && run.n_update)
             status = update_states(&run, mode, fault);
         if (status == CNN_OK && c->learner && c->learner->average)
@@ -126,13 +139,8 @@ cnn_status cnn_train_chunk(cnn_chunk *c, cnn_fault *fault)
         if (status != CNN_OK)
             break;
         run.counter++;
-        if (parted) {
-            c->last_loss = total[0] / total[1];
-            c->loss_sum += total[0];
-            c->weight_sum += total[1];
-        } else {
-            add_loss(c, run.n_row);
-        }
+        c->last_loss = parted ? total[0] / total[1] : read_scalar(c->loss);
+        add_loss(c, total, run.n_row);
         c->done++;
     }
     if (run.n_thread > 1)

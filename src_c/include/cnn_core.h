@@ -184,6 +184,7 @@ typedef struct {
     int64_t n, first_block;       /* elements; the work is cut into blocks, counted over all ranges */
     double  weight_decay;
     double  l1, l2;               /* added to gradients: l1 sign(p) + 2 l2 p          */
+    double  l2_per_row;           /* > 0: and 2 l2_per_row p / batch[0] of the learner */
     double  max_norm;             /* > 0: a single matrix, whose columns are made no longer  */
     int64_t n_unit;               /* columns of that matrix                           */
     int32_t group;                /* whose rate it has                                */
@@ -309,6 +310,8 @@ typedef struct {                  /* an optimizer bound to parameters           
     cnn_average     *average;     /* moves after each step of training; NULL: none     */
     const cnn_average *gathered;  /* gradients and their sums over parts of a step ...  */
     int64_t          part;        /* ... of so many rows; 0: a step is not parted       */
+    double          *batch;       /* 2 doubles: what a step's mean loss is divided by; what
+                                   * l2_per_row adds to it.  NULL where no range has any */
     double          *coef;        /* CNN_MAX_COEF doubles for each group              */
     double          *partial;     /* n_block doubles                                  */
 } cnn_learner;
@@ -327,6 +330,8 @@ typedef struct {                  /* a run of whole minibatch steps             
     const cnn_tensor  *loss;      /* scalar                                           */
     const double      *total;     /* sum of w l and sum of w of a step; NULL: none    */
     double             loss_sum, weight_sum;   /* added to                            */
+    double             batch_sum[2];  /* added to: rows of a step times its mean loss; times what
+                                       * l2_per_row adds to that                      */
     double             last_loss;
     int64_t            done;      /* steps completed                                  */
 } cnn_chunk;

@@ -4,8 +4,10 @@
  *   v = beta2 v + (1 - beta2) g^2              slot 1, from 0
  *   w = amsgrad ? max(w, v) : v                slot 2 (amsgrad only), from 0
  *   p = p - lr / (1 - beta1^step) m / (sqrt(w) / sqrt(1 - beta2^step) + eps)
+ *   or, with eps_hat, p - lr sqrt(1 - beta2^step) / (1 - beta1^step) m / (sqrt(w) + eps), which is
+ *   the same with eps / sqrt(1 - beta2^step) in its place
  *
- *   hyper: beta1, beta2, eps, amsgrad (0 or 1)
+ *   hyper: beta1, beta2, eps, amsgrad (0 or 1), eps_hat (0 or 1)
  *
  * Included first outside the typed half (adam_prepare), then in each typed half
  * (K(adam_pass)).
@@ -51,7 +53,7 @@ static void adam_prepare(const double *hyper, double lr, int64_t step, double *s
     coef[2] = hyper[1];
     coef[3] = 1 - hyper[1];
     coef[4] = 1 / sqrt(1 - pow(hyper[1], (double)step));
-    coef[5] = hyper[2];
+    coef[5] = hyper[4] == 0 ? hyper[2] : hyper[2] * coef[4];
     coef[6] = hyper[3];
     coef[7] = lr;
 }

@@ -4,7 +4,9 @@
  *   v = momentum v + g                         slot 0 (momentum > 0 only), from 0
  *   p = p - lr (nesterov ? g + momentum v : v)
  *
- *   hyper: momentum, nesterov (0 or 1)
+ *   with velocity, momentum > 0: v = momentum v + lr g and p = p - (nesterov ? lr g + momentum v : v)
+ *
+ *   hyper: momentum, nesterov (0 or 1), velocity (0 or 1)
  *
  * Nesterov's form is that of Sutskever et al. 2013, shifted to the look-ahead point.
  */
@@ -27,7 +29,8 @@ static void K(sgd_plain)(const cnn_update *u)
 CNN_PASS void K(sgd_momentum)(const cnn_update *u, const int nesterov)
 {
     const real  lr = (real)u->coef[0], momentum = (real)u->coef[1];
-    const real  scale = (real)u->grad_scale, decay = (real)u->weight_decay;
+    const real  scale = (real)(u->coef[3] * u->grad_scale);
+    const real  decay = (real)(u->coef[3] * u->weight_decay);
     const real *restrict grad = u->grad;
     real *restrict p = u->param, *restrict v = u->slot[0];
 
@@ -54,9 +57,11 @@ static void K(sgd_update)(const cnn_update *u)
 static void sgd_prepare(const double *hyper, double lr, int64_t step, double *state, double *coef)
 {
     (void)step, (void)state;
-    coef[0] = lr;
+    const int inside = hyper[0] != 0 && hyper[2] != 0;
+    coef[0] = inside ? 1 : lr;
     coef[1] = hyper[0];
     coef[2] = hyper[1];
+    coef[3] = inside ? lr : 1;
 }
 
 static int32_t sgd_linear(const double *hyper) { return hyper[0] == 0; }

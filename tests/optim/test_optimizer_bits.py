@@ -21,7 +21,7 @@ def update(optimizer, arrays, scalars, step, ranges):
     parts = []
     for begin, end, decay in ranges:
         value, grad, *slots = (array[begin:end] for array in arrays)
-        parts.append((value, grad, slots, decay, 0, [], (0.0, 0.0, 0.0, 0)))
+        parts.append((value, grad, slots, decay, 0, [], (0.0, 0.0, 0.0, 0.0, 0)))
     learner = Learner(optimizer.kernel, parts, scalars, optimizer.hyper())
     learner.step = step
     learner.learn(optimizer.rates_at(step))

@@ -96,7 +96,7 @@ def test_no_decay_is_a_collection_of_names(value):
 def test_any_real_number_type_is_taken(value):
     assert SGD(lr=value).lr == 0.25
     assert type(SGD(lr=value).lr) is float
-    assert SGD(momentum=value).hyper() == (0.25, 0.0)
+    assert SGD(momentum=value).hyper() == (0.25, 0.0, 0.0)
 
 
 def test_nesterov_needs_momentum():

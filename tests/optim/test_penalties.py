@@ -122,7 +122,7 @@ def test_a_step_that_is_refused_changes_no_parameter():
     ({"l1": -1}, r"SGD: groups\['\*'\]: l1: need a number in \[0, 1e\+18\]; got -1"),
     ({"l2": np.nan}, r"SGD: groups\['\*'\]: l2: need a number in"),
     ({"max_norm": 0}, r"SGD: groups\['\*'\]: max_norm: need a number in \(0"),
-    ({"l3": 0.1}, r"need lr, lr_factor, weight_decay, l1, l2, max_norm; got 'l3'"),
+    ({"l3": 0.1}, r"need lr, lr_factor, weight_decay, l1, l2, l2_per_row, max_norm; got 'l3'"),
     ({"max_norm": 1.0}, r"SGD: groups: max_norm: need matrices \(I, O\); got dense_0.b \(3,\) "),
 ])  # fmt: skip
 def test_bad_penalties_are_refused(group, words):
