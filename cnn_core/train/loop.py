@@ -173,7 +173,9 @@ class Loop:
         """Return the order of rows of an epoch; None: as they come."""
         n = self.data.n_rows
         if callable(self.shuffle):
-            return checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
+            need = "True, False or a function of (epoch, number of rows)"
+            found = options.call("fit: shuffle", need, self.shuffle, epoch, n)
+            return checked_order(found, n, f"fit: shuffle({epoch}, {n})")
         return self.trainer._row_order(n) if self.shuffle else None
 
     def _next_part(self, step: int, order: np.ndarray | None) -> Part:

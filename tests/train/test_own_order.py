@@ -72,7 +72,7 @@ def test_what_is_no_order_is_refused(bad, words):
     trainer.fit(X, Y, progress=False)  # it can go on
 
 
-@pytest.mark.parametrize("bad", ["yes", 1, None])
+@pytest.mark.parametrize("bad", ["yes", 1, None, lambda n: range(n), int])
 def test_what_is_no_function_is_refused(bad):
     with pytest.raises(OptionError, match="fit: shuffle"):
         make().fit(X, Y, shuffle=bad, progress=False)
