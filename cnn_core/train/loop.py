@@ -173,9 +173,7 @@ class Loop:
         """Return the order of rows of an epoch; None: as they come."""
         n = self.data.n_rows
         if callable(self.shuffle):
-            need = "True, False or a function of (epoch, number of rows)"
-            found = options.call("fit: shuffle", need, self.shuffle, epoch, n)
-            return checked_order(found, n, f"fit: shuffle({epoch}, {n})")
+            return checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
         return self.trainer._row_order(n) if self.shuffle else None
 
     def _next_part(self, step: int, order: np.ndarray | None) -> Part:
@@ -235,6 +233,17 @@ class Loop:
             for callback in self._watching:
                 made = Chunk(self, epoch, learner.step, at, float(lr[-1, 0]))
                 callback.on_chunk_end(t, made)
+
+
+def checked_shuffle(shuffle: Any) -> bool | RowOrder:
+    """Return whether rows are shuffled, or the function that gives their order."""
+    if not callable(shuffle):
+        return options.flag("fit: shuffle", shuffle)
+    taken = options.other_arguments(shuffle, ("epoch", "n_rows"))
+    if taken is not None or isinstance(shuffle, type):
+        need = "True, False or a function of (epoch, number of rows)"
+        raise options.refuse("fit: shuffle", need, shuffle)
+    return shuffle  # type: ignore[no-any-return]
 
 
 def checked_order(order: Any, n: int, who: str) -> np.ndarray:

@@ -27,7 +27,7 @@ from cnn_core.train.batches import LossProgram
 from cnn_core.train.checked import Data, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
-from cnn_core.train.loop import Loop, Part, RowOrder
+from cnn_core.train.loop import Loop, Part, RowOrder, checked_shuffle
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
@@ -239,8 +239,7 @@ class Trainer(Evaluating, Savable, Keywords):
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
         accumulate = options.whole("fit: accumulate", accumulate, option="accumulate")
-        if not callable(shuffle):
-            shuffle = options.flag("fit: shuffle", shuffle)
+        shuffle = checked_shuffle(shuffle)
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         stream = None
         if y is None or steps_per_epoch is not None or prefetch:
