@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 
 _ON_DEMAND = {
     "kernels": "kernels",
+    "tabular": "tabular",
     "train": "train",
     **dict.fromkeys(("Callback", "Checkpoint", "EarlyStopping", "History", "Metric",
                      "ReduceLROnPlateau", "TopK", "Trainer"), "train"),

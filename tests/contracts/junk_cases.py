@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import junk_tabular
 import numpy as np
 from junk_parts import (
         F64,
@@ -46,6 +47,7 @@ _DATA = {"x": ROWS, "y": LABELS, "sample_weight": None}
 _SCHEDULE = {"lr": 0.1, "every": 2, "factor": 0.5}
 
 CALLS: dict[str, Call] = {
+    **junk_tabular.CALLS,
     **{f"ops.{name}": operation(name) for name in cnn.ops.__all__},
     **{f"kernels.{name}": kernel(name) for name in cnn.kernels.__all__},
     **{f"init.{name}": initialiser(name) for name in dir(cnn.init)},

@@ -52,10 +52,10 @@ JUNK = {
 # What is called by the package, or stands for such: bases, hooks, and records without rules.
 NOT_CALLED = {
     "Callback", "Gate", "Layer", "Loss", "Metric", "Node", "data.Features", "data.IdxDataset",
-    "Optimizer", "optim.Schedule",
+    "Optimizer", "optim.Schedule", "tabular.Encoded",
 }  # fmt: skip
 WORDS = {"who", "name", "source", "hint"}  # for messages alone, of the doors for data
-NO_ARGUMENTS = {"History", "get_num_threads", "show_config"}
+NO_ARGUMENTS = {"History", "get_num_threads", "show_config", "tabular.Classes", "tabular.Targets"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 def public() -> set[str]:
     names = {n for n in cnn.__all__ if callable(getattr(cnn, n))}
-    for module in ("data", "ops", "kernels", "optim"):
+    for module in ("data", "ops", "kernels", "optim", "tabular"):
         of = getattr(cnn, module)
         names |= {f"{module}.{n}" for n in of.__all__ if callable(getattr(of, n))}
     names |= {f"init.{n}" for n in dir(cnn.init)}
@@ -86,7 +86,7 @@ def test_every_public_callable_and_every_argument_is_called():
     missing = []
     for name in public() & set(CALLS):
         for p in inspect.signature(resolve(name)).parameters.values():
-            words = name.startswith("data.") and p.name in WORDS
+            words = name.startswith(("data.", "tabular.")) and p.name in WORDS
             called = any(p.name in call.arguments for other, call in CALLS.items()
                          if other.split(",")[0] == name)  # fmt: skip
             if not called and not words:

@@ -1,0 +1,170 @@
+"""What the beginning of a CSV file says: encoding, delimiter, header; and where it is broken."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cnn_core.errors import OptionError
+from cnn_core.options import shown
+from cnn_core.tabular.values import MARKERS
+
+BEGINNING = 1 << 16
+"""Characters that are looked at."""
+
+DELIMITERS = ",;\t|"
+
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a compressed file raises that is cut off, damaged or none."""
+
+
+def is_gzip(path: Any) -> bool:
+    """Tell whether a file is compressed, by its ending."""
+    return os.fspath(path).lower().endswith(".gz")
+
+
+def binary(path: Any) -> Any:
+    """Open a file, or what is compressed in it."""
+    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
+
+
+def opened(path: Any, encoding: str, errors: str = "strict") -> Any:
+    """Open a file as text, with its ends of lines as they are."""
+    return io.TextIOWrapper(binary(path), encoding, errors, newline="")
+
+
+def check_encoding(who: str, encoding: Any) -> str | None:
+    """Return the name of an encoding, or None; raise `OptionError` where Python has none such."""
+    if encoding is None:
+        return None
+    try:
+        return codecs.lookup(encoding).name
+    except (LookupError, TypeError, ValueError):
+        raise OptionError(f"{who}: need an encoding that Python knows, such as 'latin-1'; got "
+                          f"{shown(encoding)}") from None  # fmt: skip
+
+
+def encoding_of(path: Any) -> str:
+    """Return the encoding that a byte order mark tells, else UTF-8."""
+    try:
+        with binary(path) as file:
+            first = file.read(4)
+    except DAMAGED:
+        return "utf-8-sig"
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return "utf-16" if first[:2] in marks else "utf-8-sig"
+
+
+def beginning(path: Any, encoding: str, errors: str = "strict") -> str:
+    """Return whole lines from the beginning of a file; raise `UnicodeError`."""
+    with opened(path, encoding, errors) as file:
+        text = file.read(BEGINNING)
+        if len(text) == BEGINNING:
+            text += file.readline()
+    return text
+
+
+def rows_of(text: str, delimiter: str) -> list[list[str]]:
+    """Return the rows that are whole, without empty ones."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows = []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+    except csv.Error:
+        pass
+    # The text may end within a quote, and its last row hold what are several.
+    if len(rows) > 1 and any("\n" in field for field in rows[-1]):
+        rows.pop()
+    return rows
+
+
+def delimiter_of(text: str) -> str:
+    """Return the delimiter that parts most rows into the number of fields of the first; a comma
+    where none does."""
+    best, found = (0.0, 0), ","
+    for delimiter in DELIMITERS:
+        rows = rows_of(text, delimiter)
+        width = len(rows[0]) if rows else 0
+        if width > 1:
+            alike = sum(len(row) == width for row in rows) / len(rows)
+            if (round(alike, 2), width) > best:
+                best, found = (round(alike, 2), width), delimiter
+    return found
+
+
+def has_header(rows: Sequence[Sequence[str]], names: Sequence[Any] | None = None) -> bool:
+    """Tell whether the first row holds names.
+
+    Where ``names`` are expected, it does if it has one of them.  Else names are texts that are
+    no numbers, none empty but perhaps the first, all different, and something tells them from
+    data: a column of numbers below one, or that hardly any of them is found below itself.
+    """
+    first = [text.strip() for text in rows[0]]
+    if names:
+        return bool({str(name) for name in names} & set(first))
+    if any(_is_number(text) for text in first if text) or len(set(first)) < len(first):
+        return False
+    if any(text in MARKERS for text in first[1:]):
+        return False
+    below = [row for row in rows[1:] if len(row) == len(first)]
+    if not below:
+        return True
+    repeated = 0
+    for j, text in enumerate(first):
+        column = [row[j].strip() for row in below]
+        known = [value for value in column if value not in MARKERS]
+        if known and all(map(_is_number, known)):
+            return True
+        repeated += text in column
+    return repeated < max(1, len(first) / 4)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def line_ends(text: str) -> int:
+    """Return how many lines end within a field.
+
+    >>> line_ends("two\\r\\nlines"), line_ends("one")
+    (1, 0)
+    """
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+class Place(NamedTuple):
+    """Where a byte stands that no text of the encoding has: line from 1, column from 0."""
+
+    line: int
+    column: int
+    byte: int
+
+
+def undecodable(path: Any, encoding: str, delimiter: str) -> Place:
+    """Return the first such byte."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line, before = 1, ""
+    with binary(path) as file:
+        for raw in file:
+            try:
+                text = decoder.decode(raw)
+            except UnicodeDecodeError as error:
+                start, data = error.start, error.object
+                before += data[:start].decode(encoding, "replace")
+                fields = next(csv.reader([before], delimiter=delimiter), [])
+                return Place(line, max(0, len(fields) - 1), data[start])
+            line += text.count("\n")
+            before = "" if text.endswith("\n") else before + text
+    return Place(line, 0, raw[-1] if line > 1 or before else 0)

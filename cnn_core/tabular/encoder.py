@@ -1,0 +1,274 @@
+"""`TableEncoder`: from a raw table to the arrays that a network takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from inspect import signature
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError, UnknownOptionError
+from cnn_core.naming import Keywords, hint
+from cnn_core.tabular.encoding import Encoded, Encoding
+from cnn_core.tabular.kinds import KINDS, Profile
+from cnn_core.tabular.plan import Rules, plan_of
+from cnn_core.tabular.report import Columns
+from cnn_core.tabular.table import as_table, is_row, listed
+
+FORMAT = 1
+"""Of `TableEncoder.state_dict`; a newer one is refused."""
+
+
+class TableEncoder(Keywords):
+    """Make numbers (N, F), float32, and codes of categories (N, C), int32, of a raw table.
+
+    The first ``n_real_`` columns of ``numbers`` are scaled as in RealMLP: with the median m and
+    the range r of the middle half (half of the whole range where that is 0),
+
+        z = (x - m) / r,   z / sqrt(1 + (z / 3)^2)
+
+    The others are flags: 1 and 0, or 1 and -1 with 0 for neither.
+
+    ========== ================================================================================
+    number     scaled; missing: the median, and a flag
+    discrete   whole numbers of few values: the same and, from ``discrete_rows`` rows a value on,
+               a category beside it, whose level is 0, or place 1, where it is missing
+    date       year, month, day, weekday, hour and days since the first date, those that vary,
+               scaled; sine and cosine of the day of the year; missing: zeros, and a flag
+    boolean    -1 and 1; missing: 0, and a flag
+    category   up to ``max_one_hot`` levels: a flag for each (of two: one, -1 and 1), and one for
+               missing; more: a code, 0 for unknown, 1 for missing, then the levels in order.
+               Unknown is what training has not seen, or in fewer than ``min_rows`` rows
+    text,      left out, but for a flag where values are missing
+    identifier
+    ========== ================================================================================
+
+    Missing are None, NaN, NaT, the NA of pandas, empty cells, and the words ?, NA, N/A, NaN, null,
+    nil, none in any case.  In a category a word is a level instead where there are empty cells
+    beside it, since then the two say different things.  Flags of missing are there for columns
+    with gaps at training.  Constant columns and those equal to an earlier one are left out.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of columns by name, where the one that is told from the data is not the right one:
+        ``{"zip": "category"}``.  See `cnn_core.tabular.kinds`.
+    max_one_hot
+        Levels up to which a category becomes flags.
+    min_rows
+        Rows that a level needs to be one.
+    discrete_rows
+        Rows for each value from which discrete numbers are categories too; None: never.  Where
+        ``kinds`` says discrete, they always are.  A network learns from an hour of the day, or
+        from a code, sooner as a category; with few rows that costs more than it gives.
+
+    Attributes
+    ----------
+    columns_
+        A table of what was done with each column and why.
+    n_real_, code_sizes_
+        How many numbers are scaled, and how many places each code has.
+    n_features_in_, feature_names_in_
+        The columns of the table that was seen.
+
+    Example
+    -------
+    >>> rows = [{"age": age, "job": job} for age, job in zip(range(20, 60), "abcd" * 10)]
+    >>> encoder = TableEncoder().fit(rows)
+    >>> encoder.transform({"age": 39.5, "job": "b"}).numbers
+    array([[0., 0., 1., 0., 0.]], dtype=float32)
+
+    Source: Holzmueller, Grinsztajn, Steinwart 2024, "Better by default", appendix A.1.
+    """
+
+    _encoding: Encoding | None = None
+
+    def __init__(
+        self, kinds: Mapping[Any, str] | None = None, *, max_one_hot: int = 8, min_rows: int = 2,
+        discrete_rows: int | None = 500,
+    ) -> None:  # fmt: skip
+        self.kinds, self.max_one_hot, self.min_rows = kinds, max_one_hot, min_rows
+        self.discrete_rows = discrete_rows
+
+    # -- options, as scikit-learn asks for them -------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the options by name."""
+        return {name: getattr(self, name) for name in _OPTIONS}
+
+    def set_params(self, **params: Any) -> TableEncoder:
+        """Change options; raise `UnknownOptionError` for one that there is not."""
+        for name in params:
+            if name not in _OPTIONS:
+                raise UnknownOptionError(f"set_params: need options among {', '.join(_OPTIONS)}; "
+                                         f"got {name!r}{hint(name, _OPTIONS)}")  # fmt: skip
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        changed = [f"{n}={getattr(self, n)!r}" for n, default in _OPTIONS.items()
+                   if getattr(self, n) != default]  # fmt: skip
+        return f"TableEncoder({', '.join(changed)})"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._encoding is not None
+
+    # -- fit ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> TableEncoder:
+        """Learn from a table what each column is and becomes; ``y`` is not used.
+
+        ``X`` is a frame of pandas, Polars or Arrow, an array (N, columns), also of objects or
+        with named fields, a dictionary of columns, rows as dictionaries, or the path of a CSV
+        file.  Raises `DataError` for a table without rows, names that are there twice, or none
+        of whose columns says anything; `ShapeError` for rows of different lengths; `OptionError`
+        for ``kinds`` that there are not.
+        """
+        who = "fit"
+        rules = _rules(self.get_params(), who)
+        table = as_table(X, who)
+        kinds = _check_kinds(self.kinds, table.names, who)
+        if not table.n_rows:
+            raise DataError(f"{who}: need one row or more; got a table without rows")
+        profiles = [Profile(*column) for column in zip(table.names, table.columns, strict=True)]
+        seen: dict[bytes, Any] = {}
+        steps, reports = [], []
+        for p in profiles:
+            same_as = seen.setdefault(p.fingerprint(), p.name)
+            plan = plan_of(p, kinds.get(p.name), rules, None if same_as is p.name else same_as)
+            steps += plan.steps
+            reports.append(plan.report)
+        if not steps:
+            raise DataError(f"{who}: need a column to learn from; got none:\n{Columns(reports)}")
+        self._encoding = Encoding(table.names, table.named, steps, Columns(reports))
+        return self
+
+    def _fitted(self, who: str) -> Encoding:
+        if self._encoding is None:
+            raise StateError(f"{who}: need an encoder that has seen a table; call fit first")
+        return self._encoding
+
+    # -- what was learned -----------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LEARNED:
+            raise AttributeError(f"'TableEncoder' object has no attribute {name!r}")
+        found = self.__dict__.get("_encoding")
+        if found is None:
+            raise AttributeError(f"{name}: need an encoder that has seen a table; call fit first")
+        return _LEARNED[name](found)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *(_LEARNED if self._encoding is not None else ())})
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns of ``numbers``, then of ``codes``."""
+        return np.array(self._fitted("get_feature_names_out").feature_names(), dtype=object)
+
+    # -- transform ------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> Encoded:
+        """Return numbers (N, F) and codes (N, C) of a table, of anything that `fit` takes.
+
+        A dictionary of single values is one row.  Columns are found by name, in any order; where
+        either table has no names, by their place.  Those that training left out need not be there.
+        Warns of columns that training has not seen, which are left out, and of values that are
+        not of their column's kind, which count as missing.
+
+        Raises `DataError` that lists the columns that are missing, `StateError` before `fit`.
+        """
+        encoding = self._fitted("transform")
+        if isinstance(X, Mapping) and X and is_row(X):
+            return encoding.row(X)
+        if isinstance(X, (str, os.PathLike)):
+            parts = [encoding.empty(), *encoding.stream(X, 2048, {})]
+            return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
+        return encoding.table(as_table(X, "transform"))
+
+    def fit_transform(self, X: Any, y: Any = None) -> Encoded:
+        """Do `fit` and `transform` with a table that is read once."""
+        table = as_table(X, "fit")
+        return self.fit(table, y).transform(table)
+
+    def stream(self, path: Any, *, rows: int = 2048, **how: Any) -> Iterator[Encoded]:
+        """Yield what the rows of a CSV file become, up to ``rows`` at a time.
+
+        ``how`` is what `cnn_core.tabular.read_table` takes: delimiter, header, encoding.  The
+        memory that this takes does not depend on the length of the file.
+        """
+        return self._fitted("stream").stream(path, rows, how)
+
+    def transform_row(self, row: Mapping[Any, Any]) -> Encoded:
+        """Return what one row, a dictionary of values by column, becomes: (1, F) and (1, C).
+
+        To the bit what `transform` makes of it among others, in a few microseconds.  Other
+        entries of the dictionary are not looked at.
+        """
+        if self._encoding is None:
+            self._fitted("transform_row")
+        return self._encoding.row(row)  # type: ignore[union-attr]
+
+    # -- state ----------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return options and what was learned as texts, numbers, lists and dictionaries.
+
+        `json` keeps all of it to the bit.
+        """
+        made = self._fitted("state_dict").state()
+        return {"format": FORMAT, "options": self.get_params(), **made}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> TableEncoder:
+        """Take over what `state_dict` returned; raise `DataError` where it is damaged."""
+        who = "load_state_dict"
+        try:
+            if options.whole(who, state["format"], 0) > FORMAT:
+                raise DataError(f"{who}: need format {FORMAT} or older; got {state['format']}")
+            params = {name: state["options"][name] for name in _OPTIONS}
+            _rules(params, who)
+            encoding = Encoding.made(state)
+            _check_kinds(params["kinds"], encoding.names, who)
+        except DataError:
+            raise
+        except (CnnCoreError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{who}: need what state_dict returns; got something else: "
+                            f"{type(error).__name__}: {error}") from error  # fmt: skip
+        self.set_params(**params)
+        self._encoding = encoding
+        return self
+
+
+_OPTIONS = {name: option.default for name, option in
+            list(signature(TableEncoder.__init__).parameters.items())[1:]}  # fmt: skip
+_LEARNED: dict[str, Any] = {
+    "columns_": lambda e: e.columns, "n_real_": lambda e: e.n_real,
+    "code_sizes_": lambda e: list(e.code_sizes), "n_features_in_": lambda e: len(e.names),
+    "feature_names_in_": lambda e: np.array(e.names, dtype=object),
+}  # fmt: skip
+
+
+def _rules(params: Mapping[str, Any], who: str) -> Rules:
+    rows = params["discrete_rows"]
+    return Rules(
+        options.whole(who, params["max_one_hot"], 0, option="max_one_hot"),
+        options.whole(who, params["min_rows"], option="min_rows"),
+        inf if rows is None else options.whole(who, rows, 0, option="discrete_rows"), who,
+    )  # fmt: skip
+
+
+def _check_kinds(kinds: Any, names: list[Any], who: str) -> dict[Any, str]:
+    if kinds is None:
+        return {}
+    if not isinstance(kinds, Mapping):
+        raise options.refuse(who, "a dictionary of kinds by column", kinds, "kinds")
+    unknown = [name for name in kinds if name not in names]
+    if unknown:
+        raise OptionError(f"{who}: need kinds for columns among {listed(names)}; got "
+                          f"{listed(unknown)}{hint(unknown[0], map(str, names))}")  # fmt: skip
+    return {name: options.choice(who, kind, KINDS, option=f"the kind of {name!r}")
+            for name, kind in kinds.items()}  # fmt: skip

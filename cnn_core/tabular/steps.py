@@ -1,0 +1,281 @@
+"""What becomes of one column: numbers, flags and codes, of many rows at once or of a single one.
+
+Every step has two ways, `fill` for columns and `row` for one value, with the same operations of
+double precision in the same order: their results are equal to the bit.  What a step has learned
+is plain numbers and texts (`state`), from which `made` makes it again.
+
+A step adds to a row ``n_real`` numbers that are scaled, ``n_flags`` numbers of -1, 0 and 1 and
+``n_codes`` places of categories.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from struct import Struct
+from typing import Any
+
+import numpy as np
+
+from cnn_core import options
+from cnn_core.tabular.table import Column
+from cnn_core.tabular.values import (
+    MARKERS,
+    flag_of,
+    is_nothing,
+    number_of,
+    numbers_of,
+)
+
+LARGE = 1e30
+"""Scaled numbers are cut here, which the clipping takes to 3 already: their squares are finite."""
+
+_EXACT = 2**53
+
+ONE, ZERO, MINUS = (Struct("f").pack(v) for v in (1.0, 0.0, -1.0))
+STRAY = True
+"""What `Step.row` returns of a value that is not of the column's kind."""
+
+
+class Step:
+    """The base: what is told of each column at training, and made of it later."""
+
+    op = ""
+    need = "value"
+    n_real = n_flags = n_codes = 0
+    name: Any
+    marked = False
+    """Whether a flag says where a value is missing."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned, as numbers, texts and lists of them."""
+        raise NotImplementedError
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the names of its numbers, flags and codes."""
+        raise NotImplementedError
+
+    def fill(
+        self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
+    ) -> list[int]:
+        """Write what a column becomes, its own columns of each; return the rows of strays."""
+        raise NotImplementedError
+
+    def row(
+        self, value: Any, real: list[float], flags: list[bytes], codes: list[int]
+    ) -> Any:
+        """Append what one value becomes; return `STRAY` where it is not of the kind."""
+        raise NotImplementedError
+
+    def _mark(self, missing: np.ndarray, flags: np.ndarray) -> None:
+        if self.marked:
+            flags[:, -1] = missing
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+_HUGE, _DOWN = 1e150, 2.0**-600
+"""Numbers above the one are made smaller by the other: differences of quantiles stay finite."""
+
+
+def robust(x: np.ndarray) -> tuple[float, float]:
+    """Return the centre and the factor that RealMLP scales finite numbers by.
+
+    The centre is the median; the factor 1 over the range of the middle half, or over half of the
+    whole range where that is 0, else 0.
+    """
+    if np.abs(x).max() > _HUGE:
+        centre, factor = robust(x * _DOWN)
+        return centre / _DOWN, factor * _DOWN
+    x = np.sort(x)
+    q1, centre, q3 = (quantile(x, q) for q in (0.25, 0.5, 0.75))
+    width = q3 - q1 if q3 != q1 else float(x[-1] / 2 - x[0] / 2)
+    return centre, 0.0 if width == 0 else min(1 / width, 1e300)
+
+
+def quantile(x: np.ndarray, q: float) -> float:
+    """Return a quantile of numbers in order, between two of them by their distances."""
+    place = (len(x) - 1) * q
+    i = int(place)
+    low, high = float(x[i]), float(x[min(i + 1, len(x) - 1)])
+    return low + (high - low) * (place - i)
+
+
+def squashed(z: np.ndarray) -> np.ndarray:
+    """Return z / sqrt(1 + (z / 3)^2), which lies within -3 and 3; NaN becomes 0."""
+    z = np.clip(z, -LARGE, LARGE)
+    t = z / 3.0
+    z = z / np.sqrt(1.0 + t * t)
+    z[np.isnan(z)] = 0.0
+    return z
+
+
+def squash(z: float) -> float:
+    """Return what `squashed` makes of one number."""
+    if z != z:
+        return 0.0
+    if not -LARGE <= z <= LARGE:
+        z = LARGE if z > 0 else -LARGE
+    t = z / 3.0
+    return z / sqrt(1.0 + t * t)
+
+
+class NumberStep(Step):
+    """One number, scaled and clipped; the median and a flag where it is missing."""
+
+    op, need, n_real = "number", "number", 1
+
+    def __init__(self, name: Any, centre: float, factor: float, marked: bool) -> None:
+        self.name, self.centre, self.factor, self.marked = name, centre, factor, marked
+        self.n_flags = int(marked)
+
+    @classmethod
+    def fitted(cls, name: Any, x: np.ndarray) -> NumberStep:
+        """Return the step of a column: float64, NaN for what is missing."""
+        centre, factor = robust(x[np.isfinite(x)])
+        return cls(name, centre, factor or 1.0, bool(np.isnan(x).any()))
+
+    @classmethod
+    def made(cls, name: Any, state: dict[str, Any]) -> NumberStep:
+        who = "load_state_dict"
+        return cls(name, options.number(who, state["centre"]), options.number(
+            who, state["factor"], 0.0), options.flag(who, state["marked"]))  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        return {"centre": self.centre, "factor": self.factor, "marked": self.marked}
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        return [str(self.name)], [f"{self.name}_missing"] if self.marked else [], []
+
+    def fill(
+        self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
+    ) -> list[int]:
+        x, strays = floats(column)
+        real[:, 0] = squashed((x - self.centre) * self.factor)
+        self._mark(np.isnan(x), flags)
+        return strays
+
+    def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
+        found = None
+        if type(value) is int and -_EXACT < value < _EXACT:
+            value = float(value)
+        elif type(value) is not float:
+            try:
+                value = number_of(value)
+            except Exception:  # whatever a user's class raises when a float is made of it
+                value, found = np.nan, STRAY
+        z = (value - self.centre) * self.factor
+        if -LARGE <= z <= LARGE:  # as in `squash`, without the call
+            t = z / 3.0
+            real.append(z / sqrt(1.0 + t * t))
+        else:
+            real.append(squash(z))
+        if self.marked:
+            flags.append(ONE if value != value else ZERO)
+        return found
+
+
+def floats(column: Column) -> tuple[np.ndarray, list[int]]:
+    """Return a column as float64, NaN where one is missing or no number; and where it is none."""
+    if isinstance(column, list):
+        return numbers_of(column, len(column))
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64), []
+    return np.full(len(column), np.nan), np.flatnonzero(~np.isnat(column)).tolist()
+
+
+# -- flags ------------------------------------------------------------------------------------
+
+
+class FlagStep(Step):
+    """Yes as 1, no as -1, 0 and a flag of its own where neither is said."""
+
+    op, need = "boolean", "yes or no"
+
+    def __init__(self, name: Any, marked: bool) -> None:
+        self.name, self.marked = name, marked
+        self.n_flags = 1 + marked
+        ends = (ZERO, ONE) if marked else (b"", b"")
+        self._bytes = {1: ONE + ends[0], -1: MINUS + ends[0], 0: ZERO + ends[0]}
+        self._missing = ZERO + ends[1]
+
+    @classmethod
+    def made(cls, name: Any, state: dict[str, Any]) -> FlagStep:
+        return cls(name, options.flag("load_state_dict", state["marked"]))
+
+    def state(self) -> dict[str, Any]:
+        return {"marked": self.marked}
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        return [], [str(self.name), *([f"{self.name}_missing"] if self.marked else [])], []
+
+    def fill(
+        self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
+    ) -> list[int]:
+        if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
+            flags[:, 0] = np.where(column == 1, 1.0, np.where(column == 0, -1.0, 0.0))
+            missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
+            self._mark(missing, flags)
+            return np.flatnonzero((flags[:, 0] == 0) & ~missing).tolist()
+        values = column if isinstance(column, list) else column.tolist()
+        if set(map(type, values)) == {str}:
+            known = {v: flag_of(v) for v in set(values)}
+            flags[:, 0] = [known[v] for v in values]
+        else:
+            flags[:, 0] = [flag_of(v) for v in values]
+        neither = np.flatnonzero(flags[:, 0] == 0).tolist()
+        missing = [i for i in neither if is_missing(values[i])]
+        if self.marked:
+            flags[:, 1] = 0
+            flags[missing, 1] = 1
+        gone = set(missing)
+        return [i for i in neither if i not in gone]
+
+    def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
+        found = flag_of(value)
+        if found == 0:
+            if is_missing(value):
+                flags.append(self._missing)
+                return None
+            flags.append(self._bytes[0])
+            return STRAY
+        flags.append(self._bytes[found])
+        return None
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is missing or a word for that."""
+    return value.strip() in MARKERS if isinstance(value, str) else is_nothing(value)
+
+
+class GivenStep(Step):
+    """Of a column that is left out: 1 where a value is missing, else 0."""
+
+    op, n_flags, marked = "given", 1, True
+
+    def __init__(self, name: Any) -> None:
+        self.name = name
+
+    @classmethod
+    def made(cls, name: Any, state: dict[str, Any]) -> GivenStep:
+        return cls(name)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        return [], [f"{self.name}_missing"], []
+
+    def fill(
+        self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
+    ) -> list[int]:
+        if isinstance(column, list):
+            flags[:, 0] = np.fromiter(map(is_missing, column), np.bool_, len(column))
+        elif column.dtype.kind in "fM":
+            flags[:, 0] = np.isnan(column) if column.dtype.kind == "f" else np.isnat(column)
+        else:
+            flags[:, 0] = 0
+        return []
+
+    def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
+        flags.append(ONE if is_missing(value) else ZERO)

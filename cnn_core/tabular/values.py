@@ -1,0 +1,119 @@
+"""Single values of raw tables: which are missing, and what number or text the others are.
+
+A value means the same whichever way it comes: as text of a file, as a number of a frame, in a
+dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+
+WORDS = ("?", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "nil", "none")
+"""Words that stand for a missing value, in any of the ways that they are written."""
+
+MARKERS = frozenset(
+    {""} | {w for word in WORDS for w in (word, word.upper(), word.capitalize())}
+    | {"NaN", "-NaN", "NaT", "N/a"}
+)  # fmt: skip
+"""The same as they stand in files, with "" for an empty cell.
+
+In a column of numbers, dates or flags each of them is a missing value.  In one of categories a
+word is one too, unless there are empty cells as well: then it says something else than they do
+(in a file of houses, NA for "has no garage"), and is a level.
+"""
+
+YES = frozenset(w for word in ("true", "yes", "t", "y", "on", "1") for w in
+                (word, word.upper(), word.capitalize()))  # fmt: skip
+NO = frozenset(w for word in ("false", "no", "f", "n", "off", "0") for w in
+               (word, word.upper(), word.capitalize()))  # fmt: skip
+FLAGS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
+"""The pairs that make a column one of flags; 0 and 1 do so as numbers."""
+
+_NOTHING = frozenset({"NAType", "NaTType"})  # those of pandas, whose comparisons are no flags
+
+
+def is_nothing(value: Any) -> bool:
+    """Tell whether ``value`` is None, NaN, NaT or the NA of pandas."""
+    if value is None or type(value).__name__ in _NOTHING:
+        return True
+    try:
+        return bool(value != value)
+    except Exception:  # an array, or whatever else a user's class may do
+        return False
+
+
+def text_of(value: Any) -> str | None:
+    """Return ``value`` as text without blanks around it; None for an empty cell and `is_nothing`.
+
+    A number without a fraction is written without one, so that 3, 3.0 and "3" are one category.
+
+    >>> text_of(3.0), text_of(" WD "), text_of(float("nan"))
+    ('3', 'WD', None)
+    """
+    if isinstance(value, str):
+        return str(value.strip()) or None
+    if is_nothing(value):
+        return None
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
+    if isinstance(value, (bytes, np.bytes_)):
+        return value.decode("utf-8", "replace").strip() or None
+    try:
+        return str(value).strip() or None
+    except Exception:  # whatever a user's class does, or a number of too many digits
+        return f"<{type(value).__name__}>"
+
+
+def number_of(value: Any) -> float:
+    """Return ``value`` as a float, NaN where it is missing; raise `ValueError` if it is none.
+
+    >>> number_of(" 1e3 "), number_of("n/a"), number_of(None)
+    (1000.0, nan, nan)
+    """
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return inf if value > 0 else -inf
+    except (ValueError, TypeError):
+        if value.strip() in MARKERS if isinstance(value, str) else is_nothing(value):
+            return nan
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        raise ValueError(value) from None
+
+
+def numbers_of(values: Iterable[Any], n: int) -> tuple[np.ndarray, list[int]]:
+    """Return ``n`` values as float64, NaN for what is missing or no number; and where is none."""
+    values = values if isinstance(values, (list, tuple)) else list(values)
+    try:
+        return np.fromiter(map(float, values), np.float64, n), []
+    except (ValueError, TypeError, OverflowError):
+        pass
+    if set(map(type, values)) == {str}:
+        try:
+            return np.array([nan if v in MARKERS else float(v) for v in values]), []
+        except ValueError:
+            pass
+    made, strays = np.empty(n), []
+    for i, value in enumerate(values):
+        try:
+            made[i] = number_of(value)
+        except Exception:  # whatever a user's class raises when a float is made of it
+            made[i] = nan
+            strays.append(i)
+    return made, strays
+
+
+def flag_of(value: Any) -> int:
+    """Return 1 for yes, -1 for no, 0 for what is missing or neither.
+
+    >>> flag_of("Yes"), flag_of(0), flag_of("?")
+    (1, -1, 0)
+    """
+    text = value.strip() if isinstance(value, str) else text_of(value)
+    return 1 if text in YES else -1 if text in NO else 0
