@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core import arrays
+
 MOST_RESIDENT = 128 << 20
 """Bytes by which the process may grow before pages are given back: they stay in the system's cache,
 and cost a page fault when they are read again."""
@@ -29,8 +31,8 @@ class MappedPages:
     array of changes that are nobody else's (mode "c") is left alone.
     """
 
-    def __init__(self, arrays: Iterable[Any], *, in_order: bool) -> None:
-        found = [(a, base) for a in arrays if (base := _mapped(a)) is not None]
+    def __init__(self, given: Iterable[Any], *, in_order: bool) -> None:
+        found = [(a, base) for a in given if (base := _mapped(a)) is not None]
         self._maps = list({id(base._mmap): base._mmap for _, base in found}.values())
         around = 0 if in_order else AROUND
         self._row = sum(prod(a.shape[1:]) * a.itemsize + around for a, _ in found)
@@ -53,6 +55,21 @@ class MappedPages:
         for pages in self._maps if hasattr(mmap, "MADV_DONTNEED") else ():
             pages.madvise(mmap.MADV_DONTNEED)
         self._begin = _resident()
+
+
+def find_beyond(x: np.ndarray, reach: float) -> int:
+    """Do what `arrays.find_beyond` does; of a memory-mapped array give the pages back as it goes.
+    """
+    if _mapped(x) is None:
+        return arrays.find_beyond(x, reach)
+    pages, width = MappedPages([x], in_order=True), max(1, x.size // max(len(x), 1))
+    n = max(1, MOST_READ // (width * x.itemsize))
+    for begin in range(0, len(x), n):
+        found = arrays.find_beyond(x[begin : begin + n], reach)
+        pages.give_back()
+        if found >= 0:
+            return begin * width + found
+    return -1
 
 
 def _mapped(x: Any) -> np.memmap | None:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core._ext.gather import convert_rows, first_beyond
+from cnn_core._ext.gather import convert_rows
 from cnn_core._ext.predictor import Predictor
-from cnn_core.arrays import as_numbers, check_range, refuse_mask
+from cnn_core.arrays import REACH, as_numbers, check_range, refuse_mask
 from cnn_core.compile.schedule import MIN_FLOP
 from cnn_core.compile.steps import COLUMNS
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
+from cnn_core.data.mapped import MappedPages, find_beyond
 from cnn_core.data.sparse import SparseRows, as_sparse
 from cnn_core.errors import DtypeError, LabelError, OptionError, ShapeError
 from cnn_core.frames import is_sparse
@@ -201,8 +202,11 @@ class Predicting(Predictor):
                 continue
             array, _ = as_features(array, row, who="predict", name=name, dtype=self.dtype,
                                    empty=True)  # fmt: skip
-            if len(array) and first_beyond(array, self.input_reach) >= 0:
-                check_range(array, name, who="predict", dtype=self.dtype, reach=self.input_reach,
+            reach = self.input_reach
+            if array.dtype.kind == "f" and reach < REACH[array.dtype] and len(array) and (
+                find_beyond(array, reach) >= 0
+            ):
+                check_range(array, name, who="predict", dtype=self.dtype, reach=reach,
                             source=given[name])  # fmt: skip
             rows[name] = array
         if len(rows) > 1:
@@ -216,6 +220,7 @@ class Predicting(Predictor):
         program, threads, fewest = plan.program, plan.threads, plan.fewest
         binding = program.binding if program.calls_python else program.binding.twin()
         block = min(n, plan.rows)
+        mapped = MappedPages(rows.values(), in_order=True) if n > block else None
         converted = {
             name: np.empty((block, *a.shape[1:]), self.dtype) for name, a in rows.items()
             if name not in sparse and (a.dtype not in (self.dtype, np.int32) or self._scales)
@@ -232,6 +237,8 @@ class Predicting(Predictor):
                 for tensor, result in zip(plan.outputs, results, strict=True):
                     binding.bind(tensor, result[at:].ctypes.data)
                 binding.run(0, program.n_steps, k, n_thread=threads if k >= fewest else 1)
+                if mapped is not None:
+                    mapped.give_back()
 
     def _plan_for(self, sparse: tuple[str, ...]) -> _Plan:
         """Return the network compiled for sparse rows."""

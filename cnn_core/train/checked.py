@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, find_beyond, is_mapped
+from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, is_mapped
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.class_weighting import class_weights
+from cnn_core.data.mapped import find_beyond
 from cnn_core.data.sparse import SparseRows
 from cnn_core.data.targets import NOT_FINITE, as_weights
 from cnn_core.errors import DataError, LabelError, OptionError

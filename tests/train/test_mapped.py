@@ -26,6 +26,11 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 trainer.fit(x, y, batch_size=128, progress=False)
 trainer.fit(x, y, batch_size=128, shuffle=False, progress=False)
 trainer.evaluate(x, y)
+trainer.net.predict(x)
+wide = x[:len(x) // 2].view(np.float64)     # of which each number is looked at first
+other = cnn.Sequential([cnn.Dense(3)], wide.shape[1], seed=0)
+other.predict(wide)
+cnn.Trainer(other, loss="softmax_cross_entropy").fit(wide, y[:len(wide)], progress=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
@@ -56,6 +61,7 @@ def test_pages_given_back_change_no_number(
         trainer = cnn.Trainer(net, loss="softmax_cross_entropy")
         trainer.fit(x[3:], y[3:], batch_size=32, epochs=2, progress=False)
         nets.append((net, trainer.evaluate(x, y)))
+        assert np.array_equal(net.predict(x), net.predict(np.array(x)))
         assert np.array_equal(x[7], rows[8 if mode == "c" else 7])
     for net, found in nets[1:3]:
         assert found == nets[0][1]
