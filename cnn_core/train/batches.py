@@ -21,7 +21,7 @@ from cnn_core.nn.model import Model
 from cnn_core.run.pace import Pace
 from cnn_core.run.program import Program, parameters_of, what_stops_gradients
 from cnn_core.state.blocks import aligned_zeros
-from cnn_core.train.build import build_metric, check_metric, ignored_label
+from cnn_core.train.build import SHARE, build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data
 from cnn_core.train.metric import Metric, RowMetric
 from cnn_core.train.objective import Objective, Term, running_mean
@@ -134,7 +134,7 @@ class LossProgram:
         """Return the short way for single steps; None where a loss checks its targets more."""
         program, net, terms, only = self.program, self.net, data.terms, objective.only
         bare = [t.target for t in terms] == ["y"]
-        if scale.changes and only is None:
+        if (scale.changes and only is None) or SHARE in data.inputs:
             return None
         most = net.input_reach
         feeds: dict[str, tuple] = {}

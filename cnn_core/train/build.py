@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,11 @@ from cnn_core.nn.meaning import (
     scale_of,
 )
 from cnn_core.train.metric import Metric, need_fit, need_numbers
+
+OTHER = "y::"
+"""What the name of the input of a row's second target begins with, ..."""
+SHARE = "y::share"
+"""... and the input of what the first one counts, where a row's loss is a share of both."""
 
 
 def target_input(loss: Loss, output: Node, y: Any, name: str = "y") -> Input:
@@ -61,6 +66,29 @@ def build_loss(loss: Loss, output: Node, target: Input, weight: Input | None) ->
             f"reduction='sum_over_batch'; got {node!r}"
         )
     return node
+
+
+def of_two_targets(
+    names: Iterable[str], targets: Mapping[str, Input], build: Callable[[Mapping[str, Any]], Node]
+) -> Node:  # fmt: skip
+    """Return the loss that ``build`` makes of targets, those with the ``names`` among them.
+
+    Where there is a second one of any (see `mixup`), a row's loss is the `SHARE` of each.
+    """
+    node = build(targets)
+    others = {name: targets[f"{OTHER}{name}"] for name in names if f"{OTHER}{name}" in targets}
+    if not others:
+        return node
+    if node.op != "row_mean":
+        raise OptionError(
+            f"mixup: need a loss of one number per row, (B,), to mix those of two labels; got "
+            f"{node!r}"
+        )
+    share, second = targets[SHARE], build({**targets, **others})
+    rows = node.inputs[0] * share + second.inputs[0] * (1.0 - share)
+    over_batch = getattr(node, "over_batch", False)
+    return ops.row_mean(rows, *node.inputs[1:],
+                        reduction="sum_over_batch" if over_batch else "mean")  # fmt: skip
 
 
 def check_objective(

@@ -56,7 +56,9 @@ class Chunk:
 class Callback:
     """The base of callbacks; each method may be left as it is.
 
-    Set ``trainer.stop = True`` to end the training after the current epoch, or before the first.
+    Set ``trainer.stop = True`` to end the training: before the first epoch, after the current
+    chunk of steps, or after the epoch.  An epoch that is broken off so is not in the history, and
+    has no `on_epoch_end`; the next `fit` finishes it first, to the bits that it would have had.
     What one raises ends the training: parameters and history are whole, and the ends of all
     callbacks are called.
     """

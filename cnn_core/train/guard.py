@@ -43,15 +43,18 @@ def batch_of(net: Model, data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 def explained(
     error: NotFiniteError, net: Model, program: LossProgram, data: Data, rows: np.ndarray, *,
-    seed: int, step: int, epoch: int | None,
+    seed: int, step: int, epoch: int | None, names: np.ndarray | None = None,
 ) -> NotFiniteError:  # fmt: skip
-    """Return the error of a step, counted from 0, with where it began: node, layer, rows."""
+    """Return the error of a step, counted from 0, with where it began: node, layer, rows.
+
+    ``names`` (n,) or (n, 2) are the numbers by which rows are named, if not their own.
+    """
     when = f"step {step + 1}" if epoch is None else f"epoch {epoch}, step {step + 1}"
     n_dense = len(rows) * max([a.width for a in data.arrays.values() if isinstance(a, SparseRows)],
                               default=0)  # fmt: skip
     found = None
     if n_dense <= MOST_DENSE:
-        found = _Search(net, program, data, rows, seed, step).run()
+        found = _Search(net, program, data, rows, seed, step, names).run()
     where = str(error).split(": ", 1)[1] if found is None else found
     return NotFiniteError(
         f"{when}: {where}; no parameter was changed (guard='skip' passes such steps over)"
@@ -62,11 +65,13 @@ class _Search:
     """One step once more, node by node."""
 
     def __init__(
-        self, net: Model, program: LossProgram, data: Data, rows: np.ndarray, seed: int, step: int
-    ) -> None:
+        self, net: Model, program: LossProgram, data: Data, rows: np.ndarray, seed: int, step: int,
+        names: np.ndarray | None,
+    ) -> None:  # fmt: skip
         loss, own = program.loss, program.program
         learning = [n for n in own.nodes if isinstance(n, Parameter) and own.moves(n)]
-        self.rows, self.run_options = rows, {"seed": seed, "counter": step}
+        self.rows = rows if names is None else names
+        self.run_options = {"seed": seed, "counter": step}
         self.program = Program([loss], net.store, max_batch=len(rows), seeds=[loss],
                                targets=learning, keep_all=True, training=True)  # fmt: skip
         batch = batch_of(net, data, rows)
@@ -123,8 +128,8 @@ class _Search:
         return np.flatnonzero(most == most.max())
 
     def _rows_told(self, own: np.ndarray) -> str:
-        rows = sorted(int(self.rows[i]) for i in own)
-        if len(rows) == len(self.rows) > 1:
+        rows = np.unique(self.rows[own]).tolist()
+        if len(own) == len(self.rows) > 1:
             return "every row of the batch"
         more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
         return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:SHOWN]))}{more}"

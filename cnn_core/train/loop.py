@@ -21,6 +21,7 @@ from cnn_core.train.history import History
 from cnn_core.train.progress import Progress
 
 if TYPE_CHECKING:
+    from cnn_core.train.mixup import Mixup
     from cnn_core.train.trainer import Trainer
 
 
@@ -54,7 +55,7 @@ class Loop:
     def __init__(
         self, trainer: Trainer, program: LossProgram, data: Data, validation: Data | None, *,
         batch: int, shuffle: bool | RowOrder, callbacks: Sequence[Callback], bar: Progress,
-        accumulate: int = 1,
+        accumulate: int = 1, mixup: Mixup | None = None,
     ) -> None:  # fmt: skip
         self.trainer, self.program, self.data, self.validation = trainer, program, data, validation
         self.shuffle, self.callbacks, self.bar = shuffle, callbacks, bar
@@ -69,6 +70,9 @@ class Loop:
         held = None if data.rows is None else crc32(data.rows)
         order = "own order" if callable(shuffle) else shuffle
         self.key = repr((data.n_rows, held, batch, accumulate, order, trainer.seed, data.key))
+        self._mixup = mixup
+        if mixup is not None:
+            self.key = f"{self.key} mixup={mixup.alpha:g}"
         self._resumes = False  # a training that a file tells of, in its first epoch here
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
@@ -90,7 +94,7 @@ class Loop:
         reported = t.history, t.reports, t.stop
         try:
             optimizer.bind(t.net.store)
-            t.history, t.stop, t._loop = self.history, False, self
+            t.history, t.stop, t._paused, t._loop = self.history, False, False, self
             self.last_epoch = t.epochs_done + epochs
             t.reports = t._reported(with_validation=self.validation is not None)
             for callback in self.callbacks:
@@ -121,9 +125,13 @@ class Loop:
         while self.history.epochs < epochs and not t.stop:
             epoch = t.epochs_done + 1
             values = self._epoch(epoch)
+            if values is None:
+                break
             self.bar.end_epoch(values)
             if not self.callbacks:
                 continue
+            paused, t._paused = t._paused, False
+            t.stop = t.stop and not paused  # who ends it now ends it for good
             try:
                 for callback in self.callbacks:
                     callback.on_epoch_end(t, epoch, values)
@@ -134,9 +142,14 @@ class Loop:
                 raise options.refuse("callbacks", need, values[odd[0]])
             for callback in self._keeping:
                 callback.on_epoch_kept(t, epoch)
+            if paused and not t.stop:
+                t.stop = t._paused = True
 
-    def _epoch(self, epoch: int) -> dict[str, float]:
-        """Make the steps of an epoch, or those left of it; note its figures, and return them."""
+    def _epoch(self, epoch: int) -> dict[str, float] | None:
+        """Make the steps of an epoch, or those left of it; note its figures, and return them.
+
+        None where a callback has stopped it: then a next `fit` takes it up.
+        """
         t, start, done = self.trainer, time.perf_counter(), self.history.epochs
         try:
             for callback in self.callbacks:
@@ -148,7 +161,9 @@ class Loop:
                 self._learner.gather(*self._parts)
                 part = self._part = self._next_part(self._learner.step, order)
                 self.bar.start_epoch(epoch, part.rows)
-                self._steps(epoch, self._learner, self.data.index(order), part.rows)
+                if not self._steps(epoch, self._learner, self.data.index(order), part.rows):
+                    self._break_off(self.position())
+                    return None
                 values = self.program.results()
                 t.batch_sums = self.program.batch_sums
                 t.epochs_done = part.epoch + 1
@@ -162,7 +177,7 @@ class Loop:
         except BaseException:
             part = self.position()
             if part is not None and self.history.epochs == done:
-                t._rest = part
+                self._break_off(part)
                 t.epochs_done = min(t.epochs_done, part.epoch)
             raise
         finally:
@@ -176,21 +191,31 @@ class Loop:
             return checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
         return self.trainer._row_order(n) if self.shuffle else None
 
+    def _break_off(self, part: Part) -> None:
+        """Leave an epoch for a next `fit` to finish."""
+        self.trainer._rest = part
+
     def _next_part(self, step: int, order: np.ndarray | None) -> Part:
-        t = self.trainer
+        part, epoch = self._broken_off(step), self.trainer.epochs_done
         told = crc32(order) if callable(self.shuffle) and order is not None else 0
-        whole = Part(self.key, t.epochs_done, step, 0, None, told)
-        part = t._rest if t._rest is not None and t._rest[:3] == whole[:3] else whole
-        if part.order != told:
+        if part is not None and part.order != told:
             if self._resumes:
                 raise StateError(
-                    f"resume: need shuffle to give the rows of epoch {t.epochs_done + 1} in the "
-                    f"order in which it was begun; got another"
+                    f"resume: need shuffle to give the rows of epoch {epoch + 1} in the order in "
+                    f"which it was begun; got another"
                 )
-            part = whole
+            part = None
         self._resumes = False
+        if part is None:
+            part = Part(self.key, epoch, step, 0, None, told)
         self.program.reset(part.sums)
         return part
+
+    def _broken_off(self, step: int) -> Part | None:
+        """Return what is left of an epoch that was broken off, if it is the one that comes next."""
+        rest = self.trainer._rest
+        mine = rest is not None and rest[:3] == (self.key, self.trainer.epochs_done, step)
+        return rest if mine else None
 
     def position(self) -> Part | None:
         """Return where the epoch under way is, for a next `fit` to take up; None: between two."""
@@ -200,39 +225,59 @@ class Loop:
         rows = min(part.rows + (learner.step - part.step) * self.batch, self.data.n_rows)
         return part._replace(step=learner.step, rows=rows, sums=self.program.sums())
 
-    def _steps(self, epoch: int, learner: Learner, index: np.ndarray | None, at: int) -> None:
-        """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`."""
+    def _steps(self, epoch: int, learner: Learner, index: np.ndarray | None, at: int) -> bool:
+        """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`; tell
+        whether that was all, or a callback has stopped it."""
         t, program, n, batch = self.trainer, self.program, self.data.n_rows, self.batch
-        sources = program.sources(self.data)
+        mixup = self._mixup
+        sources = program.sources(self.data) if mixup is None else []
         mapped = MappedPages(self.data.arrays.values(), in_order=index is None)
-        while at < n:
+        while at < n and not t.stop:
             pace = program.pace
             steps, n_threads = pace.next()
             steps = mapped.most_steps(steps, batch)
+            if mixup is not None:
+                steps = mixup.most_steps(steps, batch)
             for every in self._every:
                 steps = min(steps, every - learner.step % every)
             rows = min(steps * batch, n - at)
             lr = t.optimizer.rates(learner.step, -(-rows // batch))
             chunk = None if index is None else index[at : at + rows]
+            taken, data = (sources, chunk, at), self.data
+            if mixup is not None:
+                own = np.arange(at, at + rows) if chunk is None else chunk
+                data, pairs = mixup.rows(own, batch, learner.step)
+                taken = program.sources(data), None, 0
             first, begin = learner.step, time.perf_counter()
             try:
-                program.run(sources, chunk, at, rows, batch, learner=learner, lr=lr, seed=t.seed,
+                program.run(*taken, rows, batch, learner=learner, lr=lr, seed=t.seed,
                             n_threads=n_threads)  # fmt: skip
                 pace.record(len(lr), n_threads, time.perf_counter() - begin)
             except NotFiniteError as error:
-                failed = at + (learner.step - first) * batch
-                rows = min(failed + batch, n) - at
-                every = np.arange(n) if index is None else index
-                t._pass_over(error, program, self.data, every[failed : at + rows], epoch)
+                done = (learner.step - first) * batch
+                rows = min(done + batch, n - at)
+                part = np.arange(done, rows)
+                if mixup is None:
+                    own, names = part + at if chunk is None else chunk[part], None
+                else:
+                    own, names = part, pairs[part]
+                t._pass_over(error, program, data, own, epoch, names)
                 learner.gather(*self._parts)
             finally:
                 t.optimizer.count_steps()
             at += rows
             mapped.give_back()
             self.bar.update(at, program.results)
-            for callback in self._watching:
-                made = Chunk(self, epoch, learner.step, at, float(lr[-1, 0]))
-                callback.on_chunk_end(t, made)
+            self._look(epoch, at, float(lr[learner.step - first - 1, 0]))
+        return at >= n
+
+    def _look(self, epoch: int, at: int, lr: float) -> None:
+        """Let callbacks look at a chunk that has ended."""
+        t, learner = self.trainer, self._learner
+        assert learner is not None  # a step has been made
+        for callback in self._watching:
+            callback.on_chunk_end(t, Chunk(self, epoch, learner.step, at, lr))
+            t._paused = t.stop
 
 
 def checked_shuffle(shuffle: Any) -> bool | RowOrder:

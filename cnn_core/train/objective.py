@@ -18,7 +18,12 @@ from cnn_core.nn.losses import Loss, OfOutputs
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.train import metrics as metric_module
-from cnn_core.train.build import build_loss, check_objective, warn_of_twice_applied
+from cnn_core.train.build import (
+    build_loss,
+    check_objective,
+    of_two_targets,
+    warn_of_twice_applied,
+)
 from cnn_core.train.metric import Metric, RowMetric
 
 
@@ -219,8 +224,10 @@ class Objective:
         """Return the scalar to make small, and the losses of the outputs where there are several.
         """
         if self.function is not None:
-            return self._of_function(terms, targets, weight), {}
-        found = {t: build_loss(t.loss, self.output(t), targets[t.target], weight) for t in terms}
+            return of_two_targets(list(targets), targets,
+                                  lambda of: self._of_function(terms, of, weight)), {}  # fmt: skip
+        found = {t: of_two_targets([t.target], targets, lambda of, t=t: build_loss(
+                     t.loss, self.output(t), of[t.target], weight)) for t in terms}  # fmt: skip
         if self.only is not None:
             return found[terms[0]], {}
         total: Node | None = None

@@ -39,6 +39,9 @@ FIRST_ROWS = 256
 KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "skipped", "stop", "history", "first",
         "part", "data", "callbacks", "average")  # fmt: skip
 
+LATER = ("place",)
+"""What files of former versions do not have."""
+
 
 def state_of(trainer: Trainer) -> State:
     """Return where a training is, with copies of its numbers: see `Trainer.state_dict`."""
@@ -52,11 +55,12 @@ def state_of(trainer: Trainer) -> State:
         "optimizer": {k: state[k] for k in ("kernel", "step_count", "scalars", "slots")},
         "lr": optimizer.lr,
         "seed": trainer.seed, "epochs_done": trainer.epochs_done,
-        "skipped": trainer.skipped, "stop": trainer.stop,
+        "skipped": trainer.skipped, "stop": trainer.stop and not trainer._paused,
         "history": trainer.history.to_dict(), "first": trainer.history.first,
         "part": None if part is None else part._asdict(),
         "average": None if trainer._averages is None else trainer._averages.state_dict(),
         "data": None if loop is None else fingerprint(loop.data),
+        "place": None if trainer._rest is None else trainer._place,
         "callbacks": None if loop is None else [
             {"class": type(c).__name__, "state": c.state_dict()} for c in loop.callbacks],
     }  # fmt: skip
@@ -99,6 +103,7 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
         trainer.stop = stop
     if state["average"] is not None:
         trainer._load_averages(state["average"])
+    trainer._place, trainer._source = state.get("place"), None
     for callback, own in hooks:
         callback.load_state_dict(own)
     trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
@@ -109,6 +114,8 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     trainer.skipped = skipped
     if loop is None:
         trainer.stop = stop
+        places = [c["state"] for c in state["callbacks"] or () if c["class"] == "_Place"]
+        trainer._place = places[0] if places else trainer._place
     else:
         loop.history = history
 
@@ -216,7 +223,8 @@ def read(path: Any, who: str) -> tuple[State, files.Saved]:
 def state_in(saved: files.Saved) -> State:
     """Return the state in a file of a training; raise whatever is wrong with it."""
     packed = saved.content["state"]
-    state = {key: unpack(packed[key], saved.arrays) for key in KEYS if key != "params"}
+    state = {key: unpack(packed[key], saved.arrays) for key in (*KEYS, *LATER)
+             if key != "params" and (key in packed or key in KEYS)}  # fmt: skip
     state["params"] = {name: saved.arrays[name] for name in saved.content["params"]}
     return state
 

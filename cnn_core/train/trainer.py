@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,14 +33,11 @@ from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
 from cnn_core.train.target_scale import TargetScale
 
-if TYPE_CHECKING:
-    pass
-
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift",
                    "weight_average"})  # fmt: skip
 """What programs are compiled from."""
 
-PASSING = frozenset({"_lock", "_programs", "_last", "_loop", "_probable"})
+PASSING = frozenset({"_lock", "_programs", "_last", "_loop", "_probable", "_source"})
 """What is no part of a copy."""
 
 CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
@@ -128,6 +125,9 @@ class Trainer(Evaluating, Savable, Keywords):
         self.history = History()
         """That history, also where `fit` raised."""
         self._rest: Part | None = None  # of an epoch that was broken off
+        self._place: Mapping[str, Any] | None = None  # of a stream, in that epoch, ...
+        self._source: Any = None  # ... if an iterator, which
+        self._paused = False  # by a callback, within an epoch
         self._loop: Loop | None = None  # of the fit under way
         self._probable = None
         self._lock = Lock()  # programs share the gradients: one trains at a time
@@ -164,7 +164,7 @@ class Trainer(Evaluating, Savable, Keywords):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=Lock(), _programs={}, _last=None, _loop=None,
-                             _probable=None)  # fmt: skip
+                             _probable=None, _source=None)  # fmt: skip
         recompile_on_change(self)
 
     # -- training -------------------------------------------------------------------------
@@ -176,6 +176,7 @@ class Trainer(Evaluating, Savable, Keywords):
         *,
         batch_size: int = 32,
         accumulate: int = 1,
+        mixup: float | None = None,
         epochs: int = 1,
         shuffle: bool | RowOrder = True,
         validation_data: Sequence[Any] | None = None,
@@ -210,6 +211,12 @@ class Trainer(Evaluating, Savable, Keywords):
         they come, and a function f(epoch, N) as the N row numbers say that it returns for an epoch,
         counted from 1: a permutation, or rows drawn again and again.  An epoch that was broken off
         goes on where the function returns the same order for it; ``resume`` refuses another.
+        ``mixup`` alpha > 0, such as 0.2, trains with mixed rows in place of those of the data: each
+        becomes s x + (1 - s) x', where x' is another row of its minibatch and s, one for each step,
+        is drawn from Beta(alpha, alpha).  Targets that are numbers are mixed in the same way; of
+        labels, and -1 and +1, the loss is s l(y) + (1 - s) l(y'), and metrics ask for the one of
+        the greater share.  With weights of rows that becomes s w l(y) + (1 - s) w' l(y').  Rows
+        that count nothing are mixed with none.  Source: Zhang et al. 2018.
         ``callbacks`` are `Callback` objects or functions ``f(epoch, values)``.  ``progress`` shows
         a bar on a terminal and in a notebook ("always": lines of text elsewhere).
 
@@ -219,9 +226,9 @@ class Trainer(Evaluating, Savable, Keywords):
         ``on_interrupt="return"``, the history returned with a warning.
 
         A second call continues: optimizer state, epoch count and row order go on.  An epoch that
-        was broken off, by Ctrl-C or an error, is finished first and counts as its first epoch,
-        if rows, batch size and order are the same and nothing else was trained or loaded since;
-        otherwise it starts over.
+        was broken off, by Ctrl-C, an error or ``trainer.stop``, is finished first and counts as its
+        first epoch, if rows, batch size and order are the same and nothing else was trained or
+        loaded since; otherwise it starts over.
 
         ``resume`` is the file of a `Checkpoint`, or of `save`: where there is one, the training in
         it goes on until there are ``epochs`` in all, and ends with the bits of one that was never
@@ -231,7 +238,10 @@ class Trainer(Evaluating, Savable, Keywords):
 
         In place of ``x`` and ``y`` there may be a stream: an iterable of batches (x, y) or (x, y,
         weights), such as `cnn_core.data.Batches`, or a function that returns one.  An epoch is
-        one pass, or ``steps_per_epoch`` batches; a thread makes ``prefetch`` of them ahead.
+        one pass, or ``steps_per_epoch`` batches; a thread makes ``prefetch`` of them ahead.  To go
+        on where it was, a stream with `state_dict` and `load_state_dict` is put into its place, and
+        any other wound forward by the batches that were taken: to the same bits if it yields the
+        same ones again, else the epoch starts over, with a warning.
 
         Other threads may predict meanwhile: each weight that they see is one that some step has
         left, but they need not be all of the same step, since a step changes them in place.
@@ -243,7 +253,8 @@ class Trainer(Evaluating, Savable, Keywords):
         options.choice("fit", on_interrupt, ("raise", "return"), option="on_interrupt")
         stream = None
         if y is None or steps_per_epoch is not None or prefetch:
-            from cnn_core.train.stream import StreamLoop, stream_of  # which not all trainings need
+            from cnn_core.train.stream import stream_of  # which not all trainings need
+            from cnn_core.train.stream_loop import StreamLoop
 
             beside = (sample_weight, class_weight, validation_split)
             stream = stream_of(x, steps_per_epoch, prefetch, beside)
@@ -262,7 +273,14 @@ class Trainer(Evaluating, Savable, Keywords):
         silent = n_rows == 0 or any(hook.shows_progress for hook in hooks)
         bar = make_progress(progress, epochs + self.epochs_done, n_rows, silent=silent)
         batch_size = data.n_rows if stream is not None else min(batch_size, data.n_rows)
-        program = self._program(data, batch_size, training=True)
+        mixed = None
+        if mixup is not None and options.amount("fit: mixup", mixup) > 0:
+            from cnn_core.train.mixup import Mixup  # which not all trainings need
+
+            if stream is not None:
+                raise OptionError("fit: need arrays, x and y, for mixup; got a stream")
+            mixed = Mixup(self, mixup, data)
+        program = self._program(data if mixed is None else mixed.like, batch_size, training=True)
         program.need_rows("fit", data.n_rows, batch_size)
         if validation is not None:
             self._evaluation_program(validation).need_rows("validation_data", validation.n_rows)
@@ -271,7 +289,7 @@ class Trainer(Evaluating, Savable, Keywords):
             got = "a stream" if stream is not None else f"sparse rows for {data.sparse[0]}"
             raise OptionError(f"fit: need dense arrays to accumulate gradients of; got {got}")
         loop = Loop(self, program, data, validation, batch=batch_size, shuffle=shuffle,
-                    callbacks=hooks, bar=bar, accumulate=accumulate)  # fmt: skip
+                    callbacks=hooks, bar=bar, accumulate=accumulate, mixup=mixed)  # fmt: skip
         if stream is not None:
             loop = StreamLoop(self, program, data, validation, stream, callbacks=hooks, bar=bar)
         try:
@@ -359,7 +377,7 @@ class Trainer(Evaluating, Savable, Keywords):
 
     def _pass_over(
         self, error: NotFiniteError, program: LossProgram, data: Data, rows: np.ndarray,
-        epoch: int | None,
+        epoch: int | None, names: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         """Count a step that is not finite as one without an update, or raise where it began."""
         learner = self._bound(program.updated, program.rows)
@@ -367,6 +385,6 @@ class Trainer(Evaluating, Savable, Keywords):
             from cnn_core.train.guard import explained  # of errors alone
 
             raise explained(error, self.net, program, data, rows, seed=self.seed,
-                            step=learner.step, epoch=epoch) from None  # fmt: skip
+                            step=learner.step, epoch=epoch, names=names) from None  # fmt: skip
         learner.step += 1
         self.skipped += 1

@@ -9,7 +9,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core.data import Batches
-from cnn_core.errors import CnnCoreError, DataError, OptionError
+from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((101, 7), dtype=np.float32), RNG.integers(0, 3, 101)
@@ -160,3 +160,204 @@ def test_options_that_do_not_fit_are_refused() -> None:
     with pytest.raises(OptionError, match="prefetch"):
         t.fit(batches, prefetch=-1, progress=False)
     assert batches.state_dict()["row"] == 0
+
+
+class Shuffles:
+    """An order of its own in each pass, as a loader without a seed."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        order = np.random.default_rng([self.passes, id(self)]).permutation(101)
+        for at in range(0, 101, 16):
+            rows = order[at : at + 16]
+            yield X[rows], Y[rows], W[rows]
+
+
+def endless():
+    while True:
+        yield from parts()
+
+
+SOURCES = {"list": lambda: Listed(), "function": lambda: lambda: iter(parts()),
+           "endless": endless}  # fmt: skip
+
+
+class Listed:
+    def __iter__(self):
+        return iter(parts())
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+@pytest.mark.parametrize(("kind", "steps"), [("list", None), ("function", None), ("list", 5),
+                                             ("endless", 5)])  # fmt: skip
+@pytest.mark.parametrize("at", [2, 5, 7, 12])
+def test_a_stream_without_a_state_is_wound_forward(kind, steps, at, prefetch, tmp_path) -> None:
+    def fit(t, stop_at=None, **options):
+        class Stop(cnn.Callback):
+            def on_chunk_end(self, trainer, chunk) -> None:
+                if chunk.step == stop_at:
+                    raise KeyboardInterrupt
+
+        hooks = [cnn.Checkpoint(tmp_path / "run", every=100), Stop()]
+        t.fit(SOURCES[kind](), epochs=3, steps_per_epoch=steps, callbacks=hooks,
+              prefetch=prefetch, progress=False, **options)  # fmt: skip
+        return t
+
+    whole, broken = fit(trainer()), trainer()
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, at)
+    assert_same(whole, fit(trainer(), resume=tmp_path / "run"))
+    if kind != "endless":
+        left = 3 - broken.history.epochs
+        broken.fit(SOURCES[kind](), epochs=left, steps_per_epoch=steps, progress=False)
+        if steps is None:
+            for name, value in whole.net.store.items():
+                assert np.array_equal(value, broken.net.store[name])
+
+
+def test_an_iterator_goes_on_where_it_stands() -> None:
+    class Stop(cnn.Callback):
+        def on_chunk_end(self, trainer, chunk) -> None:
+            if chunk.step == 8:
+                raise KeyboardInterrupt
+
+    whole, broken, source = trainer(), trainer(), endless()
+    whole.fit(endless(), steps_per_epoch=5, epochs=3, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(source, steps_per_epoch=5, epochs=3, callbacks=[Stop()], progress=False)
+    broken.fit(source, steps_per_epoch=5, epochs=2, progress=False)
+    assert broken.optimizer.step_count == 15
+    for name, value in whole.net.store.items():
+        assert np.array_equal(value, broken.net.store[name])
+
+
+@pytest.mark.parametrize("way", ["resume", "fit", "save", "Trainer.resume"])
+def test_other_batches_than_before_let_the_epoch_start_over_with_a_warning(way, tmp_path) -> None:
+    class Stop(cnn.Callback):
+        def __init__(self, at: int) -> None:
+            self.at = at
+
+        def on_chunk_end(self, trainer, chunk) -> None:
+            if chunk.step == self.at:
+                raise KeyboardInterrupt
+
+    path, t = tmp_path / "run", trainer()
+    with pytest.raises(KeyboardInterrupt):
+        t.fit(Shuffles(), epochs=3, callbacks=[cnn.Checkpoint(path, every=2), Stop(10)],
+              progress=False)  # fmt: skip
+    options, hooks = {"epochs": 2}, []
+    if way == "resume":
+        options, hooks = {"epochs": 3, "resume": path}, [cnn.Checkpoint(path), Stop(-1)]
+        t = trainer()
+        with pytest.raises(StateError, match="need the data that the training began with"):
+            t.fit(Shuffles(), callbacks=hooks, progress=False, **options)
+        options["same_data"] = False
+    elif way == "save":
+        t.save(path)
+        t, options = trainer(), {"epochs": 3, "resume": path}
+    elif way == "Trainer.resume":
+        t = cnn.Trainer.resume(path)
+    with pytest.warns(UserWarning, match="the stream yields other batches than before"):
+        t.fit(Shuffles(), callbacks=hooks, progress=False, **options)
+    assert t.optimizer.step_count == 10 + 14
+
+
+@pytest.mark.parametrize("way", ["save", "Trainer.resume", "same"])
+def test_a_stream_with_a_state_has_its_place_in_every_file(way: str, tmp_path) -> None:
+    class Stop(cnn.Callback):
+        def on_chunk_end(self, trainer, chunk) -> None:
+            if chunk.step == 9:
+                raise KeyboardInterrupt
+
+    whole, t, path = trainer(), trainer(), tmp_path / "run"
+    whole.fit(Batches(X, Y, batch_size=16), steps_per_epoch=5, epochs=3, progress=False)
+    batches = Batches(X, Y, batch_size=16)
+    with pytest.raises(KeyboardInterrupt):
+        t.fit(batches, steps_per_epoch=5, epochs=3, callbacks=[cnn.Checkpoint(path), Stop()],
+              progress=False)  # fmt: skip
+    options = {"epochs": 2, "steps_per_epoch": 5, "progress": False}
+    if way == "save":
+        t.save(path)
+        t = trainer()
+        t.fit(Batches(X, Y, batch_size=16), **{**options, "epochs": 3}, resume=path)
+    else:
+        t = cnn.Trainer.resume(path) if way == "Trainer.resume" else t
+        t.fit(batches if way == "same" else Batches(X, Y, batch_size=16), **options)
+    for name, value in whole.net.store.items():
+        assert np.array_equal(value, t.net.store[name])
+
+
+def test_a_batch_whose_step_failed_comes_again() -> None:
+    class Fails:
+        """Its fourth batch is one that Ctrl-C comes in, once."""
+
+        def __init__(self) -> None:
+            self.armed = True
+
+        def __array__(self, *args, **kwargs):
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+            return parts()[3][0]
+
+    poisoned = parts()
+    poisoned[3] = (Fails(), *poisoned[3][1:])
+    whole, t = trainer(), trainer()
+    whole.fit(lambda: iter(parts()), epochs=2, progress=False)
+    source = lambda: iter(poisoned)  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        t.fit(source, epochs=2, progress=False)
+    assert t.optimizer.step_count == 3
+    t.fit(source, epochs=2, progress=False)
+    assert_same(whole, t)
+
+
+def test_validation_that_fails_leaves_an_epoch_that_has_all_its_batches() -> None:
+    armed = [True]
+
+    def metric(y, outputs):
+        if armed:
+            armed.clear()
+            raise KeyboardInterrupt
+        return 0.0
+
+    t = trainer(metrics=[metric])
+    options = {"validation_data": (X, Y), "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        t.fit(lambda: iter(parts()), epochs=2, **options)
+    assert t.optimizer.step_count == 7
+    t.fit(lambda: iter(parts()), epochs=2, **options)
+    assert t.optimizer.step_count == 14
+
+
+def test_ctrl_c_while_a_stream_is_wound_forward_loses_nothing(tmp_path) -> None:
+    armed: list[int] = []
+
+    def source():
+        for i, batch in enumerate(parts()):
+            if i == 3 and armed:
+                armed.clear()
+                raise KeyboardInterrupt
+            yield batch
+
+    class Stop(cnn.Callback):
+        def on_chunk_end(self, trainer, chunk) -> None:
+            trainer.stop = chunk.step == 5
+
+    path, whole, t = tmp_path / "run", trainer(), trainer()
+    whole.fit(source, epochs=2, progress=False)
+    t.fit(source, epochs=2, callbacks=[cnn.Checkpoint(path), Stop()], progress=False)
+    for way in ("fit", "resume"):
+        options = {"epochs": 2, "progress": False}
+        if way == "resume":
+            t = trainer()
+            options |= {"callbacks": [cnn.Checkpoint(path), Stop()], "resume": path}
+        armed.append(1)
+        with pytest.raises(KeyboardInterrupt):
+            t.fit(source, **options)
+        assert t.optimizer.step_count == 5
+        t.fit(source, epochs=2, progress=False)
+        assert_same(whole, t)

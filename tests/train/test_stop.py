@@ -1,0 +1,102 @@
+"""A training that a callback stops within an epoch: broken off after a whole step, and taken up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hook_cases import fit
+from training_cases import assert_same_state, hard_trainer, state
+
+import cnn_core as cnn
+
+
+class StopAt(cnn.Callback):
+    """Stops at a step, as when a queue says that time is over."""
+
+    every_steps = 1
+
+    def __init__(self, at: int) -> None:
+        self.at, self.calls = at, []
+
+    def on_chunk_end(self, trainer, chunk):
+        self.calls.append(chunk.step)
+        if chunk.step == self.at:
+            trainer.stop = True
+
+    def on_epoch_end(self, trainer, epoch, values):
+        self.calls.append(f"epoch {epoch}")
+
+    def on_train_end(self, trainer):
+        self.calls.append("end")
+
+
+@pytest.mark.parametrize("at", [1, 9, 13, 20, 40])
+@pytest.mark.parametrize("way", ["fit", "resume", "Trainer.resume", "load_state_dict"])
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(at, way, tmp_path) -> None:
+    path, whole, broken, stop = tmp_path / "run", hard_trainer(), hard_trainer(), StopAt(at)
+    expected = fit(whole)
+    history = fit(broken, stop, cnn.Checkpoint(path))
+    assert broken.optimizer.step_count == at
+    assert history.epochs == at // 10 == broken.epochs_done
+    assert stop.calls[-1] == "end"
+    assert [c for c in stop.calls if type(c) is int] == list(range(1, at + 1))
+    assert sum(type(c) is str for c in stop.calls) == at // 10 + 1
+    assert history.to_dict().get("loss", []) == expected["loss"][: at // 10]
+    assert broken.stop
+    left = 4 - history.epochs
+    again = hard_trainer()
+    if way == "resume":
+        fit(again, StopAt(-1), cnn.Checkpoint(path), resume=path)
+    else:
+        if way == "fit":
+            again = broken
+        elif way == "load_state_dict":
+            again.load_state_dict(broken.state_dict())
+        else:
+            again = cnn.Trainer.resume(path)
+        fit(again, epochs=left)
+    assert_same_state(state(again), state(whole))
+    if left and way == "fit":
+        assert again.history["loss"] == expected["loss"][-left:]
+
+
+def test_stop_from_the_beginning_of_an_epoch_makes_no_step_of_it() -> None:
+    class Stop(cnn.Callback):
+        def on_epoch_begin(self, trainer, epoch):
+            trainer.stop = epoch == 3
+
+    trainer = hard_trainer()
+    assert fit(trainer, Stop()).epochs == 2
+    assert trainer.optimizer.step_count == 20
+    fit(trainer, epochs=2)
+    whole = hard_trainer()
+    fit(whole)
+    assert_same_state(state(trainer), state(whole))
+
+
+def test_a_stop_after_an_epoch_is_an_end_and_one_within_is_not(tmp_path) -> None:
+    class Early(cnn.Callback):
+        def on_epoch_end(self, trainer, epoch, values):
+            trainer.stop = trainer.stop or epoch == 2
+
+    for at in (-1, 20):  # also where both come together
+        ended, path = hard_trainer(), tmp_path / f"run{at}"
+        fit(ended, StopAt(at), Early(), cnn.Checkpoint(path))
+        again = hard_trainer()
+        found = fit(again, StopAt(at), Early(), cnn.Checkpoint(path), resume=path)
+        assert found.epochs == 2
+        assert_same_state(state(again), state(ended))
+
+
+def test_a_stream_is_stopped_too() -> None:
+    x, y = np.random.default_rng(0).standard_normal((80, 7), np.float32), np.arange(80) % 3
+    batches = [(x[i : i + 8], y[i : i + 8]) for i in range(0, 80, 8)]
+    whole = hard_trainer()
+    whole.fit(lambda: iter(batches), epochs=3, progress=False)
+    for at in (3, 10, 17):
+        trainer = hard_trainer()
+        history = trainer.fit(lambda: iter(batches), epochs=3, callbacks=[StopAt(at)],
+                              progress=False)  # fmt: skip
+        assert trainer.optimizer.step_count == at
+        trainer.fit(lambda: iter(batches), epochs=3 - history.epochs, progress=False)
+        assert_same_state(state(trainer), state(whole))
