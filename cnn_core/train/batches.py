@@ -224,6 +224,12 @@ class LossProgram:
             total[...] = 0 if sums is None else sums[i]
 
     @property
+    def total(self) -> tuple[float, float]:
+        """The sum of the losses of rows since `reset`, and that of their weights."""
+        loss_sum, weight_sum = self._loss_sums[:2].tolist()
+        return loss_sum, weight_sum
+
+    @property
     def batch_sums(self) -> tuple[float, float]:
         """Sums over steps since `reset` of their rows times their mean loss, and times what
         ``l2_per_row`` adds to it."""
@@ -279,7 +285,7 @@ class LossProgram:
 
     def results(self) -> dict[str, float]:
         """Return the mean loss and the metrics since `reset`."""
-        loss_sum, weight_sum = self._loss_sums[:2].tolist()
+        loss_sum, weight_sum = self.total
         mean = loss_sum / weight_sum if weight_sum else float("nan")
         values = {"loss": mean}
         for (name, metric, node), sums in zip(self._figures, self._metric_sums, strict=True):
