@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from cnn_core import options
 from cnn_core.errors import ShapeError
 from cnn_core.ir.node import BATCH, Node, Shape
 
@@ -80,3 +81,8 @@ def need_row_weights(node: Node, i: int, rows: Shape = (BATCH,)) -> None:
         raise ShapeError(
             f"{node.label}: need one weight per row, shape ({rows[0]},); got {w.label} {w.shape}"
         )
+
+
+def checked_most(label: str, most: float | None) -> float | None:
+    """Return the most that a loss counts, or None: whatever it is."""
+    return None if most is None else options.amount(label, most, open_at="low", option="most")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnn_core.ir.node import Node, as_node
-from cnn_core.ir.row_loss import RowLoss
+from cnn_core.ir.row_loss import RowLoss, checked_most
 from cnn_core.ops.row_mean import checked_reduction, reduced
 
 
@@ -14,6 +14,14 @@ class BinaryCrossEntropy(RowLoss):
     """
 
     op = "binary_cross_entropy"
+    most: float | None = None
+
+    def infer_shape(self) -> None:
+        super().infer_shape()
+        self.most = checked_most(self.label, self.most)
+
+    def attrs(self) -> tuple[float | int, ...]:
+        return (self.most or 0.0,)
 
 
 def binary_cross_entropy(
@@ -21,12 +29,15 @@ def binary_cross_entropy(
     t: Node,
     *,
     weight: Node | None = None,
+    most: float | None = None,
     reduction: str = "mean",
     name: str = "",
 ) -> Node:
     """Return the cross-entropy of sigmoid(z) against targets ``t`` in [0, 1].
 
     Row r costs mean_j (log(1 + exp(z_rj)) - t_rj z_rj); each column is a question of its own.
+    What costs more than ``most`` counts as that in the mean, while its gradient stays what it is:
+    so is the loss of probabilities that are clipped before their logarithm is taken.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
@@ -37,5 +48,7 @@ def binary_cross_entropy(
     (B,) goes with (B, 1), `DtypeError` for integers.
     """
     reduction = checked_reduction("binary_cross_entropy", reduction, name)
-    loss = BinaryCrossEntropy((as_node(z), as_node(t)), name=name if reduction == "none" else "")
+    loss = BinaryCrossEntropy(
+        (as_node(z), as_node(t)), name=name if reduction == "none" else "", most=most
+    )
     return reduced(loss, weight, reduction, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core import options
 from cnn_core.errors import OptionError, ShapeError
 from cnn_core.ir.node import Node, as_node
-from cnn_core.ir.row_loss import RowLoss, need_labels
+from cnn_core.ir.row_loss import RowLoss, checked_most, need_labels
 from cnn_core.ops.label_weight import label_weight
 from cnn_core.ops.row_mean import checked_reduction, reduced
 
@@ -22,12 +22,14 @@ class SoftmaxCrossEntropy(RowLoss):
     operand_dtypes = ("real", "any")
     label_smoothing: float = 0.0
     ignore_index: int | None = None
+    most: float | None = None
 
     def infer_shape(self) -> None:
         z, t = self.inputs
         self.label_smoothing = options.number(
             self.label, self.label_smoothing, 0, 1, option="label_smoothing"
         )
+        self.most = checked_most(self.label, self.most)
         if t.dtype == "int32":
             need_labels(self, fixed=True)
             if self.ignore_index is not None:
@@ -48,7 +50,7 @@ class SoftmaxCrossEntropy(RowLoss):
 
     def attrs(self) -> tuple[float | int, ...]:
         ignored = _NO_LABEL if self.ignore_index is None else int(self.ignore_index)
-        return (float(self.label_smoothing), ignored)
+        return (float(self.label_smoothing), ignored, self.most or 0.0)
 
 
 def softmax_cross_entropy(
@@ -58,13 +60,16 @@ def softmax_cross_entropy(
     weight: Node | None = None,
     label_smoothing: float = 0.0,
     ignore_index: int | None = None,
+    most: float | None = None,
     reduction: str = "mean",
     name: str = "",
 ) -> Node:
     """Return the cross-entropy of softmax(z) against t: z (B, C), t (B,) int32 or (B, C).
 
     Row r costs sum_c t'_rc (log(sum_k exp(z_rk)) - z_rc) with t' = (1 - s) t + s / C, where s is
-    ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.
+    ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.  A row that
+    costs more than ``most`` counts as that, while its gradient stays what it is: so is the loss of
+    probabilities that are clipped before their logarithm is taken.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1.  As in all losses, z without a batch axis counts its first axis as the rows.  A row whose
@@ -79,7 +84,7 @@ def softmax_cross_entropy(
     reduction = checked_reduction("softmax_cross_entropy", reduction, name)
     loss = SoftmaxCrossEntropy(
         (z, t), name=name if reduction == "none" else "", label_smoothing=label_smoothing,
-        ignore_index=ignore_index,
+        ignore_index=ignore_index, most=most,
     )  # fmt: skip
     if ignore_index is not None and reduction != "none":
         weight = label_weight(t, weight, ignore_index=ignore_index)

@@ -1,6 +1,8 @@
 /* binary_cross_entropy - y_r = mean_j (log(1 + exp(z_rj)) - t_rj z_rj), from logits z: the
  * negative logarithm of the probability that z gives to the target t in [0, 1].
  *
+ *   attributes: the most that an element's loss counts (0: whatever it is), which no gradient
+ *   knows of
  *   forward    operands: z (B, ...), t (as many elements to a row), y (B,)
  *   gradient   operands: z, t, y, dy (B,), dz or dt
  *   fused_loss operands: z, t, y, coef (B,), dz
@@ -20,15 +22,17 @@
 static inline real K(bce_term)(real z, real t, real a, real *dz)
 {
     const real power = K(cnn_exp)(z > 0 ? -z : z);
-    (void)a;
     const real off = (z > 0 ? 1 : 0) - t;
     *dz = (z > 0 ? 1 : power) / (1 + power) - t;
-    return CNN_FLOW(off, z * off) + K(cnn_log1p)(power);
+    const real loss = CNN_FLOW(off, z * off) + K(cnn_log1p)(power);
+    return loss > a ? a : loss;
 }
+
+#define BCE_MOST(attr) ((attr)[0].f > 0 ? (attr)[0].f : (double)INFINITY)
 
 #define BCE_SLOPE_T(z, t, a) (-(z))
 
-CNN_ROW_LOSS(bce, CNN_NO_PARAM, K(bce_term), BCE_SLOPE_T)
+CNN_ROW_LOSS(bce, BCE_MOST, K(bce_term), BCE_SLOPE_T)
 
 #else
 #define CNN_SELF "ops/binary_cross_entropy.c"

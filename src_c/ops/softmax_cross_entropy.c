@@ -2,7 +2,8 @@
  *
  *   t' = (1 - s) t + s / C, where t is the given row, or 1 at the label and 0 elsewhere
  *
- *   attributes: s, the label to ignore (CNN_NO_LABEL: none)
+ *   attributes: s, the label to ignore (CNN_NO_LABEL: none), the most that a row's loss counts (0:
+ *   whatever it is), which no gradient knows of
  *   forward    operands: z (B, C), t (B,) int32 or (B, C), y (B,)
  *   gradient   operands: z, t, y, dy (B,), dz or dt (B, C)
  *   fused_loss operands: z, t, y, coef (B,), dz
@@ -25,6 +26,7 @@ typedef struct {
     const int32_t *label;
     int64_t        ignored;             /* outside int32 where no label is ignored         */
     real           keep, floor;         /* 1 - s, s / C                                    */
+    real           most;                /* of a loss                                       */
     const real    *coef;                /* dy or coef                                      */
     real          *y, *dz;              /* NULL: not wanted                                */
     int            add;
@@ -107,6 +109,8 @@ CNN_INLINE void K(sce_lanes)(const K(sce_task) *k, int64_t n_class, int64_t r, i
         for (int64_t i = 0; i < n_class; i++)
             for (int l = 0; l < CNN_GROUPS; l++)
                 loss[l] += t[i][l] == 0 ? 0 : t[i][l] * (log_sum[l] - u[i][l]);
+    for (int l = 0; l < CNN_GROUPS; l++)
+        loss[l] = loss[l] > k->most ? k->most : loss[l];
     if (k->dz) {
         K(sce_spread)(n, k->coef + r, coef);
         for (int l = 0; l < CNN_GROUPS; l++)
@@ -228,7 +232,7 @@ static void K(sce_row)(const K(sce_task) *k, int64_t r)
     if (!ignored)
         loss = K(sce_row_loss)(k, r, max, log_sum, &total);
     if (k->y)
-        k->y[r] = (real)loss;
+        k->y[r] = loss > k->most ? k->most : (real)loss;
     for (int64_t i = 0; k->dz && i < n_class; i += CNN_PART) {
         const int64_t n = n_class - i < CNN_PART ? n_class - i : CNN_PART;
         real *restrict dz = k->dz + r * n_class + i;
@@ -254,6 +258,7 @@ static cnn_status K(sce_run)(const cnn_call *c, int with_y, int with_dz)
         .ignored = ATTR_I(c, 1),
         .keep = (real)(1 - ATTR_F(c, 0)),
         .floor = (real)(ATTR_F(c, 0) / (double)n_class),
+        .most = ATTR_F(c, 2) > 0 ? (real)ATTR_F(c, 2) : (real)INFINITY,
         .y = with_y ? ROWS(c, 2) : NULL,
         .coef = with_dz ? ROWS(c, 3) : NULL,
         .dz = with_dz ? ROWS(c, 4) : NULL,

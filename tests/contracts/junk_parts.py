@@ -116,7 +116,7 @@ OPTION = {"name": "n", "reduction": "none", "axis": 0, "keepdims": True, "rate":
           "negative_slope": 0.1, "q": 0.5, "approximate": "none", "label_smoothing": 0.1,
           "ignore_index": None, "columns": False, "from_end": True, "low": 0.0,
           "high": 1.0, "mean": 0.0, "std": 1.0, "sections": 3, "shape": (BATCH, 1, 3),
-          "axes": None, "center_": 0, "c": 1.0}  # fmt: skip
+          "axes": None, "center_": 0, "c": 1.0, "most": 2.0}  # fmt: skip
 SPECIAL: dict[str, dict[str, Any]] = {
     "dense": {"x": X, "w": M, "b": None}, "matmul": {"a": V, "b": M}, "scale": {"a": 2.0},
     "erase_add": {"x": Input("memory", (5, 3)), "w": Input("places", (5,)), "e": V, "a": V},

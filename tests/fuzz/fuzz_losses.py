@@ -58,8 +58,10 @@ loss("pinball", lambda p, t, q: np.maximum(q * (t - p), (q - 1) * (t - p)),
      lambda p, t, q: np.where(t > p, -q, np.where(t < p, 1 - q, 0)),
      lambda p, t, q: np.where(t > p, q, np.where(t < p, q - 1, 0)),
      options=lambda d: {"q": d.eighths(0.125, 0.875)}, kinks=lambda p, t, q: [p - t])  # fmt: skip
-loss("binary_cross_entropy", lambda z, t: np.logaddexp(z, 0) - t * z,
-     lambda z, t: 1 / (1 + np.exp(-z)) - t, lambda z, t: -z, kind="unit",
+loss("binary_cross_entropy",
+     lambda z, t, most: np.minimum(np.logaddexp(z, 0) - t * z, np.inf if most is None else most),
+     lambda z, t, most: 1 / (1 + np.exp(-z)) - t, lambda z, t, most: -z, kind="unit",
+     options=lambda d: {"most": d.eighths(0.5, 2) if d.flip(0.2) else None},
      saturates=True)  # fmt: skip
 loss("poisson", lambda z, t: np.exp(z) - t * z, lambda z, t: np.exp(z) - t, lambda z, t: -z,
      kind="counts")  # fmt: skip
@@ -88,7 +90,8 @@ def _labels(d: Draw, z: Value, n_class: int) -> Value:
 def _classes(d: Draw):
     z = _scores(d, fixed=True)
     n = z.shape[1]
-    options = {"label_smoothing": d.eighths(0, 0.5), "reduction": "none", "ignore_index": None}
+    options = {"label_smoothing": d.eighths(0, 0.5), "reduction": "none", "ignore_index": None,
+               "most": d.eighths(1, 3) if d.flip(0.2) else None}  # fmt: skip
     if d.flip(0.3):
         return [([z, d.like(z.shape, "distribution")], options, {})]
     if d.flip(0.3):
@@ -102,12 +105,13 @@ def _target_rows(z, t, label_smoothing):
     return (1 - label_smoothing) * rows + label_smoothing / n
 
 
-def _cross_entropy(z, t, label_smoothing, reduction, ignore_index):
+def _cross_entropy(z, t, label_smoothing, reduction, ignore_index, most):
     y = -(_target_rows(z, t, label_smoothing) * log_softmax(z)).sum(axis=1)
+    y = y if most is None else np.minimum(y, most)
     return y if ignore_index is None else np.where(t == ignore_index, 0, y)
 
 
-def _cross_entropy_grads(dy, y, z, t, label_smoothing, reduction, ignore_index):
+def _cross_entropy_grads(dy, y, z, t, label_smoothing, reduction, ignore_index, most):
     rows, log_p = _target_rows(z, t, label_smoothing), log_softmax(z)
     dz = dy[:, None] * (np.exp(log_p) * rows.sum(axis=1, keepdims=True) - rows)
     if ignore_index is not None:
