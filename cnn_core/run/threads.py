@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 import weakref
+from contextvars import ContextVar, Token
 from typing import Any
 
 from cnn_core import options
@@ -17,6 +19,7 @@ _changing = Lock()
 _chosen: int | None = None
 _warned: set[str] = set()
 _listeners: weakref.WeakSet[Any] = weakref.WeakSet()
+_own: ContextVar[int | None] = ContextVar("cnn_core threads", default=None)
 
 
 def _checked(n: object, who: str) -> int:
@@ -65,8 +68,8 @@ def limit_threads(n: int) -> None:
 def _choose(n: int | None) -> None:
     global _chosen
     with _changing:
-        before, _chosen = get_num_threads(), n
-        listeners = list(_listeners) if get_num_threads() != before else []
+        before, _chosen = _allowed(), n
+        listeners = list(_listeners) if _allowed() != before else []
     for listener in listeners:
         listener._forget_plan()
 
@@ -84,7 +87,43 @@ def _warn_of_too_many(who: str, n: int | None) -> None:
 
 def get_num_threads() -> int:
     """Return how many threads may be used."""
+    own = _own.get()
+    return _allowed() if own is None else own
+
+
+def _allowed() -> int:
     return default_num_threads() if _chosen is None else _chosen
+
+
+class Using:
+    """``with Using(n):`` what is called here, by this thread of Python, may use ``n`` threads."""
+
+    __slots__ = ("_before", "_n")
+    _before: Token[int | None]
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def __enter__(self) -> None:
+        self._before = _own.set(self._n)
+
+    def __exit__(self, *error: object) -> None:
+        _own.reset(self._before)
+
+
+def spare_threads() -> int:
+    """Return how many threads are there for one of several that work at the same time.
+
+    All that may be used, in the main thread of a process that nobody made for work in parallel.
+    Any other thread has company: one.  So has a process that another one started: as many as
+    OMP_NUM_THREADS gives it, as pools of processes that share out the cores set it, else one.
+    """
+    threading, processes = sys.modules.get("threading"), sys.modules.get("multiprocessing.process")
+    if threading is not None and threading.current_thread() is not threading.main_thread():
+        return 1
+    if processes is not None and processes.parent_process() is not None:
+        return min(get_num_threads(), _from_openmp() or 1)
+    return get_num_threads()
 
 
 def warn_once(message: str) -> None:
