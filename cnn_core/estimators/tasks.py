@@ -1,0 +1,46 @@
+"""Tasks: the callbacks of scikit-learn (from 1.9 on) during a fit, a task for each iteration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Tasks:
+    """Calls the callbacks that `set_callbacks` has given an estimator; without any, nothing.
+
+    scikit-learn makes ``fitted_estimator`` for callbacks that ask for it of a copy of the
+    estimator, which has the numbers of that moment.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        self._estimator = estimator
+        weights = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._data = {"X": X, "y": y, "metadata": weights}
+        self._whole: Any = None
+        self._iteration: Any = None
+
+    def begin(self, most: int) -> None:
+        """Begin the fit, of so many iterations at most."""
+        if getattr(self._estimator, "_skl_callbacks", None):
+            self._whole = self._estimator._init_callback_context(max_subtasks=most)
+            self._whole.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    def begin_iteration(self) -> None:
+        if self._whole is not None:
+            self._iteration = self._whole.subcontext(task_name="iteration")
+            self._iteration.call_on_fit_task_begin(
+                estimator=self._estimator, **self._data, reconstruction_attributes=dict
+            )
+
+    def end_iteration(self) -> bool:
+        """Tell whether a callback asks for the end."""
+        return self._whole is not None and self._end(self._iteration)
+
+    def end(self) -> None:
+        if self._whole is not None:
+            self._end(self._whole)
+
+    def _end(self, context: Any) -> bool:
+        return context.call_on_fit_task_end(
+            estimator=self._estimator, **self._data, reconstruction_attributes=dict
+        )

@@ -1,0 +1,147 @@
+"""What is refused, and how: errors and warnings of scikit-learn's classes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", minversion="1.5", reason="needs scikit-learn 1.5")
+
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+
+from cnn_core.estimators import MLPClassifier, MLPRegressor
+
+X, Y = load_iris(return_X_y=True)
+NAN = np.where(np.arange(600).reshape(150, 4) == 77, np.nan, X)
+BOTH = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+WRONG = {
+    "activation": ["step", 3, ["relu", "relu"], ["step"], [None]],
+    "hidden_layer_sizes": [0, -1, (3, 0), (2.5,), "x", ("a",), [[3]]],
+    "solver": ["sgdm", None], "alpha": [-1, "x", np.nan], "batch_size": [0, "all", 2.5],
+    "dropout": [1.0, -0.1, None], "batch_norm": ["yes"], "dtype": ["float16", int, "x"],
+    "n_jobs": [0, 1.5, "all"], "progress": ["sometimes"], "momentum": [1.5],
+    "validation_fraction": [1.0, -0.1], "max_iter": [0, 2.5], "n_iter_no_change": [0, 1.5],
+    "random_state": ["x", -1], "learning_rate_init": [0, -1.0], "beta_1": [1], "epsilon": [0],
+}  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("name", WRONG)
+def test_parameters_of_wrong_type_or_size_are_named(cls, name):
+    for value in WRONG[name]:
+        model = cls(**{"max_iter": 2, name: value})
+        with pytest.raises(ValueError, match=name) as caught:
+            model.fit(X, Y)
+        assert not hasattr(model, "coefs_"), value
+        if name not in ("hidden_layer_sizes", "activation", "n_jobs"):
+            assert isinstance(caught.value, InvalidParameterError)
+    with pytest.raises(TypeError, match="alhpa"):
+        cls(alhpa=1)
+    with pytest.raises(ValueError, match="alhpa"):
+        cls().set_params(alhpa=1)
+
+
+@BOTH
+def test_data_that_does_not_fit(cls):
+    model = cls(max_iter=2).fit(X, Y)
+    for x, y, text in ((NAN, Y, "NaN"), (X + np.inf, Y, "infinity"), (X[:9], Y, "inconsistent"),
+                       (X[0], Y, "2D"), (X[:0], Y[:0], "0 sample")):  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            cls().fit(x, y)
+    for bad in (X[:, :3], NAN, X[:0]):
+        with pytest.raises(ValueError, match=r"features|NaN|sample"):
+            model.predict(bad)
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(X[:, :2], Y)
+    for w, text in ((np.ones(9), "shape"), (-np.ones(150), r"weights >= 0; got -1.0 in row 0"),
+                    (np.zeros(150), "non-zero"), (NAN[:, 0] + NAN[:, 1], "NaN"),
+                    (np.ones((150, 2)), "1D")):  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            cls().fit(X, Y, sample_weight=w)
+    with pytest.raises(NotFittedError):
+        cls().predict(X)
+
+
+def test_targets_that_do_not_fit():
+    for y in (Y + 0.5, np.stack([Y, Y], 1), np.where(Y == 1, np.nan, Y), [None] * 150):
+        with pytest.raises(ValueError, match=r"[Uu]nknown label|one class for each row|NaN|None"):
+            MLPClassifier().fit(X, y)
+    for y in (["a"] * 150, np.where(Y == 1, np.inf, Y), np.where(Y == 1, np.nan, Y)):
+        with pytest.raises((ValueError, TypeError), match=r"real numbers|infinity|NaN"):
+            MLPRegressor().fit(X, y)
+
+
+def test_classes_of_partial_fit_and_warm_start():
+    model = MLPClassifier(max_iter=2)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        model.partial_fit(X, Y)
+    model.partial_fit(X, Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"has classes not in `self.classes_`.* got \[3\]"):
+        model.partial_fit(X, Y + 1)
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        model.partial_fit(X, Y, classes=[0, 1, 2, 3])
+    model.partial_fit(X[Y == 1], Y[Y == 1])
+    model.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="same classes"):
+        model.fit(X[Y < 2], Y[Y < 2])
+    model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"\(4, 100, 3\), to go on from it; got \(4, 7, 3\)"):
+        model.set_params(hidden_layer_sizes=7).fit(X, Y)
+
+
+def test_minibatches_and_their_absence():
+    with pytest.warns(UserWarning, match="batch_size=1000 is more than"):
+        MLPClassifier(batch_size=1000, max_iter=1).fit(X, Y)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 iterations"):
+        MLPClassifier(max_iter=2).fit(X, Y)
+    for share in (0.0, 0.001):
+        with pytest.raises(ValueError, match=r"test_size|validation_fraction|train"):
+            MLPRegressor(early_stopping=True, validation_fraction=share).fit(X, Y)
+
+
+def test_a_fit_that_is_refused_leaves_the_former_one():
+    model = MLPClassifier(max_iter=3, random_state=0).fit(X, Y)
+    before = model.predict_proba(X)
+    for parameters, x, y in (({}, NAN, Y), ({}, X, Y + 0.5), ({"n_jobs": 0}, X, Y),
+                             ({"activation": []}, X, Y)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"NaN|label|n_jobs|activation"):
+            model.set_params(n_jobs=1, activation="relu").set_params(**parameters).fit(x, y)
+        model.set_params(n_jobs=1)
+        np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+WITHOUT = """
+import sys
+sys.modules["sklearn"] = None
+import cnn_core
+try:
+    import cnn_core.estimators
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_scikit_learn_the_extra_is_named():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    assert "need scikit-learn 1.5 or newer (pip install 'cnn-core[sklearn]')" in done.stdout
+
+
+def test_importing_the_package_imports_no_scikit_learn():
+    code = "import sys, cnn_core, cnn_core.train; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
