@@ -15,6 +15,7 @@
 #include "cnn_sparse.h"
 #include "gemm/vector.h"
 #include "learn.h"
+#include "math/cnn_bits.h"
 #include "pool.h"
 #include <float.h>
 #include <math.h>
@@ -48,6 +49,18 @@ static void K(turn)(cnn_row_grad *g, const turned *t, int64_t n_row)
     for (int64_t u = 0; u < n; u++)
         t->count[t->column[u]] = 0;
     g->n_touched = n;
+}
+
+/* The largest magnitude, read as an integer: that of a NaN is above that of infinity.  It takes two
+ * instructions a vector. */
+static K(integer) K(largest_magnitude)(int64_t n, const real *g)
+{
+    K(integer) most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const K(integer) magnitude = (K(integer))K(cnn_to_bits)(K(cnn_abs)(g[i]));
+        most = magnitude > most ? magnitude : most;
+    }
+    return most;
 }
 
 /* Whether each |gradient|, a sum of at most n_row products, is finite for sure. */
@@ -187,6 +200,8 @@ static int64_t find_touched(const cnn_row_grad *g, const turned *t, int64_t n_ro
     return n;
 }
 
+typedef int32_t integer_f32;
+typedef int64_t integer_f64;
 static inline uint32_t bits_f32(int32_t x) { return (uint32_t)x; }
 static inline uint64_t bits_f64(int64_t x) { return (uint64_t)x; }
 

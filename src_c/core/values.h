@@ -1,9 +1,7 @@
 /* values.h - gradients looked through, measured and clipped; for the typed half of a file. */
 #ifndef CNN_VALUES_H
 #define CNN_VALUES_H
-#include "math/cnn_bits.h"
-typedef int32_t integer_f32;
-typedef int64_t integer_f64;
+#include "gemm/vector.h"
 #endif
 
 /* Sum of squares of n elements, in double; eight running sums so that it vectorises. */
@@ -21,22 +19,20 @@ static double K(sum_of_squares)(int64_t n, const real *g)
     return sum;
 }
 
-/* The largest magnitude, read as an integer: that of a NaN is above that of infinity.  It takes two
- * instructions a vector. */
-static K(integer) K(largest_magnitude)(int64_t n, const real *g)
-{
-    K(integer) most = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const K(integer) magnitude = (K(integer))K(cnn_to_bits)(K(cnn_abs)(g[i]));
-        most = magnitude > most ? magnitude : most;
-    }
-    return most;
-}
-
-/* Whether none is NaN or infinite. */
+/* Whether none is NaN or infinite, for sure: then their sum is neither.  One addition a vector. */
 static int K(all_finite)(int64_t n, const real *g)
 {
-    return K(largest_magnitude)(n, g) < (K(integer))K(cnn_to_bits)((real)INFINITY);
+    VECTOR  sum[4] = {V_ZERO(), V_ZERO(), V_ZERO(), V_ZERO()};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        CNN_UNROLL for (int k = 0; k < 4; k++)
+            sum[k] = V_ADD(sum[k], V_LOAD(g + i + k * LANES));
+    for (; i + LANES <= n; i += LANES)
+        sum[0] = V_ADD(sum[0], V_LOAD(g + i));
+    if (i < n)
+        sum[1] = V_ADD(sum[1], V_LOAD_PART(g + i, V_PART((int)(n - i))));
+    const real all = V_SUM(V_ADD(V_ADD(sum[0], sum[1]), V_ADD(sum[2], sum[3])));
+    return all - all == 0;
 }
 
 static void K(clip_values)(int64_t n, real limit, real *g)

@@ -136,6 +136,28 @@ def test_an_exploding_rate_is_caught_in_its_step():
     assert np.isfinite(net.store.value).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 5, 16, 37, 131])
+def test_a_single_infinite_gradient_is_noticed_wherever_it_is(n, dtype):
+    net = cnn.Sequential([Dense(1, init="zeros", bias_init="zeros")], n, dtype=dtype, seed=0)
+    trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.SGD(lr=1e-3))
+    for at in range(n):  # the output is 0, and the gradient of w[at] twice as much as x[at]
+        x = np.ones((1, n), dtype)
+        x[0, at] = np.finfo(dtype).max
+        with pytest.raises(NotFiniteError, match=r"inf in the gradient of '.*w'"):
+            trainer.step(x, -np.ones((1, 1), dtype))
+        assert not net.store.value.any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_finite_gradients_that_add_up_to_infinity_are_nothing_wrong(dtype):
+    net = cnn.Sequential([Dense(1, init="zeros", use_bias=False)], 37, dtype=dtype, seed=0)
+    most = np.finfo(dtype).max / 4
+    trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.SGD(lr=float(1 / most)))
+    trainer.step(np.full((1, 37), most, dtype), -np.ones((1, 1), dtype))
+    assert net.store.value[:37] == pytest.approx(-2)
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_rows_are_those_of_the_data_wherever_the_batch_is(shuffle):
     net = sequential(cnn.Activation(ops.exp, name="grow"))
