@@ -56,15 +56,18 @@ def train_test_split(
     parts = [as_plain(a, who=who, name=f"array {i}") for i, a in enumerate(arrays)]
     n = _common_length(parts)
     labels = None if stratify is None else as_plain(stratify, who=who, name="stratify")
-    train, test = split_rows(who, n, test_size, seed, labels)
+    train, test = split_rows(who, n, test_size, seed, labels, "test_size")
     return [part[index] for part in parts for index in (train, test)]
 
 
 def split_rows(
-    who: str, n: int, test_size: Any, seed: Any, labels: np.ndarray | None
+    who: str, n: int, test_size: Any, seed: Any, labels: np.ndarray | None, option: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of ``n`` rows in two parts, as `train_test_split` takes them."""
-    n_test = _test_rows(who, test_size, n)
+    """Return the numbers of ``n`` rows in two parts, as `train_test_split` takes them.
+
+    ``option`` is what messages call the ``test_size``, if it is not ``who``.
+    """
+    n_test = _test_rows(who, test_size, n, option)
     rng = np.random.default_rng(options.seed(who, seed, "a seed"))
     if labels is None:
         order = rng.permutation(n)
@@ -84,7 +87,7 @@ def _common_length(parts: list[np.ndarray]) -> int:
     return len(parts[0])
 
 
-def _test_rows(who: str, test_size: Any, n: int) -> int:
+def _test_rows(who: str, test_size: Any, n: int, option: str) -> int:
     whole = options.is_whole(test_size)
     if whole and 0 < test_size < n:
         return int(test_size)
@@ -97,9 +100,8 @@ def _test_rows(who: str, test_size: Any, n: int) -> int:
         if n_test < n:
             return n_test
     raise OptionError(
-        f"{who}: need test_size as a fraction in (0, 1) or a number of rows, leaving "
-        f"both parts at least one of {n} rows; got "
-        f"{options.shown(test_size)}"
+        f"{who}: need {option and f'{option}, '}a fraction in (0, 1) or a number of rows, which "
+        f"leaves both parts at least one of {n} rows; got {options.shown(test_size)}"
     )
 
 
@@ -115,7 +117,7 @@ def _stratified(
     if min(n_test, n - n_test) < len(classes):
         raise OptionError(
             f"{who}: need in each part at least as many rows as the {len(classes)} "
-            f"classes of stratify; got {n - n_test} for training and {n_test} for testing"
+            f"classes of the labels; got {n - n_test} and {n_test}"
         )
     test, train = [], []
     for k, n_k in enumerate(_shares(counts, n_test, rng)):

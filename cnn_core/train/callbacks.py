@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import OptionError
-from cnn_core.naming import Described
+from cnn_core.naming import Described, hint
 from cnn_core.train.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
 
 
+def _read(name: str, doc: str) -> Any:
+    """Return a property that only reads an attribute."""
+    return property(attrgetter(name), doc=doc)
+
+
 class Chunk:
     """Where a training is after some steps, for callbacks to read."""
 
-    __slots__ = ("_loop", "epoch", "lr", "n_rows", "rows", "step")
-
-    epoch: int
-    """The number of the epoch under way, from 1."""
-    step: int
-    """How many steps there were, of all fits."""
-    rows: int
-    """How many rows of this epoch are done, ..."""
-    n_rows: int
-    """... and how many it has."""
-    lr: float
-    """The rate of the last step, of parameters in no group."""
+    __slots__ = ("_epoch", "_loop", "_lr", "_n_rows", "_rows", "_step")
 
     def __init__(self, loop: Loop, epoch: int, step: int, rows: int, lr: float) -> None:
-        self._loop, self.epoch, self.step, self.rows, self.lr = loop, epoch, step, rows, lr
-        self.n_rows = loop.data.n_rows
+        self._loop, self._epoch, self._step, self._rows, self._lr = loop, epoch, step, rows, lr
+        self._n_rows = loop.data.n_rows
+
+    epoch = _read("_epoch", "The number of the epoch under way, from 1.")
+    step = _read("_step", "How many steps there were, of all fits.")
+    rows = _read("_rows", "How many rows of this epoch are done, ...")
+    n_rows = _read("_n_rows", "... and how many it has.")
+    lr = _read("_lr", "The rate of the last step, of parameters in no group.")
 
     @property
     def values(self) -> dict[str, float]:
@@ -187,6 +188,8 @@ ARGUMENTS = {
     "load_state_dict": ("state",),
 }
 
+HOOKS = tuple([name for name in ARGUMENTS if name.startswith("on_")])
+
 
 def _get(c: Any) -> Callback:
     need = "callbacks or functions f(epoch, values)"
@@ -206,6 +209,14 @@ def _get(c: Any) -> Callback:
 
 
 def _check_methods(callback: Callback) -> None:
+    """Raise `OptionError` where a method takes other arguments, or has a name that nobody calls."""
+    for name in vars(type(callback)):
+        meant = hint(name, HOOKS) if name.startswith("on_") and name not in HOOKS else ""
+        if meant:
+            own = type(callback).__name__
+            raise OptionError(
+                f"callbacks: need methods among {', '.join(HOOKS)}; got {own}.{name}{meant}"
+            )
     for method, arguments in ARGUMENTS.items():
         if getattr(type(callback), method) is getattr(Callback, method):
             continue

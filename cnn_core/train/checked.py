@@ -24,6 +24,9 @@ from cnn_core.train.target_scale import TargetScale
 
 _HINT = f"{NOT_FINITE}, or pass check_finite=False"
 
+FIRST_ROWS = 256
+"""So many rows, from the first on, are looked at to tell data from other data."""
+
 _BLOCK = 1 << 20  # elements of rows picked out at a time
 
 
@@ -89,6 +92,15 @@ class Data(NamedTuple):
         """All arrays, by the inputs that they are fed to."""
         weights = {} if self.w is None else {"w": self.w}
         return {**self.features, **self.targets, **weights}
+
+
+def fingerprint(data: Data) -> dict[str, dict[str, Any]]:
+    """Return what tells data from other data: rows, columns, dtype, a hash of the first rows."""
+    from hashlib import sha256  # which not all trainings need
+
+    return {name: {"shape": list(a.shape), "dtype": str(a.dtype),
+                   "first rows": sha256(np.ascontiguousarray(a[:FIRST_ROWS])).hexdigest()[:16]}
+            for name, a in data.arrays.items()}  # fmt: skip
 
 
 def check_data(

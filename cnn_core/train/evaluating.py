@@ -11,8 +11,14 @@ import numpy as np
 from cnn_core import options
 from cnn_core.data.split import split_rows
 from cnn_core.errors import CnnCoreError, OptionError, StateError
-from cnn_core.ir.node import Node
-from cnn_core.nn.meaning import LOGITS, PROBABILITIES, Meaning, last_operation, scale_of
+from cnn_core.nn.meaning import (
+    LOGITS,
+    MARGINS,
+    PROBABILITIES,
+    Meaning,
+    last_operation,
+    scale_of,
+)
 from cnn_core.nn.model import Model
 from cnn_core.optim import Optimizer
 from cnn_core.options import shown
@@ -22,7 +28,7 @@ from cnn_core.train.batches import EVALUATE_ROWS, LossProgram
 from cnn_core.train.build import ignored_label
 from cnn_core.train.checked import Data, check_data, weighted_by_class
 from cnn_core.train.metric import evaluate_rows, rows_of
-from cnn_core.train.objective import Objective
+from cnn_core.train.objective import Objective, Term
 from cnn_core.train.target_scale import TargetScale
 
 if TYPE_CHECKING:
@@ -128,32 +134,47 @@ class Evaluating:
     def predict_classes(self, x: Any) -> Any:
         """Return the class of each row of ``x``: the most probable, or yes where p > 1/2.
 
-        Labels from 0 on, int64 (N,), for the classes of a softmax; 0 and 1 for yes-or-no
-        questions, one to a row (N,), several (N, questions).  Where the network has names for its
-        classes, see `Model.classes`, these.
+        Of margins, as `Hinge` has them, the largest, or yes where they are above 0.  Labels from 0
+        on, int64 (N,), where there are several to choose from; 0 and 1 for yes-or-no questions, one
+        to a row (N,), several (N, questions).  Where the network has names for its classes, see
+        `Model.classes`, these.
         """
         found = self._predicting("predict_classes", x)
-        assert self._probable is not None
-        outputs = self._probable.outputs
         if not isinstance(found, dict):
-            decided = _decided(found, next(iter(outputs.values())))
+            decided = self._decided(found, self._objective.terms[0])
             names = self.net.classes
             return decided if names is None else np.array(names)[decided]
-        return {name: _decided(p, outputs[name]) for name, p in found.items()}
+        return {t.key: self._decided(found[t.key], t) for t in self._objective.terms}
+
+    def _decided(self, p: np.ndarray, term: Term) -> np.ndarray:
+        """Return the class of each row of probabilities or margins."""
+        assert self._probable is not None
+        outputs = self._probable.outputs
+        node = outputs.get(term.key, next(iter(outputs.values())))
+        margins, one = term.loss.outputs_are == MARGINS, node.shape[1:] in ((), (1,))
+        # Of several margins each is a question where the targets of a training were numbers.
+        asked = any(isinstance(part, tuple) and part[:2] == (term.target, "real")
+                    for key in self._programs for part in key)  # fmt: skip
+        if last_operation(node).op == "softmax" or (margins and not one and not asked):
+            return p.argmax(axis=-1)
+        found = (p > (0.0 if margins else 0.5)).astype(np.int64)
+        return found[..., 0] if node.shape[1:] == (1,) else found
 
     def _predicting(self, who: str, x: Any) -> Any:
+        known = (LOGITS, PROBABILITIES, MARGINS) if who == "predict_classes" else (
+            LOGITS, PROBABILITIES)  # fmt: skip
+        terms = self._objective.terms
+        for term in terms:
+            if (term.loss.outputs_are or scale_of(self._objective.output(term))) not in known:
+                what = "tell classes" if MARGINS in known else "stand for probabilities"
+                raise OptionError(
+                    f"{who}: need a loss whose outputs {what}, such as SoftmaxCrossEntropy; got "
+                    f"{shown(term.loss)}"
+                )
+        if not terms:
+            raise OptionError(f"{who}: need a loss by name; got a function of nodes")
         if self._probable is None:
-            made = {}
-            for term in self._objective.terms:
-                scale = term.loss.outputs_are or scale_of(self._objective.output(term))
-                if scale not in (LOGITS, PROBABILITIES):
-                    raise OptionError(
-                        f"{who}: need a loss whose outputs stand for probabilities, such as "
-                        f"SoftmaxCrossEntropy; got {shown(term.loss)}"
-                    )
-                made[term.key] = term.loss.prediction(self.net.outputs[term.key])
-            if not made:
-                raise OptionError(f"{who}: need a loss by name; got a function of nodes")
+            made = {t.key: t.loss.prediction(self.net.outputs[t.key]) for t in terms}
             single = self.net.is_single
             self._probable = Model(next(iter(made.values())) if single else made,
                                    inputs=self.net.inputs.values())  # fmt: skip
@@ -247,11 +268,3 @@ class Evaluating:
             self._programs[key] = found
         found.use_threads(get_num_threads())
         return found
-
-
-def _decided(p: np.ndarray, node: Node) -> np.ndarray:
-    """Return the most probable class of each row, or yes and no, of probabilities from ``node``."""
-    if last_operation(node).op == "softmax":
-        return p.argmax(axis=-1)
-    found = (p > 0.5).astype(np.int64)
-    return found[..., 0] if node.shape[1:] == (1,) else found

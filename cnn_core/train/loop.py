@@ -16,7 +16,7 @@ from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import NotFiniteError, OptionError, StateError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
-from cnn_core.train.checked import Data
+from cnn_core.train.checked import Data, fingerprint
 from cnn_core.train.history import History
 from cnn_core.train.progress import Progress
 
@@ -193,7 +193,7 @@ class Loop:
 
     def _break_off(self, part: Part) -> None:
         """Leave an epoch for a next `fit` to finish."""
-        self.trainer._rest = part
+        self.trainer._rest, self.trainer._told = part, fingerprint(self.data)
 
     def _next_part(self, step: int, order: np.ndarray | None) -> Part:
         part, epoch = self._broken_off(step), self.trainer.epochs_done
@@ -213,9 +213,13 @@ class Loop:
 
     def _broken_off(self, step: int) -> Part | None:
         """Return what is left of an epoch that was broken off, if it is the one that comes next."""
-        rest = self.trainer._rest
-        mine = rest is not None and rest[:3] == (self.key, self.trainer.epochs_done, step)
-        return rest if mine else None
+        t, rest = self.trainer, self.trainer._rest
+        mine = rest is not None and rest[:3] == (self.key, t.epochs_done, step)
+        return rest if mine and self._has_same_data() else None
+
+    def _has_same_data(self) -> bool:
+        told = self.trainer._told
+        return told is None or told == fingerprint(self.data)
 
     def position(self) -> Part | None:
         """Return where the epoch under way is, for a next `fit` to take up; None: between two."""

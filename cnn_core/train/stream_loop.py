@@ -13,7 +13,7 @@ from cnn_core._ext.optim import Learner
 from cnn_core.errors import CnnCoreError, DataError, NotFiniteError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback
-from cnn_core.train.checked import Data
+from cnn_core.train.checked import Data, fingerprint
 from cnn_core.train.loop import Loop, Part
 from cnn_core.train.progress import Progress
 from cnn_core.train.stream import OVER, Stream, parts
@@ -60,8 +60,6 @@ class StreamLoop(Loop):
 
     def place(self) -> dict[str, Any]:
         """Return where the stream is, and what tells the last batch from others."""
-        from cnn_core.train.train_state import fingerprint
-
         last = self._trained.data
         known = None if last is None or self.stream.has_state else fingerprint(last)
         return {**self.stream.state_dict(), "last": known}
@@ -75,6 +73,7 @@ class StreamLoop(Loop):
 
     def _break_off(self, part: Part) -> None:
         super()._break_off(part)
+        self.trainer._told = None  # there is `place`
         step, done = self._from
         if self.stream.done - done > part.step - step:  # its step has not been made
             self.stream.step_back()
@@ -89,6 +88,9 @@ class StreamLoop(Loop):
         else:
             self._former = place
 
+    def _has_same_data(self) -> bool:
+        return True  # what is wound forward tells
+
     def _next_part(self, step: int, order: np.ndarray | None) -> Part:
         t = self.trainer
         if t._place is not None and self._broken_off(step) is not None:
@@ -100,8 +102,6 @@ class StreamLoop(Loop):
 
     def _wound(self, place: Mapping[str, Any]) -> bool:
         """Wind the stream to a place; tell whether what it yields is what it has yielded there."""
-        from cnn_core.train.train_state import fingerprint
-
         stream, t = self.stream, self.trainer
         done, taken = int(place["done"]), int(place.get("taken", 0))
         stands = stream.is_once and stream.source is t._source  # where it was left

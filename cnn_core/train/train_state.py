@@ -7,7 +7,6 @@ from it to the same bits, from any step, on any number of threads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from cnn_core.optim import Optimizer
 from cnn_core.options import shown
 from cnn_core.train.averages import WeightAverage
 from cnn_core.train.callbacks import Callback
-from cnn_core.train.checked import Data
+from cnn_core.train.checked import Data, fingerprint
 from cnn_core.train.history import History
 from cnn_core.train.loop import Part
 from cnn_core.train.metric import Metric
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from cnn_core.train.trainer import Trainer
 
 State = dict[str, Any]
-
-FIRST_ROWS = 256
-"""So many rows, from the first on, are looked at to tell data from other data."""
 
 KEYS = ("params", "optimizer", "lr", "seed", "epochs_done", "skipped", "stop", "history", "first",
         "part", "data", "callbacks", "average")  # fmt: skip
@@ -47,6 +43,7 @@ def state_of(trainer: Trainer) -> State:
     """Return where a training is, with copies of its numbers: see `Trainer.state_dict`."""
     loop, optimizer = trainer._loop, trainer.optimizer
     optimizer.bind(trainer.net.store)
+    told = None if trainer._rest is None else trainer._told
     part = None if loop is None else loop.position()
     part = trainer._rest if part is None else part
     state = optimizer.state_dict()
@@ -59,7 +56,7 @@ def state_of(trainer: Trainer) -> State:
         "history": trainer.history.to_dict(), "first": trainer.history.first,
         "part": None if part is None else part._asdict(),
         "average": None if trainer._averages is None else trainer._averages.state_dict(),
-        "data": None if loop is None else fingerprint(loop.data),
+        "data": fingerprint(loop.data) if loop is not None else told,
         "place": None if trainer._rest is None else trainer._place,
         "callbacks": None if loop is None else [
             {"class": type(c).__name__, "state": c.state_dict()} for c in loop.callbacks],
@@ -104,6 +101,7 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     if state["average"] is not None:
         trainer._load_averages(state["average"])
     trainer._place, trainer._source = state.get("place"), None
+    trainer._told = state["data"] if loop is None else None  # which `check_data` has looked at
     for callback, own in hooks:
         callback.load_state_dict(own)
     trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
@@ -157,13 +155,6 @@ def _matched(callbacks: Any, states: Any, who: str) -> list[tuple[Callback, Any]
 
 
 # -- data -----------------------------------------------------------------------------------
-
-
-def fingerprint(data: Data) -> dict[str, dict[str, Any]]:
-    """Return what tells data from other data: rows, columns, dtype, a hash of the first rows."""
-    return {name: {"shape": list(a.shape), "dtype": str(a.dtype),
-                   "first rows": sha256(np.ascontiguousarray(a[:FIRST_ROWS])).hexdigest()[:16]}
-            for name, a in data.arrays.items()}  # fmt: skip
 
 
 def check_data(state: Mapping[str, Any], data: Data, who: str) -> None:

@@ -125,6 +125,7 @@ class Trainer(Evaluating, Savable, Keywords):
         self.history = History()
         """That history, also where `fit` raised."""
         self._rest: Part | None = None  # of an epoch that was broken off
+        self._told: dict[str, Any] | None = None  # what tells its data from others
         self._place: Mapping[str, Any] | None = None  # of a stream, in that epoch, ...
         self._source: Any = None  # ... if an iterator, which
         self._paused = False  # by a callback, within an epoch

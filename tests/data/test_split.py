@@ -102,7 +102,7 @@ def test_labels_may_be_words():
     "test_size", [0, 10, -1, 0.0, 1.0, 0.99, -0.5, 2.5, float("nan"), True, "3"]
 )
 def test_test_size_that_leaves_a_part_empty_is_refused(test_size):
-    with pytest.raises(OptionError, match=r"need test_size .* of 10 rows; got"):
+    with pytest.raises(OptionError, match=r"need test_size, .* of 10 rows; got"):
         train_test_split(np.arange(10), test_size=test_size, seed=0)
 
 
@@ -127,5 +127,5 @@ def test_stratify_that_cannot_be_met_is_refused():
         train_test_split(x, test_size=3, seed=0, stratify=np.zeros(5))
     with pytest.raises(OptionError, match="2 rows or more per class; got 1 of"):
         train_test_split(x, test_size=3, seed=0, stratify=[0, 0, 0, 0, 0, 9])
-    with pytest.raises(OptionError, match="3 classes of stratify; got 4 for training and 2"):
+    with pytest.raises(OptionError, match="3 classes of the labels; got 4 and 2"):
         train_test_split(x, test_size=2, seed=0, stratify=[0, 0, 1, 1, 2, 2])

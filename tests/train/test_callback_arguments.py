@@ -56,3 +56,33 @@ def test_callbacks_that_take_something_else_are_refused_before_the_first_step(ca
 ])  # fmt: skip
 def test_whatever_takes_two_arguments_is_a_callback(callback):
     assert fit(make_trainer(), callback, epochs=2).epochs == 2
+
+
+@pytest.mark.parametrize(("name", "meant"), [
+    ("on_epoch_ends", "on_epoch_end"), ("on_train_batch_end", "on_chunk_end"),
+    ("on_batch_end", "on_chunk_end"), ("on_trainbegin", "on_train_begin"),
+])  # fmt: skip
+def test_a_method_that_nobody_would_call_is_refused_with_what_was_meant(name, meant) -> None:
+    hook = type("Hook", (cnn.Callback,), {name: lambda self, trainer: None})()
+    with pytest.raises(OptionError, match=f"got Hook.{name}: did you mean '{meant}'"):
+        fit(make_trainer(), hook)
+
+
+def test_a_method_of_the_users_own_is_let_alone() -> None:
+    hook = type("Hook", (cnn.Callback,), {"on_quota": lambda self: None})()
+    assert fit(make_trainer(), hook, epochs=1).epochs == 1
+
+
+def test_a_chunk_is_for_reading() -> None:
+    seen = []
+
+    class Write(cnn.Callback):
+        def on_chunk_end(self, trainer, chunk):
+            for name in ("epoch", "step", "rows", "n_rows", "lr", "values", "grad_norm", "other"):
+                with pytest.raises(AttributeError):
+                    setattr(chunk, name, 3)
+            seen.append((chunk.epoch, chunk.step, chunk.rows, chunk.n_rows, chunk.lr))
+
+    fit(make_trainer(), Write(), epochs=1)
+    assert seen[-1][:4] == (1, 2, 40, 40)
+    assert seen[-1][4] == 0.01

@@ -90,6 +90,24 @@ def test_probabilities_and_classes():
         cnn.Trainer(make_net(), loss="mse").predict_proba(X)
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "multi_margin"])
+def test_margins_tell_classes_and_no_probabilities(loss):
+    trainer = make_trainer(loss=loss)
+    trainer.fit(X, Y, epochs=5, progress=False)
+    z = trainer.net.predict(X)
+    assert np.array_equal(trainer.predict_classes(X), z.argmax(axis=1))
+    assert trainer.predict_classes(X[4]) == z[4].argmax()
+    with pytest.raises(OptionError, match="predict_proba: need a loss whose outputs stand for"):
+        trainer.predict_proba(X)
+    if loss != "multi_margin":
+        one = make_trainer(make_net(outputs=1), loss=loss)
+        assert np.array_equal(one.predict_classes(X), one.net.predict(X)[:, 0] > 0)
+        assert one.predict_classes(X[4]) == one.predict_classes(X)[4]
+        several = make_trainer(loss=loss)
+        several.fit(X, np.where(np.eye(3)[Y] > 0, 1.0, -1.0), progress=False)
+        assert np.array_equal(several.predict_classes(X), several.net.predict(X) > 0)
+
+
 def test_probabilities_by_output():
     x = cnn.Input("x", (cnn.BATCH, 7))
     h = cnn.Dense(4, "relu")(x)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hook_cases import fit
+from hook_cases import Y, fit
 from training_cases import assert_same_state, hard_trainer, state
 
 import cnn_core as cnn
+from cnn_core.errors import StateError
 
 
 class StopAt(cnn.Callback):
@@ -100,3 +101,25 @@ def test_a_stream_is_stopped_too() -> None:
         assert trainer.optimizer.step_count == at
         trainer.fit(lambda: iter(batches), epochs=3 - history.epochs, progress=False)
         assert_same_state(state(trainer), state(whole))
+
+
+@pytest.mark.parametrize("way", ["fit", "load_state_dict", "save"])
+def test_an_epoch_that_was_broken_off_goes_on_with_its_own_rows_only(way, tmp_path) -> None:
+    broken, path = hard_trainer(), tmp_path / "run"
+    fit(broken, StopAt(13))
+    again, others = hard_trainer(), np.zeros((80, 7), np.float32)
+    options = {"batch_size": 8, "progress": False}
+    if way == "save":
+        broken.save(path)
+        with pytest.raises(StateError, match="need the data that the training began with"):
+            again.fit(others, Y, epochs=2, resume=path, **options)
+        assert again.optimizer.step_count == 0
+        again.fit(others, Y, epochs=2, resume=path, same_data=False, **options)
+        assert again.optimizer.step_count == 20
+        return
+    if way == "fit":
+        again = broken
+    else:
+        again.load_state_dict(broken.state_dict())
+    again.fit(others, Y, **options)
+    assert again.optimizer.step_count == 13 + 10  # anew

@@ -74,7 +74,7 @@ def test_it_is_resumed_to_the_bit(tmp_path):
 
 def test_what_is_wrong_is_said():
     for share in (0, 1.0, -0.2, 100, "0.2", True):
-        with pytest.raises(OptionError, match="fit: validation_split: need test_size as a"):
+        with pytest.raises(OptionError, match="fit: validation_split: need a fraction in"):
             make_trainer().fit(X, Y, validation_split=share, progress=False)
     with pytest.raises(OptionError, match="need validation_data or validation_split; got both"):
         make_trainer().fit(X, Y, validation_split=0.2, validation_data=(X, Y), progress=False)
