@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import prod
 from time import perf_counter
 from typing import Any, TypeVar
 from zlib import crc32
@@ -238,7 +239,7 @@ class Program:
         shape = with_rows(buffer.shape, self.n_rows if n_rows is None else n_rows)
         dtype = np.dtype(self.code.dtype_name(buffer))
         space, start = self.code.place(buffer)
-        n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        n = prod(shape) * dtype.itemsize
         return self._spaces[space].view(np.uint8)[start : start + n].view(dtype).reshape(shape)
 
     def feed(self, arrays: Mapping[str, Any]) -> None:

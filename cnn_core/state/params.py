@@ -254,6 +254,9 @@ class ParamStore(Mapping[str, np.ndarray]):
         if value is not self[name]:  # store[name] += 1 puts the view back
             self.assign({name: value}, "params")
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._views
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.spans)
 

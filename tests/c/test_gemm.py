@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +123,9 @@ class Gemm:
         return self.call[c.dtype](ctypes.byref(p), self.scratch_for(p, c.dtype))
 
 
-def build(folder: Path, simd: str) -> Gemm:
-    """Compile src_c/gemm for `simd` and load it."""
-    driver, library = folder / "driver.c", folder / f"gemm_{simd}.so"
+def build(library: Path, simd: str) -> None:
+    """Compile src_c/gemm for `simd`."""
+    driver = library.with_name(f"driver_{simd}.c")
     driver.write_text(DRIVER)
     sources = sorted((ROOT / "src_c" / "gemm").glob("*.c"))
     subprocess.run(
@@ -133,21 +134,21 @@ def build(folder: Path, simd: str) -> Gemm:
          f"-I{ROOT / 'src_c'}", f"-I{ROOT / 'src_c' / 'include'}", f"-DCNN_ISA={simd}",
          *FLAGS[simd], *map(str, sources), str(driver), "-o", str(library)],
         check=True)
-    return Gemm(library, simd)
 
 
 @pytest.fixture(scope="module", params=list(FLAGS))
-def gemm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Gemm:
+def gemm(request: pytest.FixtureRequest, made_once: Callable[[str, Callable], Path]) -> Gemm:
     if COMPILER is None or sys.platform == "win32":
         pytest.skip("needs a C compiler with GCC's options")
+    simd = request.param
     try:
-        compiled = build(tmp_path_factory.mktemp("gemm"), request.param)
+        compiled = Gemm(made_once(f"gemm_{simd}.so", lambda path: build(path, simd)), simd)
     except subprocess.CalledProcessError:
-        if request.param != "baseline" and os.uname().machine != "x86_64":
-            pytest.skip(f"{request.param} is for x86-64")
+        if simd != "baseline" and os.uname().machine != "x86_64":
+            pytest.skip(f"{simd} is for x86-64")
         raise
     if not compiled.supported():
-        pytest.skip(f"this CPU has no {request.param}")
+        pytest.skip(f"this CPU has no {simd}")
     return compiled
 
 

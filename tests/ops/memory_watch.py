@@ -24,6 +24,7 @@ class MemoryWatch:
         self.program, self._rng = program, rng
         self._homes = {"arena": program.arena, "constants": program.code.constants,
                        "parameters": store.value, "gradients": store.grad}  # fmt: skip
+        self._outside: dict[int, dict[str, np.ndarray]] = {}  # by the number of rows
         self._before: dict[str, np.ndarray] = {}
         self._writable: dict[str, np.ndarray] = {}
 
@@ -38,12 +39,29 @@ class MemoryWatch:
 
     def surround(self) -> None:
         """Put new sentinels wherever no present row of a buffer is."""
-        for _, memory in self.program.guards():
-            self.sentinels(memory)
-        store = self.program.store
-        for name, (begin, end) in store.spans.items():
-            for flat in (store.value, store.grad):
-                self.sentinels(flat[begin + store[name].size : end])
+        for home, outside in self._places().items():
+            memory = self._homes[home].view(np.uint8)
+            fresh = np.empty(len(memory) // 8 * 8 + 8, np.uint8)
+            self.sentinels(fresh)
+            np.copyto(memory, fresh[: len(memory)], where=outside)
+
+    def _places(self) -> dict[str, np.ndarray]:
+        """Return by home, byte for byte, where no present row of a buffer is."""
+        program, store = self.program, self.program.store
+        found = self._outside.get(program.n_rows)
+        if found is None:
+            found = {home: np.zeros(self._homes[home].nbytes, bool)
+                     for home in ("arena", "parameters", "gradients")}  # fmt: skip
+            start = program.arena.ctypes.data
+            for _, memory in program.guards():
+                at = memory.ctypes.data - start
+                found["arena"][at : at + len(memory)] = True
+            for name, (begin, end) in store.spans.items():
+                for home in ("parameters", "gradients"):
+                    item = self._homes[home].itemsize
+                    found[home][(begin + store[name].size) * item : end * item] = True
+            self._outside[program.n_rows] = found
+        return found
 
     def _bytes(self, buffer: Buffer) -> tuple[str, slice]:
         space, start = self.program.code.place(buffer)

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from faults.build import SRC, OpLibrary, Splitter, compiler, edited_copy
+from faults.build import (
+    SRC,
+    OpLibrary,
+    Splitter,
+    compile_shared,
+    compile_splitter,
+    compiler,
+    edited_copy,
+)
 from faults.planted import FAULTS
 from harness import check_op, check_split
 from test_ops import ALL, ROWS
@@ -16,8 +24,13 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="there is no C co
 
 
 @pytest.fixture(scope="module")
-def splitter(tmp_path_factory):
-    return Splitter(tmp_path_factory.mktemp("split"))
+def splitter(made_once):
+    return Splitter(made_once("split.so", compile_splitter))
+
+
+@pytest.fixture(scope="module")
+def shared(made_once):
+    return made_once("shared.so", compile_shared)
 
 
 def _checks(case, scales, patch, splitter=None):
@@ -32,10 +45,12 @@ def _checks(case, scales, patch, splitter=None):
 
 @needs_compiler
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_found(name, tmp_path, splitter):
+def test_a_planted_fault_is_found(name, tmp_path, splitter, shared):
     fault = FAULTS[name]
     root = edited_copy(tmp_path, fault.file, fault.old, fault.new)
-    patch = OpLibrary(fault.op, root, tmp_path).put_into
+    if not fault.file.startswith("ops/"):
+        compile_shared(shared := tmp_path / "shared.so", root)
+    patch = OpLibrary(fault.op, root, tmp_path, shared).put_into
     case = ALL[fault.case]
     harmless = [s for s in case.scales if s == fault.harmless_at]
     _checks(case, harmless, patch)
@@ -48,8 +63,8 @@ def test_a_planted_fault_is_found(name, tmp_path, splitter):
 
 @needs_compiler
 @pytest.mark.parametrize("op", sorted({fault.op for fault in FAULTS.values()}))
-def test_the_source_as_it_is_passes(op, tmp_path, splitter):
-    patch = OpLibrary(op, SRC, tmp_path).put_into
+def test_the_source_as_it_is_passes(op, tmp_path, splitter, shared):
+    patch = OpLibrary(op, SRC, tmp_path, shared).put_into
     for name in {f.case for f in FAULTS.values() if f.op == op}:
         _checks(ALL[name], ALL[name].scales, patch, splitter)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bench import Bench
 from cases import CASES
-from faults.build import Splitter, compiler
+from faults.build import Splitter, compile_splitter, compiler
 from harness import check_op, check_split
 from more_cases import MORE_CASES
 from numeric import is_batched
@@ -14,32 +14,42 @@ from numeric import is_batched
 from cnn_core import BATCH, Graph, Input, ops
 
 ALL = {**CASES, **MORE_CASES}
+DTYPES = ("float32", "float64")
 ROWS = (1, 2, 5, 8, 17)
 
 
-def _runs():
-    for name, case in ALL.items():
-        batched = any(is_batched(spec) for spec in case.inputs.values())
-        for dtype in ("float32", "float64"):
-            for scale in case.scales:
-                for rows in ROWS if batched else ROWS[:2]:
-                    usual = dtype == "float64" or rows in (2, 17)
-                    yield pytest.param(
-                        name, dtype, rows, scale, id=f"{name}-{dtype}-{rows}-{scale:g}",
-                        marks=() if usual else pytest.mark.slow,
-                    )  # fmt: skip
+def sizes(name: str, dtype: str, *, usual: bool) -> list[tuple[int, float]]:
+    """Return the numbers of rows and the scales for a case: the usual ones, or all others."""
+    batched = any(is_batched(spec) for spec in ALL[name].inputs.values())
+    return [(rows, scale) for rows in (ROWS if batched else ROWS[:2]) for scale in ALL[name].scales
+            if usual == (dtype == "float64" or rows in (2, 17))]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "dtype", "rows", "scale"), list(_runs()))
-def test_operation(name, dtype, rows, scale):
-    check_op(ALL[name], dtype, rows, scale)
+def check_sizes(name: str, dtype: str, of: list[tuple[int, float]]) -> None:
+    for rows, scale in of:
+        try:
+            check_op(ALL[name], dtype, rows, scale)
+        except AssertionError as error:
+            raise AssertionError(f"{name}, {dtype}, {rows} rows, {scale:g}: {error}") from error
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ALL)
+def test_operation(name, dtype):
+    check_sizes(name, dtype, sizes(name, dtype, usual=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in ALL if sizes(n, "float32", usual=False)])
+def test_operation_at_other_sizes(name):
+    check_sizes(name, "float32", sizes(name, "float32", usual=False))
 
 
 @pytest.fixture(scope="module")
-def splitter(tmp_path_factory):
+def splitter(made_once):
     if compiler() is None:
         pytest.skip("there is no C compiler")
-    return Splitter(tmp_path_factory.mktemp("split"))
+    return Splitter(made_once("split.so", compile_splitter))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

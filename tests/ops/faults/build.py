@@ -25,7 +25,7 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
 
 
-def compile_library(sources: list[Path], root: Path, out: Path) -> ctypes.CDLL:
+def compile_library(sources: Sequence[Path], root: Path, out: Path) -> ctypes.CDLL:
     """Return the shared library of ``sources``, with the headers of ``root``, a copy of src_c."""
     include = [f"-I{root}", f"-I{root / 'include'}"]
     command = [compiler(), *FLAGS, *include, *map(str, sources), "-o", str(out), "-lm"]
@@ -49,15 +49,19 @@ def _pairs(entries: Sequence[int | None]) -> list[Sequence[int | None]]:
     return [entries[i : i + 2] for i in range(0, len(entries), 2)]
 
 
-class OpLibrary:
-    """The kernels of one operation, compiled from the copy of src_c at ``root``."""
+def compile_shared(out: Path, root: Path = SRC) -> None:
+    """Compile what operations share: a library for those of one operation each."""
+    sources = [*(root / "shared").glob("*.c"), root / "gemm" / "transpose.c"]
+    compile_library([*sources, HERE / "plain_gemm.c"], root, out)
 
-    def __init__(self, op: str, root: Path, folder: Path) -> None:
+
+class OpLibrary:
+    """The kernels of one operation, compiled from the copy of src_c at ``root``; ``shared`` is
+    what `compile_shared` has made of the same copy."""
+
+    def __init__(self, op: str, root: Path, folder: Path, shared: Path) -> None:
         self.op = op
-        sources = [root / "ops" / f"{op}.c", *(root / "shared").glob("*.c"),
-                   root / "gemm" / "transpose.c"]  # fmt: skip
-        if op in ("dense", "weight_grad"):
-            sources.append(HERE / "plain_gemm.c")
+        sources = [root / "ops" / f"{op}.c", shared]
         self._library = compile_library(sources, root, folder / f"{op}.so")
         # cnn_op: name, forward, grad, fused_loss, map, each of the kernels for float and double;
         # uses_scratch, more
@@ -86,11 +90,16 @@ class OpLibrary:
                 program.plan.replace_kernel(at, address)
 
 
-class Splitter:
-    """Runs steps in pieces of a given number of rows or units."""
+def compile_splitter(out: Path) -> None:
+    """Compile what a `Splitter` calls."""
+    compile_library([HERE / "split.c"], SRC, out)
 
-    def __init__(self, folder: Path) -> None:
-        self._library = compile_library([HERE / "split.c"], SRC, folder / "split.so")
+
+class Splitter:
+    """Runs steps in pieces of a given number of rows or units, by what `compile_splitter` made."""
+
+    def __init__(self, library: Path) -> None:
+        self._library = ctypes.CDLL(str(library))
         self._kernel = ctypes.c_void_p.in_dll(self._library, "split_kernel")
         self._piece = ctypes.c_int64.in_dll(self._library, "split_piece")
         self._run = ctypes.cast(self._library.split_run, ctypes.c_void_p).value

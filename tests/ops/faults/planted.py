@@ -167,7 +167,7 @@ FAULTS = {
         "sums of two batches"),
     "one_rank_too_many": Fault(
         "metric_top_k", "ops/metric_top_k.c", "< k ? weight", "<= k ? weight", "metric_top_k",
-        "value"),
+        "instead of"),
     "mask_of_the_first_rows_for_all_parts": Fault(
         "dropout", "ops/dropout.c", "(uint64_t)c->begin * (uint64_t)size", "0", "dropout",
         "in pieces", split=True),
