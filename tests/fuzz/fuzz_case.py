@@ -20,6 +20,12 @@ FAMILIES = (fuzz_elementwise, fuzz_losses, fuzz_norms, fuzz_products, fuzz_shape
 PRODUCTS = ["dense", "dense", "dense", "matmul", "matmul'"]
 """What a large graph begins with, and others have more of than of the rest."""
 
+JOINING = ["relu", "leaky_relu", "elu", "tanh", "gelu", "softplus"]
+"""What a product often goes into: such are computed in one step with it."""
+
+PARTS = 6 * ["slice", "concat", "stack", "reshape"]
+"""Others have more of these too: of what lies in the memory of something else."""
+
 Gradients = dict[Value, list[np.ndarray]]
 
 
@@ -75,14 +81,18 @@ class Case:
 def draw_case(seed: int) -> Case:
     """Return the graph of a seed: the same on every machine."""
     d = Draw(seed)
-    names, wanted = [*RULES, *PRODUCTS], d.size(3) if d.large else d.size(40, least=3)
+    names, wanted = [*RULES, *PRODUCTS, *PARTS], d.size(3) if d.large else d.size(40, least=3)
     for _ in range(4 * wanted):
+        among = names if d.values or not d.large else PRODUCTS
+        joins = bool(d.values) and d.values[-1].is_product and d.flip(0.4)
+        d.next = d.values[-1] if joins else None
         try:
-            d.apply(RULES[d.choose(names if d.values or not d.large else PRODUCTS)])
+            d.apply(RULES[d.choose(JOINING if joins else among)])
         except Unfit:
             continue
         if sum(v.rule is not None for v in d.values) >= wanted:
             break
+    d.next = None
     if d.flip(0.5):
         _end_in_a_scalar(d)
     results = [v for v in d.values if v.rule is not None] or d.values

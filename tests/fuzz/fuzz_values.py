@@ -109,6 +109,10 @@ class Value:
         return self.shape[1:] if self.batched else self.shape
 
     @property
+    def is_product(self) -> bool:
+        return self.rule is not None and self.rule.op == "dense"
+
+    @property
     def is_target(self) -> bool:
         return isinstance(self.node, (Input, Parameter)) and self.node.dtype == "real"
 
@@ -131,7 +135,7 @@ class Draw:
         self._noise = np.random.default_rng([noise, seed])
         self.dtype = str(rng.choice(["float32", "float64"]))
         self.training = bool(rng.random() < 0.6)
-        self.large = bool(rng.random() < 0.015)  # few operations, products among them
+        self.large = bool(rng.random() < 0.02)  # few operations, products among them
         self.rows = self.size(int(rng.choice([8, 130, 1000, 3000], p=[0.62, 0.3, 0.06, 0.02])))
         if self.large:
             self.rows = self.size(20_000, least=500)
