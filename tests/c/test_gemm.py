@@ -368,7 +368,7 @@ def run_large(gemm: Gemm, n_products: int, rng: np.random.Generator) -> None:
         assert (np.abs(c - (np.maximum(want, 0) if relu else want)) <= bound).all(), what
 
 
-@pytest.mark.parametrize("n_large", [200, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_large", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_nothing_past_the_operands_and_the_working_memory_is_touched(
         gemm: Gemm, n_large: int) -> None:
     done = subprocess.run([sys.executable, __file__, str(gemm.path), gemm.simd, str(n_large)],
