@@ -21,6 +21,9 @@ KEY = "cnn_core"
 """What the JSON is called among the file's metadata."""
 
 
+LONGEST = 3000
+"""Characters of a message about what is in a file."""
+
 PART = ".part"
 """How the names of files end that are being written."""
 
@@ -142,9 +145,14 @@ def damage(
     except (OSError, MemoryError):
         raise
     except DataError as error:
-        raise DataError(f"{who}: {path}: {error}") from error
+        raise DataError(f"{who}: {path}: {cut(str(error))}") from error
     except Exception as error:
         raise DataError(f"{who}: {path}: need {need}; got {_one_line(error)}") from error
+
+
+def cut(text: str) -> str:
+    """Return a message that is no longer than some may read: names in a file may be."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def _one_line(error: Exception) -> str:

@@ -91,7 +91,8 @@ class Loop:
         """
         t = self.trainer
         optimizer, former = t.optimizer, vars(t.optimizer).copy()
-        reported = t.history, t.reports, t.stop
+        reported = t.history, t.reports, t.stop, t._averages
+        kept = () if resume is None else [block.value.copy() for block in t.net.store.blocks]
         try:
             optimizer.bind(t.net.store)
             t.history, t.stop, t._paused, t._loop = self.history, False, False, self
@@ -116,7 +117,9 @@ class Loop:
             finally:
                 t._loop = None
                 if not self._accepted:
-                    t.history, t.reports, t.stop = reported
+                    t.history, t.reports, t.stop, t._averages = reported
+                    for block, value in zip(t.net.store.blocks, kept, strict=False):
+                        block.value[...] = value  # callbacks that end may have put back others
                     if former["_store"] is None:  # then it is bound to nothing again
                         vars(optimizer).update(former)
 

@@ -6,7 +6,8 @@ from it to the same bits, from any step, on any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from cnn_core.train.averages import WeightAverage
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.checked import Data, fingerprint
 from cnn_core.train.history import History
-from cnn_core.train.loop import Part
+from cnn_core.train.loop import Loop, Part
 from cnn_core.train.metric import Metric
 
 if TYPE_CHECKING:
@@ -70,13 +71,22 @@ def put(trainer: Trainer, state: Any, who: str) -> None:
     """
     if not isinstance(state, Mapping) or any(key not in state for key in KEYS):
         raise StateError(f"{who}: need the state of a training; got {shown(state)}")
-    try:
+    with _damage(who):
         _put(trainer, state, who)
-    except CnnCoreError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+
+
+@contextmanager
+def _damage(who: str) -> Iterator[None]:
+    """Raise what a damaged state raises as a `StateError` that says whose it is."""
+    try:
+        yield
+    except CnnCoreError as error:
+        if str(error).startswith(f"{who}: "):
+            raise
+        raise StateError(f"{who}: {files.cut(str(error))}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         need = "need the state of a training; got one that is damaged"
-        raise StateError(f"{who}: {need}: {error}") from error
+        raise StateError(f"{who}: {need}: {files.cut(str(error))}") from error
 
 
 def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
@@ -92,6 +102,8 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
             f"{who}: need the rows, batch_size, shuffle and targets of the epoch that was broken "
             f"off, {part.key}; got {loop.key}"
         )
+    if loop is not None and part is not None:
+        _check_part(loop, part, who)
     hooks = _matched(loop.callbacks, state["callbacks"], who) if loop is not None else []
     epochs_done = options.whole(f"{who}: epochs_done", state["epochs_done"], 0)
     skipped = options.whole(f"{who}: skipped", state["skipped"], 0)
@@ -154,6 +166,16 @@ def _matched(callbacks: Any, states: Any, who: str) -> list[tuple[Callback, Any]
     return [(c, each["state"]) for c, each in zip(callbacks, states, strict=True) if each["state"]]
 
 
+def _check_part(loop: Loop, part: Part, who: str) -> None:
+    """Raise `StateError` unless an epoch that was broken off can be one of this fit."""
+    own = [total.shape for total in loop.program.sums()]
+    found = [getattr(total, "shape", None) for total in part.sums or ()]
+    if part.sums is not None and found != own:
+        raise StateError(f"{who}: need the sums of an epoch as {own}; got {found}")
+    if part.order and not callable(loop.shuffle):
+        raise StateError(f"{who}: need a function as shuffle, as there was; got {loop.shuffle}")
+
+
 # -- data -----------------------------------------------------------------------------------
 
 
@@ -162,10 +184,12 @@ def check_data(state: Mapping[str, Any], data: Data, who: str) -> None:
     own, here = state["data"], fingerprint(data)
     if own is None or own == here:
         return
-    faults = [f"{name}: {_told(own.get(name))} there, {_told(here.get(name))} here"
-              for name in {**own, **here} if own.get(name) != here.get(name)]  # fmt: skip
+    with _damage(who):
+        faults = [f"{name}: {_told(own.get(name))} there, {_told(here.get(name))} here"
+                  for name in {**own, **here} if own.get(name) != here.get(name)]  # fmt: skip
+    told = files.cut("; ".join(faults))
     raise StateError(
-        f"{who}: need the data that the training began with; got others: {'; '.join(faults)} "
+        f"{who}: need the data that the training began with; got others: {told} "
         f"(same_data=False goes on with these)"
     )
 

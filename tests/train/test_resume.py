@@ -15,6 +15,7 @@ from training_cases import set_threads
 
 import cnn_core as cnn
 from cnn_core.errors import DataError, OptionError, StateError
+from cnn_core.io import files
 
 RNG = np.random.default_rng(8)
 X = RNG.standard_normal((203, 6)).astype(np.float32)
@@ -329,6 +330,35 @@ def test_another_training_is_refused_and_nothing_changes(stopped):
     sgd.optimizer = "sgd"
     with pytest.raises(StateError, match="load_state_dict"):
         fit(sgd, *hooks, resume=stopped)
+    assert stopped.read_bytes() == kept
+
+
+DAMAGED = {
+    "slots": "optimizer", "step_count": "optimizer", "best": "callbacks", "waited": "callbacks",
+    "sums": "part", "rows": "part", "loss": "history", "dtype": "data",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", DAMAGED)
+def test_a_state_with_a_damaged_part_is_refused_and_nothing_changes(key, stopped):
+    """Nor by early stopping, which puts back what it remembers when it ends."""
+    def damage(value):
+        for inner in value.get("map", ()) if isinstance(value, dict) else value:
+            if isinstance(inner, list) and inner[:1] == [key]:
+                inner[1] = {"map": []}
+            elif isinstance(inner, (list, dict)):
+                damage(inner)
+
+    saved = files.read(stopped, "test")
+    damage(saved.content["state"][DAMAGED[key]])
+    files.write(stopped, saved.arrays, saved.content)
+    trainer, kept = make(), stopped.read_bytes()
+    before = trainer.net.store.value.copy()
+    with pytest.raises(StateError, match=f"^resume: {stopped}: ") as told:
+        fit(trainer, cnn.Checkpoint(stopped), Stop(-1), resume=stopped)
+    assert "\n" not in str(told.value)
+    assert np.array_equal(trainer.net.store.value, before)
+    assert trainer.optimizer.step_count == trainer.epochs_done == 0
     assert stopped.read_bytes() == kept
 
 
