@@ -224,24 +224,6 @@ array([0, 0])
         p = self.predict_proba(X)
         return np.log(p, out=p)
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return what the softmax, or the logistic function, makes probabilities of, as float64.
-
-        scikit-learn's class has no such method.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        z : ndarray of shape (n_samples, n_classes), or (n_samples,) of two classes
-            Logits.
-        """
-        z = self._predictions(X, end=False).astype(np.float64, copy=False)
-        return z[:, 0] if self._classes.kind == BINARY else z
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

@@ -66,9 +66,9 @@ batch_norm : bool, default=False
 dtype : "float32", "float64" or None, default=None
     What the network computes in; None: the type of X, float64 unless that is float32.
 n_jobs : int or None, default=None
-    Threads, -1 for all cores.  None: all that `cnn_core.set_num_threads` allows; in a thread or
-    process that is one of several at work, such as those of joblib, what leaves none in another's
-    way.  Results do not depend on it, to the bit.
+    Threads.  None, or -1: all that `cnn_core.set_num_threads` allows; in a thread or process that
+    is one of several at work, such as those of joblib, what leaves none in another's way; -2: one
+    fewer.  Results do not depend on it, to the bit.
 progress : bool or "always", default=False
     Whether a bar shows how far `fit` is.
 """

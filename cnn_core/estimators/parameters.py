@@ -13,8 +13,7 @@ from cnn_core import options
 from cnn_core.errors import OptionError
 from cnn_core.naming import hint
 from cnn_core.nn.activations import ACTIVATIONS as OWN
-from cnn_core.run.cores import available_cores
-from cnn_core.run.threads import MAX_THREADS
+from cnn_core.run.threads import MAX_THREADS, spare_threads
 
 SOLVERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad", "nadam")
 """Those that go by minibatches."""
@@ -89,13 +88,13 @@ def activations(estimator: Any, n_hidden: int) -> tuple[str, ...]:
 
 
 def n_threads(n_jobs: Any) -> int | None:
-    """Return how many threads ``n_jobs`` asks for, counted from all cores where it is negative;
-    None: as many as there are to spare."""
+    """Return how many threads ``n_jobs`` asks for: of a negative number -1 means all that there are
+    to spare, -2 one fewer; None leaves that open."""
     if n_jobs is None:
         return None
     if n_jobs == 0:
         raise OptionError("n_jobs: need a number of threads, -1 for all cores, or None; got 0")
-    n = int(n_jobs) if n_jobs > 0 else available_cores() + 1 + int(n_jobs)
+    n = int(n_jobs) if n_jobs > 0 else spare_threads() + 1 + int(n_jobs)
     return min(max(n, 1), MAX_THREADS)
 
 

@@ -250,15 +250,15 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         return compat.validate_data(self, X, accept_sparse=["csr", "csc"], dtype=network.dtype,
                                     reset=False)  # fmt: skip
 
-    def _predictions(self, X: Any, *, end: bool = True) -> np.ndarray:
-        """Return what the network predicts, (n_samples, n_outputs); or what it makes that of."""
+    def _predictions(self, X: Any) -> np.ndarray:
+        """Return what the network predicts, (n_samples, n_outputs)."""
         if "coefs_" not in self.__dict__:
             check_is_fitted(self)
         network = self._network
         network.follow(self.coefs_, self.intercepts_)
         X = self._checked_rows(X)
         with Using(parameters.n_threads(self.n_jobs) or spare_threads()):
-            return network.predict(X) if end else network.net.predict(X)
+            return network.predict(X)
 
     # -- copies ---------------------------------------------------------------------------
 

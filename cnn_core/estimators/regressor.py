@@ -92,10 +92,10 @@ True
     # -- targets --------------------------------------------------------------------------
 
     def _encoded(self, y: Any, *, incremental: bool, first: bool) -> np.ndarray:
-        if sparse.issparse(y):
-            y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if sparse.issparse(y):
+            y = y.toarray()
         y = as_numbers(y, who="MLPRegressor", name="y")
         return y[:, None] if y.ndim == 1 else y
 

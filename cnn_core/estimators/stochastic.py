@@ -68,7 +68,7 @@ def run(
     try:
         training.trainer.fit(
             rows.x, rows.y, sample_weight=rows.w, batch_size=batch_size(e, rows.n),
-            epochs=1 if incremental else e.max_iter,
+            epochs=1 if incremental else int(e.max_iter),
             shuffle=Shuffled(rng, rows.n) if e.shuffle else False,
             callbacks=[iterations], progress=False if incremental else e.progress,
         )  # fmt: skip
