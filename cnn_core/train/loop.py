@@ -166,6 +166,7 @@ class Loop:
                 self.bar.start_epoch(epoch, part.rows)
                 if not self._steps(epoch, self._learner, self.data.index(order), part.rows):
                     self._break_off(self.position())
+                    t._paused = True
                     return None
                 values = self.program.results()
                 t.batch_sums = self.program.batch_sums
@@ -185,6 +186,7 @@ class Loop:
             raise
         finally:
             self._part = None
+        t._paused = t.stop  # by whoever has asked for it before the epoch's end was told
         return values
 
     def _order(self, epoch: int) -> np.ndarray | None:
@@ -283,8 +285,8 @@ class Loop:
         t, learner = self.trainer, self._learner
         assert learner is not None  # a step has been made
         for callback in self._watching:
-            callback.on_chunk_end(t, Chunk(self, epoch, learner.step, at, lr))
             t._paused = t.stop
+            callback.on_chunk_end(t, Chunk(self, epoch, learner.step, at, lr))
 
 
 def checked_shuffle(shuffle: Any) -> bool | RowOrder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 from hook_cases import Y, fit
@@ -59,6 +61,28 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(at, way, tmp_path)
     assert_same_state(state(again), state(whole))
     if left and way == "fit":
         assert again.history["loss"] == expected["loss"][-left:]
+
+
+@pytest.mark.parametrize("at", [13, 20])
+def test_a_signal_handler_can_stop_it(at, tmp_path) -> None:
+    class Signal(cnn.Callback):
+        every_steps = 1
+
+        def on_chunk_end(self, trainer, chunk):
+            if chunk.step == at:
+                signal.raise_signal(signal.SIGTERM)
+
+    whole, broken, again, path = *[hard_trainer() for _ in range(3)], tmp_path / "run"
+    fit(whole)
+    former = signal.signal(signal.SIGTERM, lambda *_: setattr(broken, "stop", True))
+    try:
+        fit(broken, Signal(), cnn.Checkpoint(path, every=1))
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert broken.optimizer.step_count == at
+    at = -1
+    fit(again, Signal(), cnn.Checkpoint(path, every=1), resume=path)
+    assert_same_state(state(again), state(whole))
 
 
 def test_stop_from_the_beginning_of_an_epoch_makes_no_step_of_it() -> None:
