@@ -81,9 +81,10 @@ def _damage(who: str) -> Iterator[None]:
     try:
         yield
     except CnnCoreError as error:
-        if str(error).startswith(f"{who}: "):
+        text = str(error).removeprefix(f"{who}: ")
+        if len(text) < min(len(str(error)), files.LONGEST):
             raise
-        raise StateError(f"{who}: {files.cut(str(error))}") from error
+        raise StateError(f"{who}: {files.cut(text)}") from error
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         need = "need the state of a training; got one that is damaged"
         raise StateError(f"{who}: {need}: {files.cut(str(error))}") from error

@@ -54,6 +54,15 @@ def root_behind_a_layer(x):
     return ops.sqrt(ops.abs(Dense(5, name="first", use_bias=False)(x)), name="root")
 
 
+def embedded():
+    """Return a network that looks words up, one of which is NaN, and rows of which one has it."""
+    x, word = Input("x", (BATCH, 5)), Input("word", (BATCH,), "int32")
+    found = cnn.Concat()([x, cnn.Embedding(3, 2, name="words")(word)])
+    net = Model(Dense(2, name="last")(found), seed=0)
+    net.params["words.table"][2, 1] = np.nan
+    return net, {"x": X, "word": np.where(np.arange(N) == ROW, 2, 1)}
+
+
 ZEROS = {f"c{i}": 0 for i in range(5)}
 ALL_200 = {f"c{i}": 200 for i in range(5)}
 HERE = rf"in row {ROW}\b"
@@ -100,7 +109,19 @@ FAULTS = {
         (with_parameter(sequential(Dense(3, "relu", name="first")), first__b=np.nan), X),
         r"nan in the value of 'first', in every row"),
     "huge square": ((sequential(), rows(c1=1e25)), rf"in the value of 'mse_0', {HERE}"),
-    "huge output": ((sequential(Dense(9)), rows(c1=3e38)), HERE),
+    "huge output": (
+        (sequential(Dense(9)), rows(c1=3e38)),
+        rf"inf in the value of 'mse_0', {HERE}, where .* of 'last' and .* of 'y' met"),
+    "reciprocal of zero": (
+        made(lambda x: ops.reciprocal(x, name="inverse"), c2=0),
+        rf"inf in the value of 'inverse', {HERE}, where 0 of 'x' met"),
+    "a network in the network": (
+        (sequential(cnn.Sequential([cnn.Activation(ops.exp)], 5)), rows(c0=200)),
+        rf"inf in the value of 'exp_0' in 'sequential_0', {HERE}, where 200 of 'x' met"),
+    "a residual layer": (
+        (sequential(cnn.Residual([cnn.Activation(ops.exp)])), rows(c0=200)),
+        rf"inf in the value of 'exp_0' in 'residual_0', {HERE}, where 200 of 'x' met"),
+    "a poisoned word": (embedded(), rf"nan in the value of 'words', {HERE}, where .*'words.table'"),
     "rate of a Poisson loss": (
         (with_parameter(sequential(), last__w=1), rows(**ALL_200)),
         rf"in the value of 'poisson_0', {HERE}"),
