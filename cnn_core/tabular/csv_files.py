@@ -9,7 +9,6 @@ import csv
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import DataError, OptionError
 from cnn_core.tabular import csv_look
+from cnn_core.tabular.csv_rows import Chunk, chunks_of
 from cnn_core.tabular.table import Table, check_names, numbered
 from cnn_core.tabular.values import MARKERS
 
@@ -79,7 +79,7 @@ class CsvFile:
         if undecodable:
             self._raise_undecodable()
 
-    def chunks(self, rows: int = CHUNK) -> Iterator[list[tuple[str, ...]]]:
+    def chunks(self, rows: int = CHUNK) -> Iterator[list[Sequence[str]]]:
         """Return an iterator of columns of texts, of up to ``rows`` rows at a time.
 
         Raises `DataError` for a row of another length, a text that is not of the encoding, a
@@ -87,32 +87,36 @@ class CsvFile:
         """
         return self._chunks(options.whole(self.who, rows, option="rows"))
 
-    def _chunks(self, rows: int) -> Iterator[list[tuple[str, ...]]]:
+    def _chunks(self, most: int) -> Iterator[list[Sequence[str]]]:
+        skip, line = self.header, 1
         with csv_look.opened(self.path, self.encoding) as file:
-            self._check_unchanged(file)
-            reader = csv.reader(file, delimiter=self.delimiter, skipinitialspace=True, strict=True)
-            skip = self.header
+            found = chunks_of(file, self.delimiter, self.width, most)
             while True:
-                begin = reader.line_num
                 try:
-                    found = list(islice(reader, rows))
+                    chunk = next(found, None)
                 except csv.Error as error:
-                    self._raise_broken(reader.line_num, error)
+                    self._raise_broken(*error.args)
                 except UnicodeError:
                     self._raise_undecodable()
                 except csv_look.DAMAGED as error:
-                    self._raise_damaged(reader.line_num + 1, error)
-                if not found:
-                    break
-                lengths = set(map(len, found))
-                if lengths != {self.width}:
-                    self._check_lengths(found, begin)
-                    found = [row for row in found if row]  # empty lines are no rows
-                if skip and found:
-                    found, skip = found[1:], False
-                if found:
-                    yield list(zip(*found, strict=True))
+                    self._raise_damaged(line, error)
                 self._check_unchanged(file)
+                if chunk is None:
+                    return
+                columns, line = self._columns(chunk), chunk.line
+                if skip and len(columns[0]):
+                    columns, skip = [column[1:] for column in columns], False
+                if len(columns[0]):
+                    yield columns
+
+    def _columns(self, chunk: Chunk) -> list[Sequence[str]]:
+        if chunk.columns is not None:
+            return chunk.columns
+        rows = chunk.rows
+        if set(map(len, rows)) != {self.width}:
+            self._check_lengths(rows, chunk.line)
+            rows = [row for row in rows if row]  # empty lines are no rows
+        return list(zip(*rows, strict=True)) if rows else [()] * self.width
 
     def _check_unchanged(self, file: Any) -> None:
         if _stamp(os.fstat(file.fileno())) != self._stamp:
@@ -121,8 +125,7 @@ class CsvFile:
                 f"one that has changed: read it again when it is whole"
             )
 
-    def _check_lengths(self, rows: list[list[str]], begin: int) -> None:
-        line = begin + 1
+    def _check_lengths(self, rows: list[list[str]], line: int) -> None:
         for row in rows:
             if row and len(row) != self.width:
                 extra = f", the first of the others {row[self.width]!r}" if (
@@ -134,10 +137,10 @@ class CsvFile:
                 )
             line += 1 + sum(csv_look.line_ends(text) for text in row)
 
-    def _raise_broken(self, line: int, error: Exception) -> NoReturn:
-        hint = ": is a quote not closed?" if "limit" in str(error) or "end of" in str(error) else ""
+    def _raise_broken(self, error: str, line: int) -> NoReturn:
+        hint = ": is a quote not closed?" if "limit" in error or "end of" in error else ""
         raise DataError(f"{self.who}: {self.path}, line {line}: need fields as CSV has them; got "
-                        f"{error}{hint}") from error  # fmt: skip
+                        f"{error}{hint}")  # fmt: skip
 
     def _raise_damaged(self, line: int, error: Exception) -> NoReturn:
         raise DataError(f"{self.who}: {self.path}, line {line}: need a whole compressed file, as "

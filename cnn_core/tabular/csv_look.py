@@ -103,13 +103,13 @@ def delimiter_of(text: str) -> str:
 def has_header(rows: Sequence[Sequence[str]], names: Sequence[Any] | None = None) -> bool:
     """Tell whether the first row holds names.
 
-    Where ``names`` are expected, it does if it has one of them.  Else names are texts that are
+    Where ``names`` are expected, it does if it has one of them.  Else they are texts that are
     no numbers, none empty but perhaps the first, all different, and something tells them from
     data: a column of numbers below one, or that hardly any of them is found below itself.
     """
     first = [text.strip() for text in rows[0]]
-    if names:
-        return bool({str(name) for name in names} & set(first))
+    if names and {str(name) for name in names} & set(first):
+        return True
     if any(_is_number(text) for text in first if text) or len(set(first)) < len(first):
         return False
     if any(text in MARKERS for text in first[1:]):

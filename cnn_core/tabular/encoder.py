@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from inspect import signature
 from math import inf
 from typing import Any
 
@@ -14,9 +13,7 @@ from cnn_core import options
 from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError, UnknownOptionError
 from cnn_core.naming import Keywords, hint
 from cnn_core.tabular.encoding import Encoded, Encoding
-from cnn_core.tabular.kinds import KINDS, Profile
-from cnn_core.tabular.plan import Rules, plan_of
-from cnn_core.tabular.report import Columns
+from cnn_core.tabular.report import KINDS, Columns
 from cnn_core.tabular.table import as_table, is_row, listed
 
 FORMAT = 1
@@ -129,8 +126,11 @@ class TableEncoder(Keywords):
         of whose columns says anything; `ShapeError` for rows of different lengths; `OptionError`
         for ``kinds`` that there are not.
         """
+        # What only learns is not imported by a program that only predicts.
+        from cnn_core.tabular.plan import Profile, Rules, plan_of
+
         who = "fit"
-        rules = _rules(self.get_params(), who)
+        rules = Rules(*_checked(self.get_params(), who), who)
         table = as_table(X, who)
         kinds = _check_kinds(self.kinds, table.names, who)
         if not table.n_rows:
@@ -230,7 +230,7 @@ class TableEncoder(Keywords):
             if options.whole(who, state["format"], 0) > FORMAT:
                 raise DataError(f"{who}: need format {FORMAT} or older; got {state['format']}")
             params = {name: state["options"][name] for name in _OPTIONS}
-            _rules(params, who)
+            _checked(params, who)
             encoding = Encoding.made(state)
             _check_kinds(params["kinds"], encoding.names, who)
         except DataError:
@@ -243,8 +243,7 @@ class TableEncoder(Keywords):
         return self
 
 
-_OPTIONS = {name: option.default for name, option in
-            list(signature(TableEncoder.__init__).parameters.items())[1:]}  # fmt: skip
+_OPTIONS: dict[str, Any] = {"kinds": None, **(TableEncoder.__init__.__kwdefaults__ or {})}
 _LEARNED: dict[str, Any] = {
     "columns_": lambda e: e.columns, "n_real_": lambda e: e.n_real,
     "code_sizes_": lambda e: list(e.code_sizes), "n_features_in_": lambda e: len(e.names),
@@ -252,13 +251,13 @@ _LEARNED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _rules(params: Mapping[str, Any], who: str) -> Rules:
+def _checked(params: Mapping[str, Any], who: str) -> tuple[int, int, float]:
     rows = params["discrete_rows"]
-    return Rules(
+    return (
         options.whole(who, params["max_one_hot"], 0, option="max_one_hot"),
         options.whole(who, params["min_rows"], option="min_rows"),
-        inf if rows is None else options.whole(who, rows, 0, option="discrete_rows"), who,
-    )  # fmt: skip
+        inf if rows is None else options.whole(who, rows, 0, option="discrete_rows"),
+    )
 
 
 def _check_kinds(kinds: Any, names: list[Any], who: str) -> dict[Any, str]:

@@ -139,7 +139,8 @@ class Encoding:
 
     def places(self, names: Sequence[Any], named: bool, who: str) -> dict[Any, int]:
         """Return where the needed columns are among those of a table; raise if one is missing."""
-        if named and self.named:
+        longer = not named and not self.named and len(names) > len(self.names)
+        if (named and self.named) or longer:  # such as a file that has the target too
             at = {name: j for j, name in enumerate(names)}
             lacking = [name for name in self.needed if name not in at]
             if lacking:

@@ -16,8 +16,8 @@ text
     Free text: the same, of several words; or long sentences.
 identifier
     Most are there once, each 1.5 times on average at most: keys, tickets, names.  Whole numbers
-    too, if they are dealt out: so close together that draws would have repeated one, or as their
-    name says id.
+    too, if they are dealt out: so close together that draws would have repeated one, of more than
+    15 digits, or as their name says id.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ from cnn_core.tabular.csv_files import is_code
 from cnn_core.tabular.dates import find_format, microseconds
 from cnn_core.tabular.table import Column
 from cnn_core.tabular.values import FLAGS, MARKERS, is_nothing, number_of, numbers_of, text_of
-
-KINDS = ("number", "discrete", "boolean", "category", "date", "text", "identifier")
 
 FEW = 32
 """Values that a discrete column has at most; each of them 8 times on average."""
@@ -128,8 +126,9 @@ class Profile:
         """Return what equal columns have in common, and others do not."""
         column = self.column
         if isinstance(column, list):
-            data = "\x1f".join(["" if v is None else v if type(v) is str else repr(v)
-                                for v in column]).encode("utf-8", "surrogatepass")  # fmt: skip
+            data = "\x1f".join(
+                ["" if v is None else v if type(v) is str else f"{type(v)}{text_of(v)}"
+                 for v in column]).encode("utf-8", "surrogatepass")  # fmt: skip
         else:
             kind = "M8[us]" if column.dtype.kind == "M" else np.float64
             data = np.ascontiguousarray(column.astype(kind)).tobytes()
@@ -140,10 +139,10 @@ def kind_of(p: Profile) -> tuple[str, str]:
     """Return the kind of a column, and how its dates are written ("" for other kinds)."""
     if p.is_dates:
         return "date", "year-month-day"
+    if not p.known:
+        return "number", ""
     if isinstance(p.column, np.ndarray):
         return ("boolean", "") if p.column.dtype.kind == "b" else _kind_of_numbers(p)
-    if not p.known:
-        return "category", ""
     lower = {text.lower() for text in p.counts}
     if len(p.counts) <= 6 and any(lower == set(pair) for pair in FLAGS):
         return "boolean", ""
@@ -180,6 +179,8 @@ def _kind_of_numbers(p: Profile) -> tuple[str, str]:
         return "boolean", ""
     if not len(values) or (values != np.trunc(values)).any():
         return "number", ""
+    if np.abs(values).min() > 2**53 and 2 * len(values) > n:
+        return "identifier", ""  # of more digits than are measured
     if _is_dealt_out(values, n, p.name):
         return "identifier", ""
     if len(values) > 2 and _all_compact_dates(values):

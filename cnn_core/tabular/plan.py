@@ -88,21 +88,21 @@ def _written(p: Profile) -> str:
 
 def _number(p: Profile, rules: Rules, form: str, kind: str = "number") -> Plan:
     x, strays = p.numbers(), p.strays()
-    values, _ = p.values()
-    if not len(values):
+    values, missing = p.values()[0], int(np.isnan(x).sum())
+    if missing == len(x):
         raise DataError(f"{rules.who}: need numbers in column {p.name!r}; got "
                         f"{shown(p.column[0])} in row 0: leave kinds out for it")  # fmt: skip
-    missing, levels = int(np.isnan(x).sum()), len(values)
-    infinite = int(np.isinf(x).sum())
-    if levels == 1 and not infinite:
+    infinite = x[np.isinf(x)]
+    levels = len(values) + len(np.unique(infinite))
+    if levels == 1:
         return _single(p, kind, missing)
     step = NumberStep.fitted(p.name, x)
     notes = [_written(p)]
     if strays:
         notes.append(f"{len(strays)} no numbers, such as {p.column[strays[0]]!r} in row "
                      f"{strays[0]}, taken as missing")  # fmt: skip
-    if infinite:
-        notes.append(f"{infinite} infinite")
+    if len(infinite):
+        notes.append(f"{len(infinite)} infinite")
     return _plan(p, kind, [step], *notes, missing=missing, levels=levels,
                  became="number" + _marked(step))  # fmt: skip
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from typing import Any, NamedTuple
 
 from cnn_core import options
 from cnn_core.errors import DataError
+
+KINDS = ("number", "discrete", "boolean", "category", "date", "text", "identifier")
+"""See `cnn_core.tabular.kinds`."""
 
 
 class ColumnReport(NamedTuple):
@@ -71,6 +73,8 @@ class Columns:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        from html import escape  # longer to import than all else here
+
         head = "".join(f"<th>{h}</th>" for h in ("column", *ColumnReport._fields[1:]))
         rows = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in line) + "</tr>"
                        for line in self._cells())  # fmt: skip

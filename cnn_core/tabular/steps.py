@@ -132,7 +132,8 @@ class NumberStep(Step):
     @classmethod
     def fitted(cls, name: Any, x: np.ndarray) -> NumberStep:
         """Return the step of a column: float64, NaN for what is missing."""
-        centre, factor = robust(x[np.isfinite(x)])
+        finite = x[np.isfinite(x)]
+        centre, factor = robust(finite) if len(finite) else (0.0, 1.0)
         return cls(name, centre, factor or 1.0, bool(np.isnan(x).any()))
 
     @classmethod

@@ -6,6 +6,7 @@ dictionary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from math import inf, nan
@@ -34,6 +35,9 @@ NO = frozenset(w for word in ("false", "no", "f", "n", "off", "0") for w in
 FLAGS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 """The pairs that make a column one of flags; 0 and 1 do so as numbers."""
 
+_DECORATED = re.compile(
+    r"\s*([-+]?)\s*[$€£¥]?\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d*)?\s*[%$€£¥]?\s*\Z", re.ASCII
+)
 _NOTHING = frozenset({"NAType", "NaTType"})  # those of pandas, whose comparisons are no flags
 
 
@@ -72,19 +76,29 @@ def text_of(value: Any) -> str | None:
 def number_of(value: Any) -> float:
     """Return ``value`` as a float, NaN where it is missing; raise `ValueError` if it is none.
 
-    >>> number_of(" 1e3 "), number_of("n/a"), number_of(None)
-    (1000.0, nan, nan)
+    >>> number_of(" 1e3 "), number_of("n/a"), number_of(None), number_of("$1,200.50")
+    (1000.0, nan, nan, 1200.5)
     """
     try:
         return float(value)
     except OverflowError:  # a whole number of more than 308 digits
         return inf if value > 0 else -inf
     except (ValueError, TypeError):
-        if value.strip() in MARKERS if isinstance(value, str) else is_nothing(value):
+        if isinstance(value, str):
+            return nan if value.strip() in MARKERS else _decorated(value)
+        if is_nothing(value):
             return nan
         if isinstance(value, timedelta):
             return value.total_seconds()
         raise ValueError(value) from None
+
+
+def _decorated(text: str) -> float:
+    """Return the number of a text with a currency, commas between thousands or a percent sign."""
+    found = _DECORATED.match(text)
+    if found is None:
+        raise ValueError(text)
+    return float("".join(part or "" for part in found.groups()).replace(",", ""))
 
 
 def numbers_of(values: Iterable[Any], n: int) -> tuple[np.ndarray, list[int]]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cnn_core.errors import DataError, OptionError
 from cnn_core.tabular import CsvFile, TableEncoder, read_table
+from cnn_core.tabular.csv_rows import chunks_of, plain_columns
 
 
 @pytest.fixture
@@ -90,6 +91,8 @@ def test_a_header_can_be_told_and_is_known_by_expected_names(write):
     assert len(read_table(path, header=False)) == 2
     assert read_table(path, names=["y", "q"]).named
     assert not read_table(path, names=["q"]).named
+    other = read_table(write("p,q\n1,2\n"), names=["x"])  # names, though none that is expected
+    assert (other.names, len(other)) == (["p", "q"], 1)
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
@@ -104,6 +107,41 @@ def test_whatever_csv_has_written_comes_back(tmp_path_factory, rows, ends):
     found = [row for chunk in CsvFile(path, delimiter=",", header=True).chunks(3)
              for row in zip(*chunk, strict=True)]  # fmt: skip
     assert found == [tuple(row) for row in rows]
+
+
+bare = st.text(st.sampled_from("ab1. ,;\t|\"\r\n\v"), max_size=9)
+
+
+@given(st.lists(bare, max_size=6), st.integers(1, 4), st.sampled_from(",;\t|"),
+       st.sampled_from(["\n", "\r\n"]), st.integers(1, 3))  # fmt: skip
+def test_the_short_way_reads_what_csv_reads(lines, width, delimiter, ends, most):
+    text = "".join(line + ends for line in lines)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    expected = [row for row in reader if row]
+    columns = plain_columns(text, delimiter, width)
+    if columns is not None:
+        assert list(map(list, zip(*columns, strict=True))) == expected
+    found = []
+    try:
+        for chunk in chunks_of(io.StringIO(text, newline=""), delimiter, width, most):
+            rows = chunk.rows or list(map(list, zip(*chunk.columns, strict=True)))
+            assert len(rows) <= most
+            found += [row for row in rows if row]
+    except csv.Error:
+        assert '"' in text
+    else:
+        assert found == expected
+
+
+def test_lines_are_counted_on_both_ways(write):
+    plain = [f"{i},{i},{i}" for i in range(30000)]
+    for quoted in (None, 2, 29000):
+        lines = list(plain)
+        if quoted is not None:
+            lines[quoted] = f'{quoted},"\n",1'
+        lines[29500] = "1,2"
+        with pytest.raises(DataError, match=f"line {29501 + (quoted is not None)}: need 3 fields"):
+            read_table(write("\n".join(lines)))
 
 
 # -- numbers and texts ------------------------------------------------------------------------
@@ -140,6 +178,7 @@ BAD = {
     "text behind a quote": ('a,b\n1,"2"3\n', r"line 2: need fields as CSV has them"),
     "another encoding": ("a,b\n1,x\n2,é\n".encode("latin-1"),
                          r"line 3, column 'b': need text of encoding utf-8-sig; got byte 0xe9"),
+    "a field that has no end": ('a,b\n1,"' + "x\n" * 90000, "line [0-9]+: need fields.*closed"),
     "a broken end": (b"a,b\n1,\xff", r"line 2, column 'b': need text .* got byte 0xff"),
 }  # fmt: skip
 

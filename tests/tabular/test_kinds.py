@@ -21,6 +21,8 @@ COLUMNS = {
     "number, some text": ["oops" if i == 7 else str(i % 57 + 0.5) for i in range(N)],
     "number, wide steps": RNG.choice([0, 144, 290, 1000, 5000], N),
     "number, infinite": np.where(np.arange(N) == 3, np.inf, RNG.standard_normal(N)),
+    "number, money": [f"${i * 1713:,}.50" for i in range(N)],
+    "number, percent": [f"{i / 7:.2f} %" for i in range(N)],
     "discrete, hour": np.arange(N) % 24,
     "discrete, steps of ten": RNG.choice([20, 30, 50, 60], N),
     "discrete, as texts": [str(i % 5) for i in range(N)],
@@ -49,6 +51,7 @@ COLUMNS = {
     "identifier, keys": [f"k{i}" for i in range(N)],
     "identifier, dealt out": RNG.permutation(N)[: N * 4 // 5].tolist() + list(range(N, N + 80)),
     "identifier, zeros": [f"{i * 31:08d}" for i in range(N)],
+    "identifier, many digits": RNG.integers(10**17, 10**18, N),
     "identifier, customer id": RNG.choice(10**9, N, replace=False),
     "identifier, CustomerID": RNG.choice(10**9, N, replace=False),
 }  # fmt: skip

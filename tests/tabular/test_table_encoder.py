@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from cnn_core.errors import CnnCoreError, DataError, DtypeError, OptionError, ShapeError, StateError
 from cnn_core.io import files
 from cnn_core.io.values import pack, unpack
-from cnn_core.tabular import TableEncoder
+from cnn_core.tabular import TableEncoder, as_table
 
 N = 300
 RNG = np.random.default_rng(3)
@@ -145,7 +145,7 @@ def test_a_value_means_the_same_whichever_way_it_comes():
     expected = ENCODER.transform(row)
     ways = {
         "x": [np.float64(row["x"]), repr(row["x"]), Decimal(row["x"]), f" {row['x']!r} "],
-        "n": [str(row["n"]), float(row["n"]), np.int32(row["n"])],
+        "n": [str(row["n"]), float(row["n"]), np.int32(row["n"]), f"{row['n']:,}"],
         "flag": [0, False, "NO", np.bool_(False), 0.0, " no"],
         "two": ["b", " b "], "code": [1, 1.0, "1", np.int8(1)],
         "when": [str(row["when"]), np.datetime64(row["when"]), f"{row['when']:%Y-%m-%dT%H:%M}Z",
@@ -306,6 +306,14 @@ def test_tables_without_names_go_by_place():
         encoder.transform(x[:, :2])
     assert same(TableEncoder().fit({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2]}).transform(x),
                 expected)  # fmt: skip
+
+
+def test_a_table_without_names_that_has_the_target_still_goes_by_the_places_of_before():
+    x = np.column_stack([RNG.random(50), np.arange(50) % 3, RNG.random(50)])
+    encoder = TableEncoder().fit(as_table(x).without("x1"))
+    assert same(encoder.transform(x), encoder.transform(x[:, [0, 2]]))
+    with pytest.raises(ShapeError, match=r"need 2 columns, as at training.*; got 1"):
+        encoder.transform(x[:, :1])
 
 
 @pytest.mark.parametrize(
