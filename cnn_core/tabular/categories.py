@@ -11,7 +11,7 @@ from cnn_core import options
 from cnn_core.errors import DataError
 from cnn_core.tabular.steps import Step
 from cnn_core.tabular.table import Column
-from cnn_core.tabular.values import MARKERS, number_of, text_of
+from cnn_core.tabular.values import MARKERS, level_of, number_of, text_of
 
 UNKNOWN, MISSING, FIRST = 0, 1, 2
 """Places of categories: what training has hardly seen, what is missing, the first level."""
@@ -96,7 +96,7 @@ class CategoryStep(Step):
                 return UNKNOWN
             return MISSING if x != x else self._known.get(x, UNKNOWN)
         text = text_of(value)
-        return MISSING if text is None else self._known.get(text, UNKNOWN)
+        return MISSING if text is None else self._known.get(level_of(text), UNKNOWN)
 
     def places(self, column: Column) -> np.ndarray:
         """Return the places of a column, int32 (N,)."""
@@ -119,7 +119,12 @@ class CategoryStep(Step):
         return []
 
     def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
-        place = self._places[value] if type(value) is str else self.place_of(value)
+        if type(value) is str:
+            place = self._places[value]
+        else:
+            place = self._known.get(value) if type(value) is int else None  # a number, as a rule
+            if place is None:
+                place = self.place_of(value)
         if self._bytes:
             flags.append(self._bytes[place])
         else:

@@ -18,7 +18,7 @@ from cnn_core.errors import DataError, OptionError
 from cnn_core.tabular import csv_look
 from cnn_core.tabular.csv_rows import Chunk, chunks_of
 from cnn_core.tabular.table import Table, check_names, numbered
-from cnn_core.tabular.values import MARKERS
+from cnn_core.tabular.values import MARKERS, is_code
 
 CHUNK = 2048
 """Rows read at a time: what they are made into stays in the second-level cache."""
@@ -234,12 +234,3 @@ def numbers_in(values: Sequence[str]) -> np.ndarray | None:
     if "_" in joined or (("\n0" in joined or joined[:1] == "0") and any(map(is_code, values))):
         return None
     return made
-
-
-def is_code(text: str) -> bool:
-    """Tell whether a text is a whole number with leading zeros.
-
-    >>> is_code("007"), is_code("0.7"), is_code("0")
-    (True, False, False)
-    """
-    return text[:1] == "0" and len(text) > 1 and text.isdigit()

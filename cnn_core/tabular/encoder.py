@@ -196,7 +196,7 @@ class TableEncoder(Keywords):
         return self.fit(table, y).transform(table)
 
     def stream(self, path: Any, *, rows: int = 2048, **how: Any) -> Iterator[Encoded]:
-        """Yield what the rows of a CSV file become, up to ``rows`` at a time.
+        """Return an iterator of what the rows of a CSV file become, up to ``rows`` at a time.
 
         ``how`` is what `cnn_core.tabular.read_table` takes: delimiter, header, encoding.  The
         memory that this takes does not depend on the length of the file.
@@ -220,8 +220,9 @@ class TableEncoder(Keywords):
 
         `json` keeps all of it to the bit.
         """
-        made = self._fitted("state_dict").state()
-        return {"format": FORMAT, "options": self.get_params(), **made}
+        made, params = self._fitted("state_dict").state(), self.get_params()
+        kinds = None if self.kinds is None else [[*each] for each in self.kinds.items()]
+        return {"format": FORMAT, "options": {**params, "kinds": kinds}, **made}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> TableEncoder:
         """Take over what `state_dict` returned; raise `DataError` where it is damaged."""
@@ -230,6 +231,8 @@ class TableEncoder(Keywords):
             if options.whole(who, state["format"], 0) > FORMAT:
                 raise DataError(f"{who}: need format {FORMAT} or older; got {state['format']}")
             params = {name: state["options"][name] for name in _OPTIONS}
+            if params["kinds"] is not None:
+                params["kinds"] = dict(params["kinds"])
             _checked(params, who)
             encoding = Encoding.made(state)
             _check_kinds(params["kinds"], encoding.names, who)

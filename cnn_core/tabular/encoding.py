@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from cnn_core.tabular.date_step import DateStep
 from cnn_core.tabular.report import ColumnReport, Columns
 from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step
 from cnn_core.tabular.table import Column, Table, check_names, listed
+
+if TYPE_CHECKING:
+    from cnn_core.tabular.csv_files import CsvFile
 
 _STEPS: dict[str, Any] = {step.op: step for step in
                           (NumberStep, FlagStep, GivenStep, CategoryStep, DateStep)}  # fmt: skip
@@ -118,14 +121,19 @@ class Encoding:
         return made
 
     def stream(self, path: Any, rows: int, how: dict[str, Any]) -> Iterator[Encoded]:
-        """Yield what the rows of a CSV file become, some at a time."""
+        """Return an iterator of what the rows of a CSV file become, some at a time."""
         from cnn_core.tabular.csv_files import CsvFile
 
         file = CsvFile(path, names=self.names if self.named else None, who=_WHO, **how)
         at = self.places(file.names, file.header, f"{_WHO}: {file.path}")
+        return self._stream(file, at, file.chunks(rows))
+
+    def _stream(
+        self, file: CsvFile, at: dict[Any, int], chunks: Iterator[list[Sequence[str]]]
+    ) -> Iterator[Encoded]:
         strays: list[Stray] = []
         done = 0
-        for chunk in file.chunks(rows):
+        for chunk in chunks:
             columns: dict[Any, Column] = {name: list(chunk[j]) for name, j in at.items()}
             n = len(chunk[0])
             yield self._fill(columns, n, strays, done)

@@ -30,10 +30,18 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.tabular.csv_files import is_code
 from cnn_core.tabular.dates import find_format, microseconds
 from cnn_core.tabular.table import Column
-from cnn_core.tabular.values import FLAGS, MARKERS, is_nothing, number_of, numbers_of, text_of
+from cnn_core.tabular.values import (
+    FLAGS,
+    MARKERS,
+    is_code,
+    is_nothing,
+    level_of,
+    number_of,
+    numbers_of,
+    text_of,
+)
 
 FEW = 32
 """Values that a discrete column has at most; each of them 8 times on average."""
@@ -61,7 +69,8 @@ class Profile:
         self._values: tuple[np.ndarray, np.ndarray] | None = None
         if isinstance(column, list):
             texts = [v.strip() if type(v) is str else text_of(v) for v in column]
-            self.counts.update(texts)
+            for text, count in Counter(texts).items():
+                self.counts[text if text is None else level_of(text)] += count
             self.blank = self.counts.pop(None, 0) + self.counts.pop("", 0)
             for word in [t for t in self.counts if t in MARKERS]:
                 self.words[word] = self.counts.pop(word)

@@ -38,6 +38,7 @@ FLAGS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on")
 _DECORATED = re.compile(
     r"\s*([-+]?)\s*[$€£¥]?\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d*)?\s*[%$€£¥]?\s*\Z", re.ASCII
 )
+_DIGITS = frozenset("+-.0123456789")
 _NOTHING = frozenset({"NAType", "NaTType"})  # those of pandas, whose comparisons are no flags
 
 
@@ -71,6 +72,32 @@ def text_of(value: Any) -> str | None:
         return str(value).strip() or None
     except Exception:  # whatever a user's class does, or a number of too many digits
         return f"<{type(value).__name__}>"
+
+
+def level_of(text: str) -> str:
+    """Return a text as it counts among categories: numbers as `text_of` writes them.
+
+    Codes with leading zeros, and numbers of more than 15 digits, stay as they are.
+
+    >>> level_of("1.0"), level_of("1.50"), level_of("007"), level_of("1e")
+    ('1', '1.5', '007', '1e')
+    """
+    if text[:1] not in _DIGITS or "_" in text or is_code(text):
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return text if abs(value) >= 1e15 else str(text_of(value))
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text is a whole number with leading zeros.
+
+    >>> is_code("007"), is_code("0.7"), is_code("0")
+    (True, False, False)
+    """
+    return text[:1] == "0" and len(text) > 1 and text.isdigit()
 
 
 def number_of(value: Any) -> float:

@@ -209,6 +209,23 @@ def test_the_state_is_kept_by_json_and_by_files_to_the_bit(tmp_path):
         assert other.get_feature_names_out().tolist() == ENCODER.get_feature_names_out().tolist()
 
 
+def test_names_that_are_whole_numbers_are_kept_too():
+    data = {0: RNG.random(N), 7: [i % 4 for i in range(N)]}
+    encoder = TableEncoder({7: "category"}).fit(data)
+    other = TableEncoder().load_state_dict(json.loads(json.dumps(encoder.state_dict())))
+    assert other.kinds == {7: "category"}
+    assert same(other.transform(data), encoder.transform(data))
+    assert same(other.transform({7: 1, 0: 0.5}), encoder.transform([{0: 0.5, 7: 1}]))
+
+
+def test_numbers_among_texts_are_levels_however_they_are_written():
+    encoder = TableEncoder().fit({"c": ["1.0", "A", "2.50", "007"] * 9})
+    expected = encoder.transform({"c": ["1.0", "2.50", "007"]})
+    for values in (["1", "2.5", "007"], [1, 2.5, "007"], [1.0, "+2.5", " 007"]):
+        assert same(encoder.transform({"c": values}), expected)
+    assert same(encoder.transform({"c": np.array([1.0, 2.5])}), [p[:2] for p in expected])
+
+
 def test_copies_and_pickles_are_equal_to_the_bit_also_in_another_process(tmp_path):
     expected = ENCODER.transform(TABLE)
     for other in (copy.deepcopy(ENCODER), pickle.loads(pickle.dumps(ENCODER))):
@@ -245,7 +262,7 @@ DAMAGE = {
         {**step, "parts": [["century", 0.0, 1.0]]} for step in s["steps"] if step["op"] == "date"]},
     "a first date beyond all": lambda s: {**s, "steps": [
         {**step, "origin": 2**61} for step in s["steps"] if step["op"] == "date"]},
-    "options that there are not": lambda s: {**s, "options": {"kinds": {"x": 3}}},
+    "options that there are not": lambda s: {**s, "options": {**s["options"], "kinds": [["x", 3]]}},
 }  # fmt: skip
 
 
