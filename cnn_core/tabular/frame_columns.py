@@ -9,6 +9,7 @@ import numpy as np
 from cnn_core.errors import DataError, DtypeError, LibraryError
 from cnn_core.frames import names as names_of
 from cnn_core.tabular.table import Column, Table, check_names
+from cnn_core.tabular.values import is_nothing
 
 
 def of_frame(frame: Any, who: str) -> Table:
@@ -62,15 +63,15 @@ def _values(series: Any, nw: Any, who: str, name: Any) -> Column:
         return _times(series, nw)
     if kind == nw.Decimal:
         series, kind = series.cast(nw.Float64), nw.Float64
-    if kind.is_numeric() if not isinstance(kind, type) else kind().is_numeric():
-        return _numbers(series, nw)
+    if kind.is_numeric():
+        return _numbers(series)
     if kind == nw.Boolean and not series.is_null().any():
         return np.asarray(series.to_numpy(), np.bool_)
-    return [None if value is None or value != value else value
-            for value in _plain(series, nw)]  # fmt: skip
+    return [value if type(value) is str else None if is_nothing(value) else value
+            for value in _plain(series)]  # fmt: skip
 
 
-def _plain(series: Any, nw: Any) -> list[Any]:
+def _plain(series: Any) -> list[Any]:
     missing = series.is_null().to_numpy().astype(bool)
     values = series.to_list()
     if missing.any():  # some packages have objects of their own for what is missing
@@ -79,12 +80,12 @@ def _plain(series: Any, nw: Any) -> list[Any]:
     return values
 
 
-def _numbers(series: Any, nw: Any) -> np.ndarray:
+def _numbers(series: Any) -> np.ndarray:
     missing = np.asarray(series.is_null().to_numpy()).astype(bool)
     if not missing.any():
         made = np.asarray(series.to_numpy())
         return made if made.dtype.kind in "fiub" else np.array(series.to_list(), np.float64)
-    values = _plain(series, nw)
+    values = _plain(series)
     return np.array([np.nan if v is None else v for v in values], np.float64)
 
 
@@ -93,7 +94,7 @@ def _times(series: Any, nw: Any) -> np.ndarray:
         made = np.asarray(series.to_numpy(), "m8")
         return np.where(np.isnat(made), np.nan, made / np.timedelta64(1, "s"))
     if series.dtype == nw.Date:
-        return np.array(_plain(series, nw), "M8[D]")
+        return np.array(_plain(series), "M8[D]")
     if getattr(series.dtype, "time_zone", None) is not None:
         series = series.dt.replace_time_zone(None)
     return np.asarray(series.to_numpy()).astype("M8[us]", copy=False)

@@ -207,7 +207,7 @@ def listed(names: Iterable[Any], most: int = 12) -> str:
 
 
 _NUMBERS, _WHOLE, _FLAGS, _SPANS = {float, int}, {int}, {bool}, {timedelta, type(None)}
-_NESTED = {list, tuple, dict, set, frozenset, np.ndarray}
+_NO_VALUES = {list, tuple, dict, set, frozenset, np.ndarray, complex}
 
 
 def tidy(values: Any, who: str, name: Any) -> Column:
@@ -240,9 +240,9 @@ def tidy(values: Any, who: str, name: Any) -> Column:
 
 def _of_list(values: list[Any], who: str, name: Any) -> Column:
     types = set(map(type, values))
-    if types & _NESTED:
-        found = next(v for v in values if type(v) in _NESTED)
-        raise DtypeError(f"{who}: need single values in column {name!r}; got "
+    if types & _NO_VALUES:
+        found = next(v for v in values if type(v) in _NO_VALUES)
+        raise DtypeError(f"{who}: need numbers, texts, flags or dates in column {name!r}; got "
                          f"{options.shown(found)}")  # fmt: skip
     try:
         if types <= _WHOLE and types:
