@@ -63,7 +63,8 @@ from cnn_core.run.threads import get_num_threads, set_num_threads
 from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
-    from cnn_core import kernels, tabular
+    from cnn_core import kernels
+    from cnn_core import tabular as tabular
     from cnn_core.train import (
         Callback,
         Checkpoint,

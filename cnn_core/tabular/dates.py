@@ -80,7 +80,7 @@ def date_of(value: Any, form: str) -> int:
     if is_nothing(value):
         return NOTHING
     if isinstance(value, (date, np.datetime64)):
-        made = _of_datetime(value) if isinstance(value, date) else int(_of_array(value)[()])
+        made = _of_datetime(value) if isinstance(value, date) else int(in_microseconds(value)[()])
         return made
     return microseconds(str(text_of(value)), form)  # such as a number, or a period of pandas
 
@@ -93,7 +93,7 @@ def _of_datetime(value: date) -> int:
     return days + seconds * 1_000_000 + value.microsecond
 
 
-def _of_array(values: Any) -> np.ndarray:
+def in_microseconds(values: Any) -> np.ndarray:
     """Return datetime64 of any unit as microseconds; `NOTHING` beyond the years 1 to 9999."""
     days = np.asarray(values).astype("M8[D]").astype(np.int64)
     made = np.where((days >= _FIRST) & (days <= _LAST), values, np.datetime64("NaT"))
@@ -103,7 +103,7 @@ def _of_array(values: Any) -> np.ndarray:
 def dates_of(values: Any, form: str) -> tuple[np.ndarray, list[int]]:
     """Return a column as microseconds, int64 (N,), and the rows of what is no date."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return _of_array(values), []
+        return values.astype("M8[us]").astype(np.int64), []
     if isinstance(values, np.ndarray):
         values = values.tolist()
     made, strays = np.empty(len(values), np.int64), []

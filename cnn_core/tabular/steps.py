@@ -24,6 +24,7 @@ from cnn_core.tabular.values import (
     is_nothing,
     number_of,
     numbers_of,
+    plain,
 )
 
 LARGE = 1e30
@@ -246,7 +247,7 @@ class FlagStep(Step):
 
 def is_missing(value: Any) -> bool:
     """Tell whether a value is missing or a word for that."""
-    return value.strip() in MARKERS if isinstance(value, str) else is_nothing(value)
+    return value.strip() in MARKERS if isinstance(value, str) else is_nothing(plain(value))
 
 
 class GivenStep(Step):

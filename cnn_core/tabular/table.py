@@ -1,7 +1,7 @@
 """`Table`: named columns of one length, of whatever a caller has.
 
-A column is an array of NumPy (numbers, flags or datetime64; NaN and NaT are missing) or a list of
-anything: texts as a file has them, objects, None.
+A column is an array of NumPy (numbers, flags or datetime64 in microseconds; NaN and NaT are
+missing) or a list of anything: texts as a file has them, objects, None.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from cnn_core import options
 from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
 from cnn_core.frames import is_column, is_frame, is_sparse
 from cnn_core.naming import hint
+from cnn_core.tabular.dates import in_microseconds
+from cnn_core.tabular.values import plain
 
 Column = np.ndarray | list
 """What `Table.columns` holds."""
@@ -206,7 +208,7 @@ def listed(names: Iterable[Any], most: int = 12) -> str:
     return text + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-_NUMBERS, _WHOLE, _FLAGS, _SPANS = {float, int}, {int}, {bool}, {timedelta, type(None)}
+_NUMBERS, _WHOLE, _FLAGS, _SPANS = {float, int}, {int}, {bool}, {timedelta, np.timedelta64}
 _NO_VALUES = {list, tuple, dict, set, frozenset, np.ndarray, complex}
 
 
@@ -231,6 +233,8 @@ def tidy(values: Any, who: str, name: Any) -> Column:
         )
     if values.dtype.kind in "OUST":
         return _of_list(values.tolist(), who, name)
+    if values.dtype.kind == "M":
+        return in_microseconds(values).view("M8[us]")
     if values.dtype.kind == "m":
         return np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
@@ -253,11 +257,15 @@ def _of_list(values: list[Any], who: str, name: Any) -> Column:
             return np.array(values, np.float64)
     except OverflowError:  # a whole number of more than 64 bits
         return values
-    if timedelta in types and types <= _SPANS:
-        return np.array([np.nan if v is None else v.total_seconds() for v in values])
+    if types & _SPANS:
+        values = [plain(v) for v in values]
+        if types <= _SPANS | {type(None)}:
+            return np.array([np.nan if v is None else v for v in values], np.float64)
     if types and all(issubclass(t, np.generic) and not issubclass(t, (np.str_, np.bytes_, np.void))
                      for t in types):  # fmt: skip
         made = np.array(values)
         if made.dtype.kind in "fiubM" and made.ndim == 1:
-            return made
+            return tidy(made, who, name)
+    if np.datetime64 in types:
+        return [plain(v) for v in values]
     return values

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from math import inf, nan
 from typing import Any
 
@@ -39,6 +39,7 @@ _DECORATED = re.compile(
     r"\s*([-+]?)\s*[$€£¥]?\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d*)?\s*[%$€£¥]?\s*\Z", re.ASCII
 )
 _DIGITS = frozenset("+-.0123456789")
+_SPANS = (timedelta, np.datetime64, np.timedelta64)
 _NOTHING = frozenset({"NAType", "NaTType"})  # those of pandas, whose comparisons are no flags
 
 
@@ -52,6 +53,16 @@ def is_nothing(value: Any) -> bool:
         return False
 
 
+def plain(value: Any) -> Any:
+    """Return dates and spans of NumPy, and spans, as all else has them: None, datetime, seconds."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("M8[us]").item()
+        return value if isinstance(value, date) else None  # beyond the years 1 to 9999
+    if isinstance(value, np.timedelta64):
+        return nan if np.isnat(value) else float(value / np.timedelta64(1, "s"))
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
 def text_of(value: Any) -> str | None:
     """Return ``value`` as text without blanks around it; None for an empty cell and `is_nothing`.
 
@@ -62,8 +73,12 @@ def text_of(value: Any) -> str | None:
     """
     if isinstance(value, str):
         return str(value.strip()) or None
+    value = plain(value)
     if is_nothing(value):
         return None
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=None)
+        return str(value if value.time() != time() else value.date())
     if isinstance(value, (float, np.floating)):
         return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
     if isinstance(value, (bytes, np.bytes_)):
@@ -107,7 +122,7 @@ def number_of(value: Any) -> float:
     (1000.0, nan, nan, 1200.5)
     """
     try:
-        return float(value)
+        return float(plain(value) if isinstance(value, _SPANS) else value)
     except OverflowError:  # a whole number of more than 308 digits
         return inf if value > 0 else -inf
     except (ValueError, TypeError):
@@ -115,8 +130,6 @@ def number_of(value: Any) -> float:
             return nan if value.strip() in MARKERS else _decorated(value)
         if is_nothing(value):
             return nan
-        if isinstance(value, timedelta):
-            return value.total_seconds()
         raise ValueError(value) from None
 
 
@@ -157,4 +170,6 @@ def flag_of(value: Any) -> int:
     (1, -1, 0)
     """
     text = value.strip() if isinstance(value, str) else text_of(value)
+    if text is not None and text not in YES and text not in NO:
+        text = level_of(text)  # such as "1.0"
     return 1 if text in YES else -1 if text in NO else 0

@@ -17,9 +17,15 @@ words = ["a", "b ", "c d", "?", "NA", "", " ", "none", "1", "2", "1.0", "007", "
          "inf", "nan", "yes", "no", "TRUE", "0", "2020-01-01", "03/04/2020", "31/12/2021", "$1,000",
          "20200101", "\x1f", "é", "2020-01-01 12:30"]  # fmt: skip
 texts = st.one_of(*(st.sampled_from(words[i:] + words[:3]) for i in range(0, len(words), 4)))
+of_numpy = [
+    np.datetime64("2020-01-01"), np.datetime64("2020-01-01T10:00", "ns"), np.datetime64("NaT", "s"),
+    np.datetime64("9999999", "Y"), np.timedelta64(3, "s"), np.timedelta64("NaT"), np.float32(0.1),
+    np.int8(3), np.bool_(True), np.str_("a"),
+]  # fmt: skip
 anything = (
     texts | st.none() | st.floats() | st.integers() | st.booleans() | st.datetimes() | st.dates()
-    | st.timedeltas() | st.decimals() | st.binary(max_size=3) | st.text(max_size=3)
+    | st.timedeltas() | st.decimals() | st.sampled_from(of_numpy) | st.binary(max_size=3)
+    | st.text(max_size=3)
 )  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def test_a_value_means_the_same_whichever_way_it_comes():
     ways = {
         "x": [np.float64(row["x"]), repr(row["x"]), Decimal(row["x"]), f" {row['x']!r} "],
         "n": [str(row["n"]), float(row["n"]), np.int32(row["n"]), f"{row['n']:,}"],
-        "flag": [0, False, "NO", np.bool_(False), 0.0, " no"],
+        "flag": [0, False, "NO", np.bool_(False), 0.0, " no", "0.0"],
         "two": ["b", " b "], "code": [1, 1.0, "1", np.int8(1)],
         "when": [str(row["when"]), np.datetime64(row["when"]), f"{row['when']:%Y-%m-%dT%H:%M}Z",
                  row["when"].replace(tzinfo=dt.timezone(dt.timedelta(hours=3)))],
@@ -163,7 +163,7 @@ numbers = st.none() | st.floats() | st.integers() | st.booleans() | st.floats(wi
 words = ["red", " green", "?", "", "NA", "m7", "0003", "yes", "No", "1e3", "-inf", "nan",
          "2020-02-29", "31.12.2021", "x", "5"]  # fmt: skip
 texts = st.sampled_from(words) | st.text(max_size=4)
-dates = st.datetimes() | st.dates()
+dates = st.datetimes() | st.dates() | st.datetimes().map(np.datetime64)
 TYPED = {"x": numbers | texts, "n": numbers, "hour": numbers, "flag": numbers | texts,
          "few": texts | st.none(), "two": texts, "many": texts | numbers, "code": texts | numbers,
          "when": dates | st.none() | texts, "day": texts | dates, "key": texts}  # fmt: skip
