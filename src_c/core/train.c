@@ -30,7 +30,8 @@ static void add_loss(cnn_chunk *c, const double *total, int64_t n_row)
 {
     c->loss_sum += total[0];
     c->weight_sum += total[1];
-    c->batch_sum[0] += total[0] / total[1] * (double)n_row;
+    if (total[1] != 0)                  /* a step in which no row counts has no mean loss */
+        c->batch_sum[0] += total[0] / total[1] * (double)n_row;
     if (c->learner && c->learner->batch)
         c->batch_sum[1] += c->learner->batch[1] * (double)n_row;
 }
