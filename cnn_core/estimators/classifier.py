@@ -20,6 +20,12 @@ from cnn_core.estimators.stochastic import Rows
 from cnn_core.estimators.targets import BINARY, MULTICLASS, MULTILABEL, Classes, classes_of
 
 
+def answers_questions(estimator: Any) -> bool:
+    """Tell whether it was fitted to several questions of yes or no."""
+    fitted = vars(estimator).get("_classes")
+    return fitted is not None and fitted.kind == MULTILABEL
+
+
 class MLPClassifier(ClassifierMixin, Perceptron):
     __doc__ = described(
         """A multi-layer perceptron that makes the log-loss small: scikit-learn's class, faster.
@@ -223,6 +229,25 @@ array([0, 0])
         """
         p = self.predict_proba(X)
         return np.log(p, out=p)
+
+    @available_if(answers_questions)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return what the logistic function makes probabilities of, as float64.
+
+        Of several questions alone: of classes scikit-learn's own class has no such method, and its
+        tools take the probabilities.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples, n_outputs)
+            Logits.
+        """
+        return self._predictions(X, end=False).astype(np.float64, copy=False)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_core.estimators.parameters import ACTIVATIONS, SOLVERS
 
 _NAMES = ", ".join(sorted(ACTIVATIONS))
-_SOLVERS = ", ".join(SOLVERS)
+_SOLVERS = ", ".join(("lbfgs", *SOLVERS))
 
 _PARAMETERS = f"""\
 hidden_layer_sizes : int or array-like of int, default=(100,)

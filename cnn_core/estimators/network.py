@@ -45,9 +45,7 @@ class Network:
         self.architecture = architecture
         a = architecture
         self.net = Sequential(_layers(a), inputs=a.units[0], dtype=a.dtype, seed=0)
-        end = ENDS.get(a.end)
-        self.predictor = self.net if end is None else Model(end(self.net.output))
-        """The same numbers, with predictions as its output."""
+        self._predictor: Model | None = None if a.end in ENDS else self.net
         self.dtype = self.net.dtype
         params, n = self.net.params, len(a.units) - 1
         self.coefs = [params[f"dense_{i}.w"] for i in range(n)]
@@ -83,7 +81,10 @@ class Network:
 
     def predict(self, x: Any) -> np.ndarray:
         """Return the predictions (B, O) of dense or sparse rows ``x`` (B, I)."""
-        return self.predictor.predict(x)
+        if self._predictor is None:  # the same numbers, with predictions as its output
+            end = ENDS[self.architecture.end]
+            self._predictor = Model(end(self.net.output))
+        return self._predictor.predict(x)
 
 
 def _layers(a: Architecture) -> list[Layer]:

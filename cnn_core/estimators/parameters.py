@@ -27,7 +27,7 @@ _SHARE = Interval(Real, 0, 1, closed="left")
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _SIZE],
     "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
-    "solver": [StrOptions(set(SOLVERS))],
+    "solver": [StrOptions({"lbfgs", *SOLVERS})],
     "alpha": [_AMOUNT],
     "batch_size": [StrOptions({"auto"}), _SIZE],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -56,6 +56,20 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "progress": ["boolean", StrOptions({"always"})],
 }  # fmt: skip
 """Those that both estimators have, in scikit-learn's terms."""
+
+
+REAL = ("alpha", "learning_rate_init", "power_t", "tol", "momentum", "beta_1", "beta_2", "epsilon")
+
+
+def check_numbers(estimator: Any) -> None:
+    """Raise `OptionError` where scikit-learn's checks have let by what float64 cannot hold."""
+    for name in REAL:
+        value = getattr(estimator, name)
+        try:
+            float(value)
+        except OverflowError:
+            need = "a number that float64 can hold"
+            raise OptionError(f"{name}: need {need}; got {options.shown(value)}") from None
 
 
 def hidden_sizes(estimator: Any) -> tuple[int, ...]:

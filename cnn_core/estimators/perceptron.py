@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from cnn_core.arrays import REACH, find_beyond
-from cnn_core.errors import OptionError, ShapeError
-from cnn_core.estimators import compat, losses, parameters, solvers, stochastic
+from cnn_core.errors import NotFiniteError, OptionError, ShapeError
+from cnn_core.estimators import compat, lbfgs, losses, parameters, solvers, stochastic
 from cnn_core.estimators.network import Architecture, Network
 from cnn_core.estimators.stochastic import Rows, Training
 from cnn_core.estimators.tasks import Tasks
@@ -100,11 +102,17 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, held: tuple[Any, Any, Any], *, incremental: bool
     ) -> Any:  # fmt: skip
+        parameters.check_numbers(self)
         sizes = parameters.hidden_sizes(self)
         names = parameters.activations(self, len(sizes))
         threads = parameters.n_threads(self.n_jobs) or spare_threads()
-        going_on = "coefs_" in vars(self) and (incremental or self.warm_start)
+        going_on = "_network" in vars(self) and (incremental or self.warm_start)
         self._check_held(held)
+        if self.solver == "lbfgs" and (self.dropout or self.batch_norm):
+            raise OptionError(
+                "lbfgs: need dropout=0 and batch_norm=False, since its steps are of one function; "
+                f"got {self.dropout} and {self.batch_norm}"
+            )
         X, given = self._checked_data(X, y, first=not going_on)
         weights = compat.checked_weights(sample_weight, X)
         y = self._encoded(given, incremental=incremental, first=not going_on)
@@ -124,7 +132,10 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
             tasks = Tasks(self, X, given, sample_weight)
             if not incremental:
                 tasks.begin(self.max_iter)
-            self._fit_stochastic(rows, kept, loss, rng, tasks, incremental=incremental)
+            if self.solver == "lbfgs":
+                self._fit_lbfgs(rows, loss, tasks)
+            else:
+                self._fit_stochastic(rows, kept, loss, rng, tasks, incremental=incremental)
             tasks.end()
         return self
 
@@ -205,6 +216,27 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         self.n_layers_, self.n_outputs_ = len(units), units[-1]
         self.out_activation_ = network.architecture.end
 
+    def _fit_lbfgs(self, rows: Rows, loss: Any, tasks: Tasks) -> None:
+        """Train with all rows at once."""
+        divisor = losses.divisor(loss, self.n_outputs_)
+        tasks.begin_iteration()
+        found = lbfgs.minimise(
+            self._network.net, loss, rows, alpha=float(self.alpha), divisor=divisor,
+            max_iter=self.max_iter, max_fun=self.max_fun, tol=float(self.tol),
+            verbose=bool(self.verbose), after=tasks.next_iteration if tasks.begun else None,
+        )  # fmt: skip
+        self.loss_, self.n_iter_ = found.loss, found.n_iter
+        if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
+            raise NotFiniteError(
+                "lbfgs: need finite weights; got others: the features may be large, and need to be "
+                "scaled"
+            )
+        if not found.converged and not tasks.stopped:
+            warnings.warn(
+                f"lbfgs has not converged after {found.n_iter} iterations ({found.message}): allow "
+                f"more, or scale the data", ConvergenceWarning, stacklevel=5,
+            )  # fmt: skip
+
     def _fit_stochastic(
         self, rows: Rows, held: Rows | None, loss: Any, rng: np.random.RandomState, tasks: Tasks,
         *, incremental: bool,
@@ -250,15 +282,15 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         return compat.validate_data(self, X, accept_sparse=["csr", "csc"], dtype=network.dtype,
                                     reset=False)  # fmt: skip
 
-    def _predictions(self, X: Any) -> np.ndarray:
-        """Return what the network predicts, (n_samples, n_outputs)."""
-        if "coefs_" not in self.__dict__:
-            check_is_fitted(self)
+    def _predictions(self, X: Any, *, end: bool = True) -> np.ndarray:
+        """Return what the network predicts, (n_samples, n_outputs); or what it makes that of."""
+        if "_network" not in self.__dict__:
+            check_is_fitted(self, "_network")
         network = self._network
         network.follow(self.coefs_, self.intercepts_)
         X = self._checked_rows(X)
         with Using(parameters.n_threads(self.n_jobs) or spare_threads()):
-            return network.predict(X)
+            return network.predict(X) if end else network.net.predict(X)
 
     # -- copies ---------------------------------------------------------------------------
 

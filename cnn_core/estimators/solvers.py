@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnn_core import options
 from cnn_core.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
 
 WEIGHTS = "dense_*.w"
@@ -22,24 +23,27 @@ def make(estimator: Any) -> Optimizer:
     The penalty is scikit-learn's, alpha / 2 sum p^2 over the sum of a batch's weights; of "adamw"
     alpha is the decay, apart from the gradient.
     """
-    e, alpha = estimator, float(estimator.alpha)
-    rate: dict[str, Any] = {"lr": float(e.learning_rate_init)}
+    e = estimator
+    alpha, rate, eps, beta1, beta2, momentum = (
+        options.amount(name, getattr(e, name))
+        for name in ("alpha", "learning_rate_init", "epsilon", "beta_1", "beta_2", "momentum")
+    )
+    given: dict[str, Any] = {"lr": rate}
     if alpha and e.solver == "adamw":
-        rate["groups"] = {WEIGHTS: {"weight_decay": alpha}}
+        given["groups"] = {WEIGHTS: {"weight_decay": alpha}}
     elif alpha:
-        rate["groups"] = {WEIGHTS: {"l2_per_row": alpha / 2}}
-    betas = {"beta1": float(e.beta_1), "beta2": float(e.beta_2)}
-    eps = float(e.epsilon)
+        given["groups"] = {WEIGHTS: {"l2_per_row": alpha / 2}}
+    betas = {"beta1": beta1, "beta2": beta2}
     if e.solver == "sgd":
-        nesterov = bool(e.nesterovs_momentum and e.momentum > 0)
-        return SGD(momentum=float(e.momentum), nesterov=nesterov, velocity=True, **rate)
+        nesterov = bool(e.nesterovs_momentum and momentum > 0)
+        return SGD(momentum=momentum, nesterov=nesterov, velocity=True, **given)
     if e.solver == "adam":
-        return Adam(eps=eps, eps_hat=True, **betas, **rate)
+        return Adam(eps=eps, eps_hat=True, **betas, **given)
     if e.solver == "adamw":
-        return AdamW(eps=eps, weight_decay=0.0, **betas, **rate)
+        return AdamW(eps=eps, weight_decay=0.0, **betas, **given)
     if e.solver == "nadam":
-        return NAdam(eps=eps, **betas, **rate)
-    return (RMSProp if e.solver == "rmsprop" else Adagrad)(eps=eps, **rate)
+        return NAdam(eps=eps, **betas, **given)
+    return (RMSProp if e.solver == "rmsprop" else Adagrad)(eps=eps, **given)
 
 
 def end_iteration(estimator: Any, optimizer: Optimizer) -> None:

@@ -76,11 +76,13 @@ def run(
         e._training = training.again()  # a next iteration is a whole one
         warnings.warn(f"training interrupted after {e.n_iter_} iterations", stacklevel=6)
     except NotFiniteError as error:
-        if held is None:
-            raise
-        iterations.diverge()
         e._training = training.again()
-        warnings.warn(f"training diverged, the weights of the best score are kept: {error}",
+        what, _, _ = str(error).partition("; no parameter was changed")
+        hint = "scale the data, or take a smaller learning_rate_init"
+        if held is None:
+            raise NotFiniteError(f"{what}: {hint}") from None
+        iterations.diverge()
+        warnings.warn(f"training diverged, the weights of the best score are kept: {what}: {hint}",
                       ConvergenceWarning, stacklevel=6)  # fmt: skip
     else:
         if not incremental and not iterations.done:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target
 
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
@@ -78,10 +78,10 @@ class Classes(NamedTuple):
 
     def need_known(self, y: Any, *, all_of_them: bool) -> None:
         """Raise ValueError where ``y`` has other classes, or with ``all_of_them`` not all."""
-        found = unique_labels(y)
+        found, kind, _ = classes_of(y)
+        if (kind == MULTILABEL) != (self.kind == MULTILABEL):
+            raise ValueError(f"y: need targets of the kind {self.kind}; got {kind}")
         other = np.setdiff1d(found, self.labels)
-        if type_of_target(y).startswith("multilabel") != (self.kind == MULTILABEL):
-            raise ValueError(f"y: need targets of the kind {self.kind}; got {type_of_target(y)}")
         if len(other):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`: need some of {self.labels}; got {other}"
@@ -95,8 +95,10 @@ class Classes(NamedTuple):
 
 def classes_of(y: Any) -> Classes:
     """Return the classes that occur in ``y``; raise ValueError where it holds no classes."""
-    check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
-    if kind == "multiclass-multioutput":
-        raise ValueError("y: need one class for each row, or columns of 0 and 1; got several")
-    return Classes(unique_labels(y), kind, sparse.issparse(y))
+    if kind == MULTILABEL:
+        return Classes(np.arange(y.shape[1]), kind, sparse.issparse(y))
+    if kind not in (BINARY, MULTICLASS):
+        need = "one class for each row, or columns of 0 and 1"
+        raise ValueError(f"Unknown label type: y: need {need}; got {kind} targets")
+    return Classes(np.unique(y), kind)

@@ -18,15 +18,25 @@ class Tasks:
         self._data = {"X": X, "y": y, "metadata": weights}
         self._whole: Any = None
         self._iteration: Any = None
+        self._left = 0
+        self.stopped = False
+        """Whether a callback has asked for the end."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are callbacks to call."""
+        return self._whole is not None
 
     def begin(self, most: int) -> None:
         """Begin the fit, of so many iterations at most."""
         if getattr(self._estimator, "_skl_callbacks", None):
+            self._left = most
             self._whole = self._estimator._init_callback_context(max_subtasks=most)
             self._whole.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def begin_iteration(self) -> None:
-        if self._whole is not None:
+        if self.begun:
+            self._left -= 1
             self._iteration = self._whole.subcontext(task_name="iteration")
             self._iteration.call_on_fit_task_begin(
                 estimator=self._estimator, **self._data, reconstruction_attributes=dict
@@ -34,10 +44,22 @@ class Tasks:
 
     def end_iteration(self) -> bool:
         """Tell whether a callback asks for the end."""
-        return self._whole is not None and self._end(self._iteration)
+        if self.begun:
+            self.stopped = self._end(self._iteration)
+            self._iteration = None
+        return self.stopped
+
+    def next_iteration(self) -> bool:
+        """End one and begin another; tell whether a callback asks for the end instead."""
+        if not self.end_iteration() and self._left:
+            self.begin_iteration()
+        return self.stopped
 
     def end(self) -> None:
-        if self._whole is not None:
+        """End the fit, and an iteration that was begun and never came."""
+        if self._iteration is not None:
+            self.end_iteration()
+        if self.begun:
             self._end(self._whole)
 
     def _end(self, context: Any) -> bool:

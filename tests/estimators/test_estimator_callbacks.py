@@ -56,7 +56,7 @@ class Recorder:
 
 
 @needs_callbacks
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_callbacks_see_every_iteration_and_end_the_fit(solver):
     recorder = Recorder()
     model = MLPClassifier(solver=solver, max_iter=5, random_state=0).set_callbacks(recorder)

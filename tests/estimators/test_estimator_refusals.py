@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -105,6 +106,9 @@ def test_classes_of_partial_fit_and_warm_start():
 
 
 def test_minibatches_and_their_absence():
+    assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit"):
+        _ = MLPRegressor(solver="lbfgs").partial_fit
     with pytest.warns(UserWarning, match="batch_size=1000 is more than"):
         MLPClassifier(batch_size=1000, max_iter=1).fit(X, Y)
     with pytest.warns(ConvergenceWarning, match="max_iter=2 iterations"):
@@ -112,6 +116,9 @@ def test_minibatches_and_their_absence():
     for share in (0.0, 0.001):
         with pytest.raises(ValueError, match=r"test_size|validation_fraction|train"):
             MLPRegressor(early_stopping=True, validation_fraction=share).fit(X, Y)
+    for more in ({"dropout": 0.5}, {"batch_norm": True}):
+        with pytest.raises(ValueError, match="lbfgs"):
+            MLPClassifier(solver="lbfgs", **more).fit(X, Y)
 
 
 def test_a_fit_that_is_refused_leaves_the_former_one():
@@ -123,6 +130,39 @@ def test_a_fit_that_is_refused_leaves_the_former_one():
             model.set_params(n_jobs=1, activation="relu").set_params(**parameters).fit(x, y)
         model.set_params(n_jobs=1)
         np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+JUNK = [None, "", "x", b"x", -1, 0, 1.5, np.nan, np.inf, 10**400, True, 1j, [], [[1], [1, 2]],
+        (None,), {}, {"x": None}, object(), lambda: 0, int, {1, 2}, np.array([]), np.array(3.0),
+        np.array(["x"]), np.array([None, 1], object), np.ones((1, 1, 1)),
+        np.ma.masked_array([1.0, 2.0], [0, 1])]  # fmt: skip
+
+
+def refuses_or_works(call) -> None:
+    with suppress(ValueError, TypeError):
+        call()
+
+
+@BOTH
+def test_junk_ends_in_errors_of_value_or_type(cls):
+    x, y = X[::15], Y[::15]
+    for name in cls().get_params():
+        for value in JUNK:
+            model = cls((3,), max_iter=1) if cls is MLPClassifier else cls(
+                hidden_layer_sizes=(3,), max_iter=1)  # fmt: skip
+            refuses_or_works(lambda m=model, n=name, v=value: m.set_params(**{n: v}).fit(x, y))
+    model = cls(hidden_layer_sizes=(3,), max_iter=1, early_stopping=True, validation_fraction=0.3)
+    held = {"X_val": x, "y_val": y, "sample_weight_val": np.ones(10)}
+    good = {"X": x, "y": y, "sample_weight": np.ones(10), **held}
+    data = [value for value in JUNK if type(value) is not int]  # 10**400 stops NumPy itself
+    for name in good:
+        for value in data:
+            refuses_or_works(lambda n=name, v=value: model.fit(**{**good, n: v}))
+    model.fit(**good)
+    before = model.predict(x)
+    for value in data:
+        refuses_or_works(lambda v=value: model.predict(v))
+    np.testing.assert_array_equal(model.predict(x), before)
 
 
 WITHOUT = """

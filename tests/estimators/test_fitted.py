@@ -36,7 +36,7 @@ def made(**more):
 
 
 KINDS = {
-    "plain": {}, "float32": {"dtype": "float32"},
+    "plain": {}, "float32": {"dtype": "float32"}, "lbfgs": {"solver": "lbfgs"},
     "layers": {"hidden_layer_sizes": (7, 6), "activation": ["gelu", "tanh"], "batch_norm": True,
                "dropout": 0.2},
     "held": {"early_stopping": True}, "linear": {"hidden_layer_sizes": ()},
@@ -135,6 +135,10 @@ def test_probabilities_are_float64_and_add_up():
         questions = made(dtype=dtype).fit(X, np.stack([Y == 1, Y > 0, Y < 2], 1))
         assert questions.predict_proba(X).shape == (150, 3)
         assert questions.predict(X).dtype == int
+        z = questions.decision_function(X)
+        assert (z.dtype, z.shape) == (np.float64, (150, 3))
+        np.testing.assert_allclose(1 / (1 + np.exp(-z)), questions.predict_proba(X), rtol=1e-5)
+        assert not hasattr(two, "decision_function")  # nor have classes of scikit-learn's
 
 
 def test_targets_of_one_class_and_of_columns():

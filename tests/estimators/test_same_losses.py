@@ -165,3 +165,27 @@ def test_float32_stays_float32():
         np.testing.assert_allclose(a.loss_curve_, b.loss_curve_, rtol=1e-4)
         assert all(w.dtype == np.float32 for w in a.coefs_ + a.intercepts_)
         assert a.set_params(dtype="float64").fit(x.astype("float32"), y).coefs_[0].dtype == float
+
+
+@pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel", "outputs", "counts"])
+def test_lbfgs_goes_the_same_way(data):
+    if data == "counts" and not POISSON:
+        pytest.skip("this release of scikit-learn has no Poisson loss")
+    a, b, x, y = both(data, solver="lbfgs", max_iter=8, alpha=0.5)
+    w = {"sample_weight": np.random.default_rng(5).uniform(0, 3, N)} if WEIGHED else {}
+    a.fit(x, y, **w), b.fit(x, y, **w)
+    assert (a.n_iter_, a.t_, a.out_activation_) == (b.n_iter_, b.t_, b.out_activation_)
+    assert a.loss_ == pytest.approx(b.loss_, rel=1e-8)
+    for own, other in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
+    assert not hasattr(a, "loss_curve_")
+
+
+def test_a_minibatch_in_which_no_row_counts_is_passed_over():
+    x, y = DATA["multiclass"]()
+    w = np.where(np.arange(N) < 200, 0.0, 1.0)  # where scikit-learn divides by 0
+    a, b, *_ = both("multiclass", shuffle=False, batch_size=200, alpha=0.5, solver="sgd",
+                    momentum=0.0, learning_rate_init=0.1)  # fmt: skip
+    a.fit(x, y, sample_weight=w), b.fit(x[200:], y[200:])
+    np.testing.assert_allclose(np.array(a.loss_curve_) * N, np.array(b.loss_curve_) * 230,
+                               rtol=1e-9)  # fmt: skip
