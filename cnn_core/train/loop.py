@@ -277,16 +277,15 @@ class Loop:
             at += rows
             mapped.give_back()
             self.bar.update(at, program.results)
-            self._look(epoch, at, float(lr[learner.step - first - 1, 0]))
+            self._look(epoch, learner.step, at, float(lr[learner.step - first - 1, 0]))
         return at >= n
 
-    def _look(self, epoch: int, at: int, lr: float) -> None:
+    def _look(self, epoch: int, step: int, at: int, lr: float) -> None:
         """Let callbacks look at a chunk that has ended."""
-        t, learner = self.trainer, self._learner
-        assert learner is not None  # a step has been made
+        t = self.trainer
         for callback in self._watching:
             t._paused = t.stop
-            callback.on_chunk_end(t, Chunk(self, epoch, learner.step, at, lr))
+            callback.on_chunk_end(t, Chunk(self, epoch, step, at, lr))
 
 
 def checked_shuffle(shuffle: Any) -> bool | RowOrder:

@@ -158,7 +158,7 @@ class StreamLoop(Loop):
             finally:
                 t.optimizer.count_steps()
             self.bar.update(at, program.results)
-            self._look(epoch, at, float(lr[-1, 0]))
+            self._look(epoch, learner.step, at, float(lr[-1, 0]))
             if t.stop and stream.done != stream.batches:
                 return False
         return True
