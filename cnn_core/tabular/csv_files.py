@@ -18,7 +18,7 @@ from cnn_core.errors import DataError, OptionError
 from cnn_core.tabular import csv_look
 from cnn_core.tabular.csv_rows import Chunk, chunks_of
 from cnn_core.tabular.table import Table, check_names, numbered
-from cnn_core.tabular.values import MARKERS, is_code
+from cnn_core.tabular.values import floats_of, is_code
 
 CHUNK = 2048
 """Rows read at a time: what they are made into stays in the second-level cache."""
@@ -224,12 +224,9 @@ def numbers_in(values: Sequence[str]) -> np.ndarray | None:
     A code such as 007, and a number with an underscore, is none.
     """
     try:
-        made = np.fromiter(map(float, values), np.float64, len(values))
+        made = floats_of(values)
     except ValueError:
-        try:
-            made = np.array([np.nan if v in MARKERS else float(v) for v in values])
-        except ValueError:
-            return None
+        return None
     joined = "\n".join(values)
     if "_" in joined or (("\n0" in joined or joined[:1] == "0") and any(map(is_code, values))):
         return None

@@ -7,7 +7,7 @@ dictionary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from math import inf, nan
 from typing import Any
@@ -141,18 +141,29 @@ def _decorated(text: str) -> float:
     return float("".join(part or "" for part in found.groups()).replace(",", ""))
 
 
-def numbers_of(values: Iterable[Any], n: int) -> tuple[np.ndarray, list[int]]:
-    """Return ``n`` values as float64, NaN for what is missing or no number; and where is none."""
-    values = values if isinstance(values, (list, tuple)) else list(values)
+def floats_of(texts: Sequence[str]) -> np.ndarray:
+    """Return texts as float64, NaN for those of `MARKERS`; raise `ValueError` for all others."""
+    n, each = len(texts), set(texts)
+    few = 4 * len(each) < n  # as in most tables; to look one up takes a quarter of reading it
+    once: Iterable[str] = each if few else texts
     try:
+        made = np.fromiter(map(float, once), np.float64, len(each) if few else n)
+    except ValueError:
+        made = np.array([nan if text in MARKERS else float(text) for text in once])
+    if not few:
+        return made
+    known = dict(zip(each, made.tolist(), strict=True))
+    return np.fromiter(map(known.__getitem__, texts), np.float64, n)
+
+
+def numbers_of(values: Sequence[Any], n: int) -> tuple[np.ndarray, list[int]]:
+    """Return ``n`` values as float64, NaN for what is missing or no number; and where is none."""
+    try:
+        if set(map(type, values)) == {str}:
+            return floats_of(values), []
         return np.fromiter(map(float, values), np.float64, n), []
     except (ValueError, TypeError, OverflowError):
         pass
-    if set(map(type, values)) == {str}:
-        try:
-            return np.array([nan if v in MARKERS else float(v) for v in values]), []
-        except ValueError:
-            pass
     made, strays = np.empty(n), []
     for i, value in enumerate(values):
         try:
