@@ -156,6 +156,10 @@ class Optimizer(Keywords, Stateful, ABC):
         first = self._counted_step(first)
         if type(n) is not int or not 0 <= n <= MAX_STEPS:
             n = options.whole(f"{type(self).__name__}: n", n, 0, MAX_STEPS)
+        if type(self.lr) is float and self._single:
+            rates = np.empty((n, 1))
+            rates.fill(self.lr)
+            return rates
         return self._groups.rates(type(self).__name__, self.lr, first, n)
 
     def _counted_step(self, step: int) -> int:

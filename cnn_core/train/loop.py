@@ -74,6 +74,9 @@ class Loop:
         if mixup is not None:
             self.key = f"{self.key} mixup={mixup.alpha:g}"
         self._resumes = False  # a training that a file tells of, in its first epoch here
+        self._order: np.ndarray | None = None  # that a user's function gave for this epoch
+        self._mapped: MappedPages | None = None
+        self._sources: list[tuple] | None = None
         self._begun: list[Callback] = []
         self._accepted = False  # by all callbacks
         self._part: Part | None = None  # the epoch under way, as it began
@@ -157,12 +160,12 @@ class Loop:
         try:
             for callback in self.callbacks:
                 callback.on_epoch_begin(t, epoch)
-            order = self._order(epoch)
+            order = self._order_of(epoch)
             with t._lock:
                 # Bound anew: a callback may have loaded or reset the optimizer's state.
                 self._learner = t._bound(self.program.updated, self.program.rows)
                 self._learner.gather(*self._parts)
-                part = self._part = self._next_part(self._learner.step, order)
+                part = self._part = self._next_part(self._learner.step)
                 self.bar.start_epoch(epoch, part.rows)
                 if not self._steps(epoch, self._learner, self.data.index(order), part.rows):
                     self._break_off(self.position())
@@ -189,21 +192,25 @@ class Loop:
         t._paused = t.stop  # by whoever has asked for it before the epoch's end was told
         return values
 
-    def _order(self, epoch: int) -> np.ndarray | None:
+    def _order_of(self, epoch: int) -> np.ndarray | None:
         """Return the order of rows of an epoch; None: as they come."""
         n = self.data.n_rows
         if callable(self.shuffle):
-            return checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
+            self._order = checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
+            return self._order
         return self.trainer._row_order(n) if self.shuffle else None
+
+    def _told(self) -> int:
+        """Return a checksum of the order that a user's function gave."""
+        return 0 if self._order is None else crc32(self._order)
 
     def _break_off(self, part: Part) -> None:
         """Leave an epoch for a next `fit` to finish."""
         self.trainer._rest, self.trainer._told = part, fingerprint(self.data)
 
-    def _next_part(self, step: int, order: np.ndarray | None) -> Part:
+    def _next_part(self, step: int) -> Part:
         part, epoch = self._broken_off(step), self.trainer.epochs_done
-        told = crc32(order) if callable(self.shuffle) and order is not None else 0
-        if part is not None and part.order != told:
+        if part is not None and part.order != self._told():
             if self._resumes:
                 raise StateError(
                     f"resume: need shuffle to give the rows of epoch {epoch + 1} in the order in "
@@ -212,7 +219,7 @@ class Loop:
             part = None
         self._resumes = False
         if part is None:
-            part = Part(self.key, epoch, step, 0, None, told)
+            part = Part(self.key, epoch, step, 0, None)
         self.program.reset(part.sums)
         return part
 
@@ -232,15 +239,19 @@ class Loop:
         if part is None or learner is None:
             return None
         rows = min(part.rows + (learner.step - part.step) * self.batch, self.data.n_rows)
-        return part._replace(step=learner.step, rows=rows, sums=self.program.sums())
+        sums = self.program.sums()
+        return part._replace(step=learner.step, rows=rows, sums=sums, order=self._told())
 
     def _steps(self, epoch: int, learner: Learner, index: np.ndarray | None, at: int) -> bool:
         """Make the steps from row ``at`` on, in calls of the length and threads of `Pace`; tell
         whether that was all, or a callback has stopped it."""
         t, program, n, batch = self.trainer, self.program, self.data.n_rows, self.batch
         mixup = self._mixup
-        sources = program.sources(self.data) if mixup is None else []
-        mapped = MappedPages(self.data.arrays.values(), in_order=index is None)
+        if self._mapped is None:
+            self._mapped = MappedPages(self.data.arrays.values(), in_order=index is None)
+        if self._sources is None or program.rows:  # whose gradients another fit may have changed
+            self._sources = program.sources(self.data) if mixup is None else []
+        mapped, sources = self._mapped, self._sources
         while at < n and not t.stop:
             pace = program.pace
             steps, n_threads = pace.next()
@@ -305,7 +316,7 @@ def checked_order(order: Any, n: int, who: str) -> np.ndarray:
     got = ""
     if array.dtype.kind not in "iu" or array.shape != (n,):
         got = f"{array.dtype} of shape {array.shape}"
-    elif array.min() < 0 or array.max() >= n:
+    elif array.astype(np.uint64, copy=False).max() >= n:  # where less than 0 is large
         at = int(((array < 0) | (array >= n)).argmax())
         got = f"{array[at]} at place {at}"
     if got:
