@@ -74,13 +74,14 @@ static int K(gradients_finite)(const cnn_learner *l)
 static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, int32_t block,
                       int64_t at, int64_t n)
 {
-    if (!(l->clip_norm > 0))     /* else `measure` has done so */
+    const int decays = is_decay(l, r);
+    if (!(l->clip_norm > 0) && !decays)     /* else `measure` has done so, or the update does */
         K(complete)(l, r, at, n);
     if (r->l2_per_row > 0)
         l->partial[block] = per_row(l, r) * K(sum_of_squares)(n, (const real *)r->param + at);
     cnn_update u = {.n = n, .param = (real *)r->param + at, .grad = (const real *)r->grad + at,
                     .coef = l->coef + r->group * CNN_MAX_COEF, .grad_scale = scale,
-                    .weight_decay = r->weight_decay};
+                    .weight_decay = decays ? 2 * per_row(l, r) : r->weight_decay};
     for (int i = 0; i < CNN_MAX_SLOT; i++)
         u.slot[i] = r->slot[i] ? (real *)r->slot[i] + at : NULL;
     l->optim->update[l->dtype](&u);
@@ -93,6 +94,14 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 static double per_row(const cnn_learner *l, const cnn_range *r)
 {
     return l->batch[0] > 0 ? r->l2_per_row / l->batch[0] : 0;
+}
+
+/* Whether l2_per_row stands alone, so that the optimizer's decay, which is an L2 penalty, makes its
+ * gradient in the same pass over memory. */
+static int is_decay(const cnn_learner *l, const cnn_range *r)
+{
+    return r->l2_per_row > 0 && !(r->l1 > 0) && !(r->l2 > 0) && r->weight_decay == 0 &&
+           !(l->clip_norm > 0) && !(l->clip_value > 0) && !l->optim->decoupled;
 }
 
 #define CNN_SELF "core/learn.c"

@@ -214,6 +214,7 @@ typedef struct {
     void (*update[CNN_N_REAL])(const cnn_update *);
     /* Whether, without weight decay, an update is p -= lr g and nothing else.  NULL: never. */
     int32_t (*linear)(const double *hyper);
+    int32_t decoupled;   /* weight decay is no part of the gradient                */
 } cnn_optim;
 
 /* The source of one batched input: rows of an array, picked by number and converted. */

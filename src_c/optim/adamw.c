@@ -23,5 +23,6 @@ static void K(adamw_update)(const cnn_update *u)
 #else
 #define CNN_SELF "optim/adamw.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OPTIM(adamw, .n_slot = 3, .prepare = adam_prepare, .update = CNN_TYPED(adamw_update));
+CNN_DEFINE_OPTIM(adamw, .n_slot = 3, .prepare = adam_prepare, .update = CNN_TYPED(adamw_update),
+                 .decoupled = 1);
 #endif
