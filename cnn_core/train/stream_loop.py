@@ -91,14 +91,14 @@ class StreamLoop(Loop):
     def _has_same_data(self) -> bool:
         return True  # what is wound forward tells
 
-    def _next_part(self, step: int, order: np.ndarray | None) -> Part:
+    def _next_part(self, step: int) -> Part:
         t = self.trainer
         if t._place is not None and self._broken_off(step) is not None:
             self.take_up(t._place)
         if self._former is not None and not self._wound(self._former):
             t._rest = None
         self._former = t._place = None
-        return super()._next_part(step, order)
+        return super()._next_part(step)
 
     def _wound(self, place: Mapping[str, Any]) -> bool:
         """Wind the stream to a place; tell whether what it yields is what it has yielded there."""
