@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import copyreg
 from collections.abc import Sequence
 from itertools import islice
@@ -82,7 +81,7 @@ class Gate:
         who = label_of(name, type(self).__name__)
         if not 0 < len(inputs) <= MAX_INPUTS:
             raise GraphError(f"{who}: need 1 to {MAX_INPUTS} inputs; got {len(inputs)}")
-        gate = copy.copy(self) if self._used else self
+        gate = _copy_of(self) if self._used else self
         gate._used = True
         return GateNode(tuple(as_node(x) for x in inputs), name=name, gate=gate)
 
@@ -197,9 +196,15 @@ class GateRun:
         return self._node.run_backward(gate, wanted, dy, shapes)
 
 
+def _copy_of(gate: Gate) -> Gate:
+    from copy import copy  # which a program without gates does without
+
+    return copy(gate)
+
+
 def _twin(gate: Gate, state: dict[str, Any]) -> Gate:
     """Return a copy of ``gate`` with all of a state, also what passes."""
-    twin = copy.copy(gate)
+    twin = _copy_of(gate)
     vars(twin).update(state)
     return twin
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zlib import crc32
 
 from cnn_core import options
 from cnn_core.ir.elementwise import Unary
@@ -26,6 +25,8 @@ class Drawing(Node):
 
     def stream(self) -> int:
         """Return the number that picks the stream."""
+        from zlib import crc32  # which a program without random numbers does without
+
         return crc32((self.name or self.label).encode()) if self.key is None else self.key
 
 

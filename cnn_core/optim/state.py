@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -192,7 +191,9 @@ class Stateful:
                 f"{self._who('state_dict')}: need bind(store) first, or a first step; got an "
                 f"unbound optimizer"
             )
-        return {"kernel": self.kernel, "options": self.options(), **copy.deepcopy(self._saved())}
+        from copy import deepcopy  # read here: what only predicts does without
+
+        return {"kernel": self.kernel, "options": self.options(), **deepcopy(self._saved())}
 
     def _saved(self) -> dict[str, Any]:
         """Return the state, not copied: that of the buffers, or the one that waits for them."""
@@ -217,8 +218,10 @@ class Stateful:
         who = self._who("load_state_dict")
         check_state(who, state, self.kernel, self.named_slots())
         if self._store is None:
+            from copy import deepcopy
+
             kept = ("kernel", "step_count", "scalars", "slots")
-            self._loaded = copy.deepcopy({key: state[key] for key in kept})
+            self._loaded = deepcopy({key: state[key] for key in kept})
         else:
             check_fit(who, state, self._parts, self._store.dtype)
             self._write(state)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
 from time import perf_counter
 from typing import Any, TypeVar
-from zlib import crc32
 
 import numpy as np
 
@@ -116,6 +115,8 @@ class Program:
         """Give each random node without a name or key a key of its own, once for all programs."""
         for node in self.nodes:
             if node.draws and node.key is None and not node.name:
+                from zlib import crc32  # which a program without random numbers does without
+
                 node.__dict__["key"] = crc32(self.names[node].encode())
 
     def _numbers(self, nodes: Collection[Node]) -> tuple[int, ...]:
