@@ -53,9 +53,11 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
         # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
         SMALL = {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] for name in (
-            "batch_norm", "div", "equal", "erase_add", "greater", "greater_equal", "layer_norm",
-            "less", "less_equal", "log_softmax", "maximum", "minimum", "mul", "not_equal", "outer",
-            "rms_norm", "where")}  # fmt: skip
+            "abs", "add", "batch_norm", "clip", "div", "elu", "equal", "erase_add", "greater",
+            "greater_equal", "layer_norm", "leaky_relu", "less", "less_equal", "log1p",
+            "log_softmax", "logsumexp", "maximum", "minimum", "mul", "neg", "norm", "not_equal",
+            "outer", "poisson", "reciprocal", "relu", "rms_norm", "selu", "silu",
+            "softmax_cross_entropy", "softplus", "sqrt", "square", "sub", "where")}  # fmt: skip
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
