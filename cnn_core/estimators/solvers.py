@@ -25,7 +25,7 @@ def make(estimator: Any) -> Optimizer:
     """
     e = estimator
     alpha, rate, eps, beta1, beta2, momentum = (
-        options.amount(name, getattr(e, name))
+        options.amount(name, float(getattr(e, name)))  # scikit-learn takes True for 1
         for name in ("alpha", "learning_rate_init", "epsilon", "beta_1", "beta_2", "momentum")
     )
     given: dict[str, Any] = {"lr": rate}
