@@ -45,10 +45,10 @@ def plan_of(p: Profile, kind: str | None, rules: Rules, same_as: Any = None) -> 
                           f"column of dates; got {kind}")  # fmt: skip
     else:
         found, form = kind, _form_for(p, rules.who) if kind == "date" else ""
-    if same_as is not None:
-        return _plan(p, found, [], f"the same as {same_as!r}")
     if not p.known:
         return _plan(p, found, [], "all values are missing")
+    if same_as is not None and (p.missing or p.levels() > 1):  # else it is constant
+        return _plan(p, found, [], f"the same as {same_as!r}")
     if kind is not None:
         rules = rules._replace(discrete_rows=0)
     made = _PLANS[found](p, rules, form)

@@ -80,12 +80,14 @@ def fit(**columns):
 
 def test_what_says_nothing_is_left_out_with_a_note():
     x = RNG.random(N)
-    found = fit(x=x, one=[7] * N, none=[None] * N, nan=np.full(N, np.nan), word=["NA"] * N,
-                same=x.copy(), text=["a", "b"] * (N // 2), copy=["a", "b"] * (N // 2)).columns_
+    found = fit(x=x, one=[7] * N, two=[7] * N, none=[None] * N, nan=np.full(N, np.nan),
+                word=["NA"] * N, same=x.copy(),
+                text=["a", "b"] * (N // 2), copy=["a", "b"] * (N // 2)).columns_
     notes = {r.name: r.note for r in found if not r.became}
     assert notes == {
-        "one": "constant", "none": "all values are missing", "nan": "all values are missing",
-        "word": "all values are missing", "same": "the same as 'x'", "copy": "the same as 'text'",
+        "one": "constant", "two": "constant", "none": "all values are missing",
+        "nan": "all values are missing", "word": "all values are missing",
+        "same": "the same as 'x'", "copy": "the same as 'text'",
     }  # fmt: skip
 
 
