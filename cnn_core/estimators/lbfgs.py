@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from cnn_core._ext.optim import Average, Learner
+from cnn_core.errors import NotFiniteError
+from cnn_core.estimators import losses
 from cnn_core.nn.model import Model
 from cnn_core.optim.state import N_SCALARS
 from cnn_core.train.trainer import Trainer
 
 if TYPE_CHECKING:
+    from cnn_core.estimators.network import Network
     from cnn_core.estimators.stochastic import Rows
+    from cnn_core.estimators.tasks import Tasks
 
 PART_BYTES, LEAST_ROWS = 1 << 26, 512
 """What the values of a part of the rows may take up, and how many are worth a part at the least."""
@@ -86,6 +92,25 @@ def minimise(
     message = found.message if isinstance(found.message, str) else found.message.decode()
     return Result(float(found.fun), min(int(found.nit), max_iter), function.n_calls,
                   found.status == 0, message)  # fmt: skip
+
+
+def fit(estimator: Any, network: Network, rows: Rows, loss: Any, tasks: Tasks) -> None:
+    """Train an estimator's network with all rows at once."""
+    e, divisor = estimator, losses.divisor(loss, estimator.n_outputs_)
+    tasks.begin_iteration()
+    found = minimise(
+        network.net, loss, rows, alpha=float(e.alpha), divisor=divisor, max_iter=int(e.max_iter),
+        max_fun=int(e.max_fun), tol=float(e.tol), verbose=bool(e.verbose),
+        after=tasks.next_iteration if tasks.begun else None,
+    )  # fmt: skip
+    e.loss_, e.n_iter_ = found.loss, found.n_iter
+    if not all(np.isfinite(w).all() for w in (*network.coefs, *network.intercepts)):
+        raise NotFiniteError("lbfgs: need finite weights; got others: scale the data")
+    if not found.converged and not tasks.stopped:
+        warnings.warn(
+            f"lbfgs has not converged after {found.n_iter} iterations ({found.message}): allow "
+            f"more, or scale the data", ConvergenceWarning, stacklevel=5,
+        )  # fmt: skip
 
 
 class Function:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from cnn_core.arrays import REACH, find_beyond
-from cnn_core.errors import NotFiniteError, OptionError, ShapeError
+from cnn_core.errors import OptionError, ShapeError
 from cnn_core.estimators import compat, lbfgs, losses, parameters, solvers, stochastic
 from cnn_core.estimators.network import Architecture, Network
 from cnn_core.estimators.stochastic import Rows, Training
@@ -133,7 +131,7 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
             if not incremental:
                 tasks.begin(self.max_iter)
             if self.solver == "lbfgs":
-                self._fit_lbfgs(rows, loss, tasks)
+                lbfgs.fit(self, self._network, rows, loss, tasks)
             else:
                 self._fit_stochastic(rows, kept, loss, rng, tasks, incremental=incremental)
             tasks.end()
@@ -215,27 +213,6 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         units = network.architecture.units
         self.n_layers_, self.n_outputs_ = len(units), units[-1]
         self.out_activation_ = network.architecture.end
-
-    def _fit_lbfgs(self, rows: Rows, loss: Any, tasks: Tasks) -> None:
-        """Train with all rows at once."""
-        divisor = losses.divisor(loss, self.n_outputs_)
-        tasks.begin_iteration()
-        found = lbfgs.minimise(
-            self._network.net, loss, rows, alpha=float(self.alpha), divisor=divisor,
-            max_iter=self.max_iter, max_fun=self.max_fun, tol=float(self.tol),
-            verbose=bool(self.verbose), after=tasks.next_iteration if tasks.begun else None,
-        )  # fmt: skip
-        self.loss_, self.n_iter_ = found.loss, found.n_iter
-        if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
-            raise NotFiniteError(
-                "lbfgs: need finite weights; got others: the features may be large, and need to be "
-                "scaled"
-            )
-        if not found.converged and not tasks.stopped:
-            warnings.warn(
-                f"lbfgs has not converged after {found.n_iter} iterations ({found.message}): allow "
-                f"more, or scale the data", ConvergenceWarning, stacklevel=5,
-            )  # fmt: skip
 
     def _fit_stochastic(
         self, rows: Rows, held: Rows | None, loss: Any, rng: np.random.RandomState, tasks: Tasks,

@@ -189,7 +189,7 @@ def batch_size(estimator: Any, n: int) -> int:
     if asked != "auto":
         if asked > n:
             warnings.warn(f"batch_size={asked} is more than there are rows: {n} are taken",
-                          stacklevel=5)  # fmt: skip
+                          stacklevel=7)  # fmt: skip
         return int(min(asked, n))
     size = min(200, n)
     while estimator.batch_norm and n % size == 1 and size > 2:  # it takes the variance of a batch

@@ -121,6 +121,13 @@ def test_minibatches_and_their_absence():
             MLPClassifier(solver="lbfgs", **more).fit(X, Y)
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_warnings_point_at_the_line_that_fits(solver):
+    with pytest.warns(ConvergenceWarning) as caught:
+        MLPClassifier(solver=solver, max_iter=1, batch_size=1000).fit(X, Y)
+    assert {w.filename for w in caught} == {__file__}
+
+
 def test_a_fit_that_is_refused_leaves_the_former_one():
     model = MLPClassifier(max_iter=3, random_state=0).fit(X, Y)
     before = model.predict_proba(X)
