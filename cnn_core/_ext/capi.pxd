@@ -117,6 +117,7 @@ cdef extern from "cnn_ext.h" nogil:
         int64_t n_unit
         int32_t group
         int32_t rows
+        int32_t every_row
         void *param
         void *grad
         void *slot[4]

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ class Learner:
         *,
         n_group: int = 1,
         rows: tuple[str, ...] = (),
+        left_alone: Collection[str] = (),
     ) -> Learner: ...
     step: int
     guarded: bool

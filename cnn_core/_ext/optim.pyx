@@ -69,12 +69,13 @@ cdef class Learner:
     live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
     has its own rate in every step.  ``rows`` names parameters, each a range of its own, whose
-    gradients come of sparse rows: `Binding.train` gets those in that order.  The arrays stay in
+    gradients come of sparse rows: `Binding.train` gets those in that order.  Of those that are
+    ``left_alone``, rows without a gradient are not updated.  The arrays stay in
     use as long as the learner.
     """
 
     def __cinit__(self, str kernel, list ranges, scalars, tuple hyper, double clip_norm=0.0,
-                  double clip_value=0.0, *, int32_t n_group=1, tuple rows=()):
+                  double clip_value=0.0, *, int32_t n_group=1, tuple rows=(), left_alone=()):
         cdef int32_t i, n = <int32_t> len(ranges)
         self.c.optim = api().find_optim(kernel.encode())
         if self.c.optim == NULL:
@@ -105,6 +106,7 @@ cdef class Learner:
             self.range[i].n_unit = n_unit
             if rows and names[0][0] in rows:
                 self.range[i].rows = <int32_t> rows.index(names[0][0]) + 1
+                self.range[i].every_row = names[0][0] not in left_alone
             self._set_range(kernel, &self.range[i], value, grad, slots)
             self.names.append(names)
         self.c.range, self.c.n_range, self.n_rows = self.range, n, <int32_t> len(rows)

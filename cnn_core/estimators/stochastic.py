@@ -43,6 +43,7 @@ class Training:
         self.network, self.loss, self.optimizer, self.alpha = network, loss, optimizer, alpha
         self.trainer = Trainer(network.net, loss=loss, optimizer=optimizer, seed=seed,
                                check_finite=False)  # fmt: skip
+        self.trainer._by_rows = True  # nobody asks for their norm
 
     def again(self) -> Training:
         """Return one that begins its iterations anew, with the same optimizer."""

@@ -244,14 +244,16 @@ class Optimizer(Keywords, Stateful, ABC):
         return frozenset(plain)
 
     def learner(
-        self, store: ParamStore, only: frozenset[str] | None = None, rows: tuple[str, ...] = ()
-    ) -> Learner:
+        self, store: ParamStore, only: frozenset[str] | None = None, rows: tuple[str, ...] = (), *,
+        every_row: bool = False,
+    ) -> Learner:  # fmt: skip
         """Return this optimizer, bound to ``store``, as the C core sees it.
 
-        ``only`` names the parameters that it updates; None: all.  Of those in ``rows``, which must
-        be `left_alone`, it updates what a batch of sparse rows touches.  The learner counts the
-        steps that it makes; call `count_steps` after them.  A `step_count` that somebody else has
-        set since, such as `load_state_dict`, counts.
+        ``only`` names the parameters that it updates; None: all.  Of those in ``rows`` it
+        takes the gradient from a batch of sparse rows, and updates what that touches; they must be
+        `left_alone`, unless ``every_row`` says that all other rows may be updated besides.  The
+        learner counts the steps that it makes; call `count_steps` after them.  A `step_count` that
+        somebody else has set since, such as `load_state_dict`, counts.
         """
         self.bind(store)
         last = self._learner
@@ -263,7 +265,8 @@ class Optimizer(Keywords, Stateful, ABC):
             self._learners.clear()
         found = self._learners.get((only, rows))
         if found is None:
-            if not self.left_alone(store).issuperset(rows):
+            alone = self.left_alone(store) if rows else frozenset()
+            if not (every_row or alone.issuperset(rows)):
                 raise OptionError(
                     f"{type(self).__name__}: need an optimizer that leaves rows without a gradient "
                     f"alone, for {', '.join(rows)}, as the one that training began with; got {self}"
@@ -272,7 +275,7 @@ class Optimizer(Keywords, Stateful, ABC):
             found = self._learners[only, rows] = Learner(
                 self.kernel, ranges_of(self._parts, self.slots, kinds, rows), self.scalars,
                 self.hyper(), self.clip_norm or 0.0, self.clip_value or 0.0,
-                n_group=self._groups.n_columns, rows=rows,
+                n_group=self._groups.n_columns, rows=rows, left_alone=alone,
             )  # fmt: skip
         found.step = self.step_count
         self.__dict__.update(_learner=found, _only=only, _rows=rows, _counted=found.step)

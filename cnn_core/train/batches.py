@@ -46,8 +46,9 @@ INT32 = (-(2.0**31), 2.0**31 - 1)
 class LossProgram:
     """The network with its loss and metrics, compiled for batches of up to ``max_batch`` rows.
 
-    Of the parameters ``alone`` the optimizer leaves rows without a gradient as they are: where
-    sparse rows meet them, `rows` names those whose gradient is made row by row, as it is used.
+    Where sparse rows meet the parameters ``alone``, of which the optimizer leaves rows without a
+    gradient as they are, or goes through all of them, `rows` names those whose gradient is made row
+    by row, as it is used.
     """
 
     def __init__(

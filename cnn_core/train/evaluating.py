@@ -48,6 +48,9 @@ class Evaluating:
     _programs: dict[tuple, LossProgram]
     weight_average: WeightAverage | None
     _averages: Averages | None
+    _by_rows = False
+    """Whether a gradient that sparse rows make is nowhere as a whole even where all rows move: less
+    memory to go through, and no norm of it that callbacks could see."""
     _probable: Model | None
     """The network with probabilities as its outputs."""
 
@@ -255,7 +258,9 @@ class Evaluating:
         """Return a program that takes ``max_batch`` rows; compile one where there is none."""
         store = self.net.store
         key = (training, *data.key, store.learning if training else None)
-        alone = self.optimizer.left_alone(store) if training and data.sparse else frozenset()
+        alone: frozenset[str] = frozenset()
+        if training and data.sparse:
+            alone = frozenset(store.grads) if self._by_rows else self.optimizer.left_alone(store)
         key = (*key, alone) if alone else key
         found = self._programs.get(key)
         if found is None or found.program.max_batch < max_batch:

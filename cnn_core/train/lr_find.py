@@ -117,7 +117,7 @@ def find(
     t = copy.deepcopy(trainer)
     program = t._program(data, batch, training=True)
     program.need_rows("lr_find", batch, batch)
-    learner = t.optimizer.learner(t.net.store, program.updated, program.rows)
+    learner = t.optimizer.learner(t.net.store, program.updated, program.rows, every_row=t._by_rows)
     sources, n, at = program.sources(data), data.n_rows, 0
     order = t._row_order(n) if shuffle else None
     losses: list[float] = []

@@ -360,7 +360,7 @@ class Trainer(Evaluating, Savable, Keywords):
 
     def _bound(self, only: frozenset[str] | None, rows: tuple[str, ...] = ()) -> Learner:
         """Return the optimizer as the C core sees it, for a step that is guarded or not."""
-        learner = self.optimizer.learner(self.net.store, only, rows)
+        learner = self.optimizer.learner(self.net.store, only, rows, every_row=self._by_rows)
         learner.guarded = self.guard is not None
         learner.gather(None, 0)
         if self.weight_average is not None:

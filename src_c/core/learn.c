@@ -26,9 +26,8 @@ static void K(penalise)(int64_t n, real l1, real l2, const real *restrict p, rea
 
 /* Add the penalties to a block's gradients, and clip their values. */
 CNN_APART
-static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
+static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n, real *g)
 {
-    real *g = (real *)r->grad + at;
     const double l2 = r->l2_per_row > 0 ? r->l2 + per_row(l, r) : r->l2;
     if (r->l1 > 0 || l2 > 0)
         K(penalise)(n, (real)r->l1, (real)(2 * l2), (const real *)r->param + at, g);
@@ -39,7 +38,7 @@ static void K(complete)(const cnn_learner *l, const cnn_range *r, int64_t at, in
 /* Complete a block's gradients, and sum their squares. */
 static double K(measure)(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n)
 {
-    K(complete)(l, r, at, n);
+    K(complete)(l, r, at, n, (real *)r->grad + at);
     return K(sum_of_squares)(n, (const real *)r->grad + at);
 }
 
@@ -76,7 +75,7 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 {
     const int decays = is_decay(l, r);
     if (!(l->clip_norm > 0) && !decays)     /* else `measure` has done so, or the update does */
-        K(complete)(l, r, at, n);
+        K(complete)(l, r, at, n, (real *)r->grad + at);
     if (r->l2_per_row > 0)
         l->partial[block] = per_row(l, r) * K(sum_of_squares)(n, (const real *)r->param + at);
     cnn_update u = {.n = n, .param = (real *)r->param + at, .grad = (const real *)r->grad + at,
@@ -89,20 +88,6 @@ static void K(update)(const cnn_learner *l, const cnn_range *r, double scale, in
 
 #else
 #define COLUMNS 64          /* of a matrix, whose norms are taken together */
-
-/* What sum p^2 is multiplied by: nothing where no row of the batch counts. */
-static double per_row(const cnn_learner *l, const cnn_range *r)
-{
-    return l->batch[0] > 0 ? r->l2_per_row / l->batch[0] : 0;
-}
-
-/* Whether l2_per_row stands alone, so that the optimizer's decay, which is an L2 penalty, makes its
- * gradient in the same pass over memory. */
-static int is_decay(const cnn_learner *l, const cnn_range *r)
-{
-    return r->l2_per_row > 0 && !(r->l1 > 0) && !(r->l2 > 0) && r->weight_decay == 0 &&
-           !(l->clip_norm > 0) && !(l->clip_value > 0) && !l->optim->decoupled;
-}
 
 #define CNN_SELF "core/learn.c"
 #include "cnn_instantiate.h"
@@ -193,12 +178,21 @@ static void limit_tile(void *context, int32_t tile, int32_t worker)
         limit_columns_f64(r, column, n);
 }
 
+void cnn_complete(const cnn_learner *l, const cnn_range *r, int64_t at, int64_t n, void *g)
+{
+    if (l->dtype == CNN_F32)
+        complete_f32(l, r, at, n, g);
+    else
+        complete_f64(l, r, at, n, g);
+}
+
 /* Add up, after an update, what l2_per_row adds to the loss: of the parameters before it. */
 static void sum_penalties(const cnn_learner *l)
 {
     l->batch[1] = 0;
     for (const cnn_range *r = l->range; r < l->range + l->n_range; r++)
-        for (int64_t at = 0, b = r->first_block; r->l2_per_row > 0 && at < r->n; at += BLOCK, b++)
+        for (int64_t at = 0, b = r->first_block; r->l2_per_row > 0 && !r->rows && at < r->n;
+             at += BLOCK, b++)
             l->batch[1] += l->partial[b];
 }
 

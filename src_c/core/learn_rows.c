@@ -8,6 +8,9 @@
  *   turned  the entries are put in the order of columns.  The gradient of a touched row is then one
  *           sum, which is made whenever it is needed: to be looked through, measured, learnt from.
  *
+ * Where the others move too, as Adam and penalties ask for, every row is updated in turn, block by
+ * block, with the gradient of those that are touched and 0 for all others.
+ *
  * Threads divide the first by columns of the weight, the second by touched rows, in so many tiles
  * that sums over them do not depend on the threads.
  */
@@ -26,10 +29,10 @@
 #include "values.h"
 
 /* Put the entries of n_row rows in the order of columns, each column's in the order of rows. */
-static void K(turn)(cnn_row_grad *g, const turned *t, int64_t n_row)
+static void K(turn)(cnn_row_grad *g, const turned *t, int64_t n_row, int in_order)
 {
     const cnn_sparse_row *x = g->x->data;
-    const int64_t n = find_touched(g, t, n_row);
+    const int64_t n = find_touched(g, t, n_row, in_order);
     int32_t       at = 0;
     for (int64_t u = 0; u < n; u++) {
         const int32_t count = t->count[t->column[u]];
@@ -88,10 +91,13 @@ static void K(ask)(const rows_work *w, int64_t u)
 static void K(use)(rows_work *w, int32_t tile, int64_t at, int64_t n, real *grad)
 {
     const cnn_learner *l = w->learner;
+    const int every = w->range->every_row && w->task != CHECK, decays = is_decay(l, w->range);
+    if (every && !decays)
+        cnn_complete(l, w->range, at, n, grad);
     if (w->factor != 1)
         for (int64_t k = 0; k < n; k++)
             grad[k] *= (real)w->factor;
-    if (l->clip_value > 0 && (w->task != CHECK || l->clip_norm > 0))
+    if (!every && l->clip_value > 0 && (w->task != CHECK || l->clip_norm > 0))
         K(clip_values)(n, (real)l->clip_value, grad);
     if (w->task == MEASURE) {
         w->partial[tile] += K(sum_of_squares)(n, grad);
@@ -107,9 +113,12 @@ static void K(use)(rows_work *w, int32_t tile, int64_t at, int64_t n, real *grad
         }
         return;
     }
+    if (w->range->l2_per_row > 0)
+        w->partial[tile] += per_row(l, w->range) *
+                            K(sum_of_squares)(n, (const real *)w->range->param + at);
     cnn_update u = {.n = n, .param = (real *)w->range->param + at, .grad = grad,
                     .coef = l->coef + w->range->group * CNN_MAX_COEF, .grad_scale = w->scale,
-                    .weight_decay = w->range->weight_decay};
+                    .weight_decay = decays ? 2 * per_row(l, w->range) : w->range->weight_decay};
     for (int i = 0; i < CNN_MAX_SLOT; i++)
         u.slot[i] = w->range->slot[i] ? (real *)w->range->slot[i] + at : NULL;
     l->optim->update[l->dtype](&u);
@@ -134,6 +143,33 @@ static void K(touched_tile)(rows_work *w, int32_t tile)
     }
 }
 
+/* A tile of all rows of the weight. */
+static void K(every_tile)(rows_work *w, int32_t tile)
+{
+    const int64_t n_out = w->g->dy->size, n_in = w->g->n_in, n = w->g->n_touched;
+    const int64_t end = n_in * (tile + 1) / N_TILE, high = n_out < ROOM ? ROOM / n_out : 1;
+    const turned *t = &w->t;
+    const real   *dy = w->g->dy->data;
+    real          grad[ROOM];
+    int64_t       u, first = first_touched(t, n, n_in * tile / N_TILE);
+
+    for (int64_t row = n_in * tile / N_TILE; row < end; row += high, first = u) {
+        const int64_t n_row = end - row < high ? end - row : high;
+        u = first;
+        for (int64_t j = 0; j < n_out; j += ROOM) {
+            const int64_t k = n_out - j < ROOM ? n_out - j : ROOM, all = n_row > 1 ? n_row * k : k;
+            memset(grad, 0, (size_t)all * sizeof(real));
+            for (u = first; u < n && t->column[u] < row + n_row; u++) {
+                const int64_t e = t->first[u];
+                K(cnn_sparse_times)(t->first[u + 1] - e, t->row + e, (const real *)t->value + e,
+                                    NULL, dy + j, n_out, k, NULL, 0,
+                                    grad + (t->column[u] - row) * k);
+            }
+            K(use)(w, tile, row * n_out + j, all, grad);
+        }
+    }
+}
+
 /* Columns [first, first + n) of p -= lr g. */
 static void K(plain_tile)(const rows_work *w, int64_t first, int64_t n)
 {
@@ -151,7 +187,7 @@ static void K(plain_tile)(const rows_work *w, int64_t first, int64_t n)
 }
 
 #else
-enum { N_TILE = 64, PIECE = 256, AHEAD = 8 };
+enum { N_TILE = 64, PIECE = 256, ROOM = 2048, AHEAD = 8 };
 
 /* Where the turned entries lie in the memory of a cnn_row_grad. */
 typedef struct {
@@ -176,15 +212,16 @@ typedef struct {
 } rows_work;
 
 /* Count the entries of each column, and list those that have some: in ascending order where they
- * are many, since memory is then met in order; else as they come.  Returns their number. */
-static int64_t find_touched(const cnn_row_grad *g, const turned *t, int64_t n_row)
+ * are many, since memory is then met in order, or where that is asked for; else as they come.
+ * Returns their number. */
+static int64_t find_touched(const cnn_row_grad *g, const turned *t, int64_t n_row, int in_order)
 {
     const cnn_sparse_row *x = g->x->data;
     int64_t n_entry = 0, n = 0;
     for (int64_t r = 0; r < n_row; r++)
         n_entry += x[r].n;
     CNN_NEED(n_entry <= g->n_entry);
-    const int many = n_entry > g->n_in / 16;
+    const int many = in_order || n_entry > g->n_in / 16;
     for (int64_t r = 0; r < n_row; r++) {
         const int32_t *column = cnn_columns(&x[r]);
         for (int64_t p = 0; p < x[r].n; p++) {
@@ -198,6 +235,20 @@ static int64_t find_touched(const cnn_row_grad *g, const turned *t, int64_t n_ro
         n += t->count[c] != 0;
     }
     return n;
+}
+
+/* The first of n touched rows, in ascending order, that is `row` or behind it. */
+static int64_t first_touched(const turned *t, int64_t n, int64_t row)
+{
+    int64_t low = 0;
+    while (low < n) {
+        const int64_t half = low + (n - low) / 2;
+        if (t->column[half] < row)
+            low = half + 1;
+        else
+            n = half;
+    }
+    return low;
 }
 
 typedef int32_t integer_f32;
@@ -246,15 +297,15 @@ void cnn_rows_begin(const cnn_learner *l, const cnn_range *r, cnn_row_grad *g, i
     rows_work w;
     begin_work(&w, l, r, g);
     const int linear = l->optim->linear && l->optim->linear(l->hyper) && !(l->clip_norm > 0) &&
-                       !(l->clip_value > 0) && r->weight_decay == 0;
+                       !(l->clip_value > 0) && r->weight_decay == 0 && !r->every_row;
     g->bounded = l->dtype == CNN_F32 ? is_bounded_f32(g, n_row, lr) : is_bounded_f64(g, n_row, lr);
     g->n_touched = -1;
     if (linear && (g->bounded || l->unguarded))
         return;
     if (l->dtype == CNN_F32)
-        turn_f32(g, &w.t, n_row);
+        turn_f32(g, &w.t, n_row, r->every_row);
     else
-        turn_f64(g, &w.t, n_row);
+        turn_f64(g, &w.t, n_row, r->every_row);
 }
 
 static void touched_tile(void *context, int32_t tile, int32_t worker)
@@ -262,7 +313,9 @@ static void touched_tile(void *context, int32_t tile, int32_t worker)
     rows_work *w = context;
     (void)worker;
     w->partial[tile] = 0, w->wrong[tile] = -1;
-    if (w->learner->dtype == CNN_F32)
+    if (w->range->every_row && w->task != CHECK)
+        w->learner->dtype == CNN_F32 ? every_tile_f32(w, tile) : every_tile_f64(w, tile);
+    else if (w->learner->dtype == CNN_F32)
         touched_tile_f32(w, tile);
     else
         touched_tile_f64(w, tile);
@@ -333,5 +386,7 @@ void cnn_rows_update(const cnn_learner *l, const cnn_range *r, cnn_row_grad *g, 
     } else {
         run_tiles(N_TILE, touched_tile, &w, n_thread);
     }
+    for (int i = 0; i < N_TILE && l->batch; i++)
+        l->batch[1] += w.partial[i];
 }
 #endif

@@ -189,11 +189,13 @@ typedef struct {
     int64_t n_unit;               /* columns of that matrix                           */
     int32_t group;                /* whose rate it has                                */
     int32_t rows;                 /* from 1 on: its gradient is a cnn_row_grad; 0: it is at grad */
+    int32_t every_row;            /* with rows: those that no entry picks are updated too  */
     void   *param, *grad, *slot[CNN_MAX_SLOT];
 } cnn_range;
 
 /* The gradient x^T dy of a weight [I, O], a range of its own, where x are sparse rows: it has no
- * place as a whole.  All rows of the weight that no entry of x picks stay as they are. */
+ * place as a whole.  Rows of the weight that no entry of x picks have none; unless the range says
+ * every_row, they stay as they are. */
 typedef struct {
     const cnn_tensor *x, *dy;          /* cnn_sparse_row [B]; [B, O]                  */
     int64_t n_in;                 /* I                                                */
