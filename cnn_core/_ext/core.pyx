@@ -17,7 +17,7 @@ cdef const capi.cnn_api *_api = NULL
 cdef bint _blas_loaded = False
 
 GEMM_MODES = ("auto", "own", "blas")
-PRODUCTS = frozenset(("dense", "matmul", "weight_grad"))
+PRODUCTS = frozenset(("dense", "grouped_dense", "matmul", "weight_grad"))
 """The operations whose kernels call for matrix products, which BLAS may serve."""
 
 

@@ -51,4 +51,12 @@ static inline int64_t cnn_n_row(const cnn_call *c, int i)
 {
     return OPERAND(c, i)->stride ? c->n_row : 1;
 }
+
+/* The batch rows of a sum over the batch in this call: the first of them, and how many, where
+ * operand i has the batch. */
+static inline int64_t cnn_first_row(const cnn_call *c) { return c->part ? c->part->begin : 0; }
+static inline int64_t cnn_n_summed(const cnn_call *c, int i)
+{
+    return c->part ? c->part->end - c->part->begin : cnn_n_row(c, i);
+}
 #endif

@@ -3,6 +3,7 @@
  *   bits      fma abs copysign sqrt, round_f64
  *   exp       exp expm1
  *   log       log log1p
+ *   trig      sin cos wave
  *   sigmoid   sigmoid silu silu_grad softplus tanh
  *   erf       gelu gelu_grad
  *   gelu_tanh gelu_tanh gelu_tanh_grad
@@ -17,6 +18,7 @@
 #include "cnn_exp.h"
 #include "cnn_log.h"
 #include "cnn_sigmoid.h"
+#include "cnn_trig.h"
 #include "cnn_erf.h"
 #include "cnn_gelu_tanh.h"
 

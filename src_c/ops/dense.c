@@ -70,14 +70,14 @@ static cnn_status K(sparse_forward)(const cnn_call *c)
 static cnn_status K(sparse_grad_w)(const cnn_call *c)
 {
     const int     bias = has_bias(c, 3);
-    const int64_t n_out = OPERAND(c, 1)->dim[1], at = first_row(c);
+    const int64_t n_out = OPERAND(c, 1)->dim[1], at = cnn_first_row(c);
     const cnn_sparse_row *x = (const cnn_sparse_row *)OPERAND(c, 0)->data + at;
     const real   *dy = (const real *)OPERAND(c, 3 + bias)->data + at * n_out;
     real         *dw = OPERAND(c, 4 + bias)->data;
 
     if (!c->step->accumulate && at == 0)
         memset(dw + c->begin * n_out, 0, (size_t)((c->end - c->begin) * n_out) * sizeof(real));
-    for (int64_t r = n_summed(c); r > 0; r--, x++, dy += n_out) {
+    for (int64_t r = cnn_n_summed(c, 0); r > 0; r--, x++, dy += n_out) {
         const int64_t first = find_column(x, c->begin), n = find_column(x, c->end) - first;
         K(cnn_sparse_add)(n, cnn_columns(x) + first, (const real *)cnn_values(x) + first, NULL,
                           1, dy, n_out, n_out, dw);
@@ -129,8 +129,9 @@ static cnn_status K(dense_grad_w)(const cnn_call *c)
     const cnn_tensor *x = OPERAND(c, 0), *w = OPERAND(c, 1);
     const int     bias = has_bias(c, 3);
     const int64_t n_in = w->dim[0], n_out = w->dim[1];
-    const int64_t at = K(n_rows)(c, first_row(c));
-    const cnn_product p = {.m = c->end - c->begin, .n = n_out, .k = K(n_rows)(c, n_summed(c)),
+    const int64_t at = K(n_rows)(c, cnn_first_row(c));
+    const int64_t k = K(n_rows)(c, cnn_n_summed(c, 0));
+    const cnn_product p = {.m = c->end - c->begin, .n = n_out, .k = k,
                            .a = (const real *)x->data + at * n_in + c->begin, .lda = n_in,
                            .trans_a = 1,
                            .b = (const real *)OPERAND(c, 3 + bias)->data + at * n_out,
@@ -210,13 +211,13 @@ static int64_t K(n_rows_of_dy)(const cnn_call *c, int64_t n_batch_rows)
 /* State: four numbers a column, and room for a whole vector of columns at the end. */
 static cnn_status K(part_of_grad_b)(const cnn_call *c)
 {
-    const int64_t n_out = OPERAND(c, 1)->dim[1], at = K(n_rows_of_dy)(c, first_row(c));
+    const int64_t n_out = OPERAND(c, 1)->dim[1], at = K(n_rows_of_dy)(c, cnn_first_row(c));
     real         *state = c->part->state;
 
     if (at == 0)
         memset(state, 0, (size_t)(4 * (n_out + LANES)) * sizeof(real));
-    K(sum_rows)(c, K(n_rows_of_dy)(c, n_summed(c)), (const real *)OPERAND(c, 4)->data + at * n_out,
-                state, c->part->end == c->n_row);
+    K(sum_rows)(c, K(n_rows_of_dy)(c, cnn_n_summed(c, 0)),
+                (const real *)OPERAND(c, 4)->data + at * n_out, state, c->part->end == c->n_row);
     return CNN_OK;
 }
 
@@ -259,13 +260,6 @@ static int64_t find_column(const cnn_sparse_row *x, int64_t column)
         n = before ? n - half - 1 : half;
     }
     return first;
-}
-
-/* The batch rows of a sum over the batch in this call: the first of them, and how many. */
-static int64_t first_row(const cnn_call *c) { return c->part ? c->part->begin : 0; }
-static int64_t n_summed(const cnn_call *c)
-{
-    return c->part ? c->part->end - c->part->begin : cnn_n_row(c, 0);
 }
 
 #define CNN_SELF "ops/dense.c"

@@ -28,6 +28,8 @@ static ldouble ref_sig(ldouble y) { return 1 / (1 + expl(-y)); }
 #define REFS(T, S)                                                                              \
     static T ref_exp_##S(T x) { return R(exp)(x); }                                             \
     static T ref_expm1_##S(T x) { return R(expm1)(x); }                                         \
+    static T ref_sin_##S(T x) { return R(sin)(x); }                                             \
+    static T ref_cos_##S(T x) { return R(cos)(x); }                                             \
     static T ref_log_##S(T x) { return R(log)(x); }                                             \
     static T ref_log1p_##S(T x) { return R(log1p)(x); }                                         \
     static T ref_sigmoid_##S(T x) { return 1 / (1 + R(exp)(-x)); }                              \
@@ -62,7 +64,7 @@ REFS(double, f32)
 REFS(ldouble, f64)
 
 #define FUNCTIONS(F)                                                                       \
-    F(exp, exp) F(expm1, expm1) F(log, log) F(log1p, log1p)                   \
+    F(exp, exp) F(expm1, expm1) F(log, log) F(log1p, log1p) F(sin, sin) F(cos, cos)        \
     F(sigmoid, sigmoid) F(tanh, tanh) F(softplus, softplus) F(silu, silu)                  \
     F(silu_grad, silu_grad)                                                                \
     F(gelu, gelu) F(gelu_grad, gelu_grad) F(gelu_tanh, gelu_tanh)                          \

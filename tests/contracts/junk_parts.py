@@ -119,6 +119,7 @@ OPTION = {"name": "n", "reduction": "none", "axis": 0, "keepdims": True, "rate":
           "axes": None, "center_": 0, "c": 1.0, "most": 2.0}  # fmt: skip
 SPECIAL: dict[str, dict[str, Any]] = {
     "dense": {"x": X, "w": M, "b": None}, "matmul": {"a": V, "b": M}, "scale": {"a": 2.0},
+    "grouped_dense": {"x": Input("groups", (5, 3)), "w": Input("matrices", (5, 3, 2))},
     "erase_add": {"x": Input("memory", (5, 3)), "w": Input("places", (5,)), "e": V, "a": V},
     "metric_top_k": {"t": T, "k": 2}, "softmax_cross_entropy": {"t": T, "ignore_index": -1,
                                                                  "reduction": "mean", "weight": W},

@@ -49,6 +49,25 @@ for _draw in (_dense, _steps_of_time):
     rule("dense", _draw, lambda x, w, b=None: x @ w + (0 if b is None else b), _dense_grads,
          chain=True)  # fmt: skip
 
+# -- grouped_dense ----------------------------------------------------------------------------
+
+
+def _grouped(d: Draw):
+    x = d.real(lambda v: len(v.row) > 1, new=lambda: d.new_shape(2))
+    w = d.like((*x.shape[-2:], _width(d)))
+    if w.batched:
+        raise Unfit
+    return [([x, w], {}, {})]
+
+
+def _grouped_grads(dy, y, x, w):
+    rows, dys = x.reshape(-1, *x.shape[-2:]), dy.reshape(-1, *dy.shape[-2:])
+    return [np.einsum("...go,gio->...gi", dy, w), np.einsum("bgi,bgo->gio", rows, dys)]
+
+
+rule("grouped_dense", _grouped, lambda x, w: np.einsum("...gi,gio->...go", x, w), _grouped_grads,
+     chain=True)  # fmt: skip
+
 # -- matmul -----------------------------------------------------------------------------------
 
 

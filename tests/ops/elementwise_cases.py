@@ -39,6 +39,10 @@ UNARY = {
     "exp_scalar": _scalar(lambda x: ops.exp(x), lambda x: np.exp(x), scales=(1.0, 10.0)),
     "log": _positive(ops.log, np.log),
     "log1p": _positive(ops.log1p, np.log1p),
+    **{f"{name}{shape}": _unary(lambda x, f=name: getattr(ops, f)(x),
+                                lambda x, f=name: getattr(np, f)(x), scales=scales, shape=spec)
+       for name in ("sin", "cos") for shape, spec, scales in
+       [("", (3, 7), (1.0, 30.0)), ("_long", (700,), (1.0, 300.0)), ("_scalar", (_U, ()), (1.0,))]},
     "reciprocal": _unary(lambda x: ops.reciprocal(x), lambda x: 1 / x, 0.0),
     "reciprocal_scalar": _scalar(lambda x: ops.reciprocal(x), lambda x: 1 / x, 0.0),
     "scale": _unary(lambda x: ops.scale(x, -1.5), lambda x: -1.5 * x),

@@ -153,4 +153,17 @@ ERASE_ADD = {
     "erase_add_wide": _erase_add(n=3, m=150), "erase_add_long": _erase_add(n=70, m=9),
 }  # fmt: skip
 
-PRODUCT = {**MATMUL, **WEIGHT_GRAD, **COSINE, **CONVOLUTION, **ALONG, **ERASE_ADD}
+
+def _grouped(x, w):
+    return OpCase(lambda x, w: ops.grouped_dense(x, w), {"x": x, "w": (_U, w)},
+                  lambda x, w: np.einsum("...gi,gio->...go", x, w))  # fmt: skip
+
+
+GROUPED = {
+    "grouped_dense": _grouped((5, 4), (5, 4, 3)), "grouped_dense_one": _grouped((1, 6), (1, 6, 1)),
+    "grouped_dense_axes": _grouped((2, 3, 4), (3, 4, 2)),
+    "grouped_dense_unbatched": _grouped((_U, (3, 4)), (3, 4, 5)),
+    "grouped_dense_wide": _grouped((3, 70), (3, 70, 33)),
+}  # fmt: skip
+
+PRODUCT = {**GROUPED, **MATMUL, **WEIGHT_GRAD, **COSINE, **CONVOLUTION, **ALONG, **ERASE_ADD}

@@ -13,7 +13,8 @@ from cnn_core.errors import CnnCoreError
 from cnn_core.ir.node import Node
 from cnn_core.ir.shapes import with_rows
 
-SHAPES = [(), (1,), (3,), (BATCH,), (BATCH, 1), (BATCH, 3), (3, 3), (BATCH, 3, 3), (1, 3, 3)]
+SHAPES = [(), (1,), (3,), (BATCH,), (BATCH, 1), (BATCH, 3), (3, 3), (BATCH, 3, 3), (1, 3, 3),
+          (BATCH, 1, 3)]  # fmt: skip
 ROWS, MOST = 2, 200
 
 
