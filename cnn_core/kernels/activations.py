@@ -224,6 +224,31 @@ def silu_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     return _ext.unary_backward("silu", "x", x, dy, out)
 
 
+def mish(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
+    """Return x tanh(log(1 + exp(x))): x and result (...), any shape.
+
+    NaN propagates; mish(-inf) = 0.
+    float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
+    Source: Misra 2019.
+
+    >>> mish(np.array([0.0, 1.0]))
+    array([0.        , 0.86509839])
+    """
+    return _ext.unary("mish", x, out)
+
+
+def mish_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> Array[T]:
+    """Return dx = (t + x (1 - t^2) s) dy, t = tanh(softplus(x)), s = sigmoid(x): any shape.
+
+    float32 or float64.  Overwrites ``out``, which may be ``x`` or ``dy``.  Errors: see the module.
+    Source: Misra 2019.
+
+    >>> mish_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
+    array([1.8       , 1.04903625])
+    """
+    return _ext.unary_backward("mish", "x", x, dy, out)
+
+
 def softplus(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     """Return log(1 + exp(x)): x and result (...), any shape.
 

@@ -8,7 +8,7 @@ from cnn_core.kernels.arrays import Array, T
 
 _FUSED: dict[str, tuple[float | int, ...]] = {
     "relu": (), "leaky_relu": (0.01,), "elu": (1.0,), "selu": (), "sigmoid": (), "tanh": (),
-    "gelu": (0,), "silu": (), "softplus": (),
+    "gelu": (0,), "silu": (), "mish": (), "softplus": (),
 }  # fmt: skip
 """The activations that the C operation takes, each with its default options."""
 
@@ -24,7 +24,7 @@ def dense_forward(
     """Return f(x w + b), shape (B, O): x (B, I), w (I, O), b (O,) or None for 0.
 
     float32 or float64.  ``activation`` names f with its default options, one of relu,
-    leaky_relu, elu, selu, sigmoid, tanh, gelu, silu, softplus; None is the identity.
+    leaky_relu, elu, selu, sigmoid, tanh, gelu, silu, mish, softplus; None is the identity.
     Overwrites ``out`` (B, O).  Errors: see the module.
 
     >>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, -1.0]])

@@ -19,8 +19,8 @@ def linear(x: Node) -> Node:
 
 
 ACTIVATIONS = (
-    "linear", "relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "silu", "softplus",
-    "softmax",
+    "linear", "relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "silu", "mish",
+    "softplus", "softmax",
 )  # fmt: skip
 """All but the first are operations."""
 

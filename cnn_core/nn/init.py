@@ -171,7 +171,9 @@ _KNOWN: dict[str, Initialiser] = {
         ones,
     )
 }
-_HIDDEN = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh")
+_HIDDEN = (
+    "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "softplus", "sigmoid", "tanh",
+)  # fmt: skip
 _DEFAULTS: dict[str, Initialiser] = {
     **dict.fromkeys(("linear", "softmax"), fan_in_uniform),
     **dict.fromkeys(_HIDDEN, lecun_uniform),
@@ -208,7 +210,7 @@ def default_for(activation: str, *, first: bool = False) -> Initialiser:
     ==========================================================  ==============  ==============
     activation                                                  ``first``       behind it
     ==========================================================  ==============  ==============
-    relu leaky_relu elu gelu silu softplus sigmoid tanh         fan_in_uniform  lecun_uniform
+    relu leaky_relu elu gelu silu mish softplus sigmoid tanh    fan_in_uniform  lecun_uniform
     selu                                                        lecun_normal    lecun_normal
     linear softmax: as a rule the last layer                    fan_in_uniform  fan_in_uniform
     ==========================================================  ==============  ==============

@@ -5,6 +5,7 @@
  *   log       log log1p
  *   trig      sin cos wave
  *   sigmoid   sigmoid silu silu_grad softplus tanh
+ *   mish      mish mish_grad
  *   erf       gelu gelu_grad
  *   gelu_tanh gelu_tanh gelu_tanh_grad
  *
@@ -17,6 +18,7 @@
 #include "cnn_bits.h"
 #include "cnn_exp.h"
 #include "cnn_log.h"
+#include "cnn_mish.h"
 #include "cnn_sigmoid.h"
 #include "cnn_trig.h"
 #include "cnn_erf.h"

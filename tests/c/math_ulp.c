@@ -41,6 +41,17 @@ static ldouble ref_sig(ldouble y) { return 1 / (1 + expl(-y)); }
         T s = 1 / (1 + R(exp)(-x)), c = 1 / (1 + R(exp)(x));                                    \
         return isinf(x) ? (x > 0 ? 1 : (T)-0.0) : s * (1 + x * c);                                         \
     }                                                                                           \
+    static T ref_mish_##S(T x)                                                                  \
+    {                                                                                           \
+        T e = R(exp)(x), w = e * (e + 2);                                                       \
+        return x == -INFINITY ? (T)-0.0 : x > 50 ? x : x * w / (w + 2);                         \
+    }                                                                                           \
+    static T ref_mish_grad_##S(T x)                                                             \
+    {                                                                                           \
+        T e = R(exp)(x), d = e * (e + 2) + 2;                                                   \
+        return x > 100 ? 1 : x == -INFINITY ? (T)-0.0                                           \
+                           : e * ((e + 2) * d + 4 * x * (1 + e)) / (d * d);                     \
+    }                                                                                           \
     static T ref_gelu_##S(T x) { return x == -INFINITY ? (T)-0.0 : (T)(x * ref_phi(x)); }       \
     static T ref_gelu_grad_##S(T x)                                                             \
     {                                                                                           \
@@ -66,7 +77,7 @@ REFS(ldouble, f64)
 #define FUNCTIONS(F)                                                                       \
     F(exp, exp) F(expm1, expm1) F(log, log) F(log1p, log1p) F(sin, sin) F(cos, cos)        \
     F(sigmoid, sigmoid) F(tanh, tanh) F(softplus, softplus) F(silu, silu)                  \
-    F(silu_grad, silu_grad)                                                                \
+    F(silu_grad, silu_grad) F(mish, mish) F(mish_grad, mish_grad)                          \
     F(gelu, gelu) F(gelu_grad, gelu_grad) F(gelu_tanh, gelu_tanh)                          \
     F(gelu_tanh_grad, gelu_tanh_grad)
 

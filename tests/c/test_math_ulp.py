@@ -26,7 +26,8 @@ BUILDS = {
 }
 ULP_F32, ULP_F32_GRADIENT = 2.5, 4.0
 ULP_F64, ULP_F64_GRADIENT = 5.0, 6.0
-ZERO_CROSSING = {"silu_grad": -1.2784645, "gelu_grad": -0.7517916, "gelu_tanh_grad": -0.7524614}
+ZERO_CROSSING = {"silu_grad": -1.2784645, "mish_grad": -1.1924531, "gelu_grad": -0.7517916,
+                 "gelu_tanh_grad": -0.7524614}
 REACH = {"sin": 1e6, "cos": 1e6}  # beyond, the operations call the C library
 STRIDE = 2039  # odd: every low bit pattern of the mantissa occurs
 BLOCK = 1 << 22
@@ -45,6 +46,8 @@ LIMITS = {
     "softplus": (0.0, np.log(2), np.log(2), inf),
     "silu": (-0.0, -0.0, 0.0, inf),
     "silu_grad": (-0.0, 0.5, 0.5, 1.0),
+    "mish": (-0.0, -0.0, 0.0, inf),
+    "mish_grad": (-0.0, 0.6, 0.6, 1.0),
     "gelu": (-0.0, -0.0, 0.0, inf),
     "gelu_grad": (-0.0, 0.5, 0.5, 1.0),
     "gelu_tanh": (-0.0, -0.0, 0.0, inf),

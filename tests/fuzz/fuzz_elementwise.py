@@ -58,6 +58,11 @@ def _gelu(x, approximate):
 SELU_S, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
+def _mish_slope(x):
+    t = np.tanh(np.logaddexp(x, 0))
+    return t + x * (1 - t * t) * _sigmoid(x)
+
+
 def _elu(x, alpha=1.0):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -77,6 +82,8 @@ unary("sigmoid", _sigmoid, lambda x, y: y * (1 - y))
 unary("tanh", np.tanh, lambda x, y: 1 - y * y)
 unary("silu", lambda x: x * _sigmoid(x),
       lambda x, y: _sigmoid(x) * (1 + x * (1 - _sigmoid(x))))  # fmt: skip
+unary("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)),
+      lambda x, y: _mish_slope(x))  # fmt: skip
 unary("softplus", lambda x: np.logaddexp(x, 0), lambda x, y: _sigmoid(x))
 unary("gelu", _gelu, _gelu_slope,
       options=lambda d: {"approximate": d.choose(["none", "tanh"])})  # fmt: skip

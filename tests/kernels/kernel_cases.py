@@ -50,6 +50,7 @@ CASES = {
     "gelu": Case(gelu, "x"),
     "gelu_tanh": Case(gelu, "x", {"approximate": "tanh"}),
     "silu": Case(lambda x: x * sigmoid(x), "x"),
+    "mish": Case(lambda x: x * np.tanh(np.logaddexp(0, x)), "x"),
     "softplus": Case(lambda x: np.logaddexp(0, x), "x"),
     "softmax": Case(lambda x: np.exp(log_softmax(x)), "y", {}, True),
     "log_softmax": Case(log_softmax, "y", {}, True),

@@ -90,7 +90,8 @@ def test_dense_gradients_equal_central_differences():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "name", ["relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "silu", "softplus"]
+    "name", ["relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "silu", "mish",
+             "softplus"]
 )
 def test_fused_activation_equals_separate_call_bit_for_bit(name, dtype):
     x, w, b = numbers((9, 5), dtype), numbers((5, 20), dtype, 1), numbers(20, dtype, 2)

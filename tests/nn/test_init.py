@@ -20,7 +20,7 @@ VARIANCE = {
     "lecun_normal": 1 / I,
     "fan_in_uniform": 1 / (3 * I),
 }
-RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus"]
+RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "mish", "softplus"]
 LINEAR_LIKE = ["linear", "sigmoid", "tanh", "softmax"]
 ACTIVATIONS = [*RELU_LIKE, *LINEAR_LIKE, "selu"]
 

@@ -32,6 +32,7 @@ FORMULAS = {
     "tanh": np.tanh,
     "gelu": lambda x: x * phi(x),
     "silu": lambda x: x / (1 + np.exp(-x)),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
     "softplus": lambda x: np.logaddexp(0, x),
     "softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
 }

@@ -59,6 +59,7 @@ ACTIVATIONS = {
     "gelu": _unary(lambda x: ops.gelu(x), _gelu),
     "gelu_tanh": _unary(lambda x: ops.gelu(x, approximate="tanh"), _gelu_tanh),
     "silu": _unary(lambda x: ops.silu(x), lambda x: x * _sigmoid(x)),
+    "mish": _unary(lambda x: ops.mish(x), lambda x: x * np.tanh(np.logaddexp(x, 0))),
     "softplus": _unary(lambda x: ops.softplus(x), lambda x: np.logaddexp(x, 0)),
     "sigmoid_scalar": OpCase(lambda x: ops.sigmoid(x), {"x": ("unbatched", ())}, _sigmoid),
     "tanh_unbatched": OpCase(

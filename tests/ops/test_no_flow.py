@@ -23,7 +23,7 @@ ROWS = 17
 SUMS = PRODUCTS | {"circular_convolution"}
 """Products add up many terms and look at none of them: 0 times infinity is NaN there."""
 
-BOUNDED = {"tanh", "sigmoid", "silu", "gelu", "elu", "selu", "softplus", "abs"}
+BOUNDED = {"tanh", "sigmoid", "silu", "mish", "gelu", "elu", "selu", "softplus", "abs"}
 """Their slopes are finite at every number, infinities included; only a NaN stays a NaN."""
 
 

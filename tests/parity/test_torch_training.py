@@ -19,7 +19,8 @@ TOLERANCE = 1e-10
 ACTIVATIONS: dict[str, Callable] = {
     "linear": lambda x: x, "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu,
     "selu": F.selu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu,
-    "silu": F.silu, "softplus": F.softplus, "softmax": lambda x: F.softmax(x, dim=1),
+    "silu": F.silu, "mish": F.mish, "softplus": F.softplus,
+    "softmax": lambda x: F.softmax(x, dim=1),
 }  # fmt: skip
 
 
