@@ -34,6 +34,7 @@ elif X86:
     ISA_FLAGS["avx512"] = [*ISA_FLAGS["avx2"], "-mavx512f", "-mavx512dq", "-mavx512bw",
                            "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
 SMALL: dict[str, list[str]] = {}
+SMALLEST: list[str] = []
 if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
 else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
@@ -51,19 +52,29 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
                     "-fno-predictive-commoning", "-fno-loop-unroll-and-jam"]
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
+            SMALLEST = [*ISA_FLAGS["baseline"], "-Os"]
         # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
         SMALL = {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] for name in (
             "abs", "add", "batch_norm", "clip", "div", "elu", "equal", "erase_add", "greater",
             "greater_equal", "layer_norm", "leaky_relu", "less", "less_equal", "log1p",
-            "log_softmax", "logsumexp", "maximum", "minimum", "mul", "neg", "norm", "not_equal",
-            "outer", "poisson", "reciprocal", "relu", "rms_norm", "selu", "silu",
-            "softmax_cross_entropy", "softplus", "sqrt", "square", "sub", "where")}  # fmt: skip
+            "log_softmax", "logsumexp", "maximum", "minimum", "mish", "mul", "neg", "norm",
+            "not_equal", "outer", "poisson", "reciprocal", "relu", "rms_norm", "selu", "silu",
+            "softmax_cross_entropy", "softplus", "sqrt", "square", "sub", "waves",
+            "where")}  # fmt: skip
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
         LINK_FLAGS = [f"-fsanitize={SANITIZE}"]
     elif sys.platform != "darwin":
         LINK_FLAGS = ["-Wl,--strip-all"]
+
+
+def flags_of(source: Path, isa: str) -> list[str]:
+    """Return the flags of a C file for an instruction set; those of operations on the baseline are
+    for size, where products, updates and the executor stay fast."""
+    if isa == "baseline" and SMALLEST and source.parent.name in ("ops", "shared"):
+        return SMALLEST
+    return [*SMALL.get(source.stem, []), *ISA_FLAGS[isa]]
 
 
 def write_if_changed(path: Path, text: str) -> None:
@@ -145,7 +156,7 @@ class BuildExt(build_ext):
                 [str(source.relative_to(ROOT))], output_dir=str(out),
                 include_dirs=["src_c", "src_c/include", str(temp)],
                 macros=[("CNN_ISA", isa), ("_POSIX_C_SOURCE", "200809L")],
-                extra_preargs=[*C_FLAGS, *SMALL.get(source.stem, []), *ISA_FLAGS[isa]],
+                extra_preargs=[*C_FLAGS, *flags_of(source, isa)],
             )  # fmt: skip
             return built
 
