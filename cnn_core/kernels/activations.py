@@ -244,7 +244,7 @@ def mish_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     Source: Misra 2019.
 
     >>> mish_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
-    array([1.8       , 1.04903625])
+    array([1.8       , 1.04903622])
     """
     return _ext.unary_backward("mish", "x", x, dy, out)
 
