@@ -34,7 +34,7 @@ elif X86:
     ISA_FLAGS["avx512"] = [*ISA_FLAGS["avx2"], "-mavx512f", "-mavx512dq", "-mavx512bw",
                            "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
 SMALL: dict[str, list[str]] = {}
-SMALLEST: list[str] = []
+HOT: set[str] = set()  # files and folders; where there are some, the rest of the baseline is small
 if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
 else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
@@ -52,29 +52,27 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
                     "-fno-predictive-commoning", "-fno-loop-unroll-and-jam"]
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
-            SMALLEST = [*ISA_FLAGS["baseline"], "-Os"]
+            # Its loops over any number are no vectors either way; sums in lanes and products are.
+            HOT = {*("core", "gemm", "optim"), *(
+                "cosine_similarity", "dense", "log_softmax", "reduce", "relu", "row_loss",
+                "row_mean", "row_norm", "softmax", "softmax_cross_entropy", "sparse")}  # fmt: skip
         # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
         SMALL = {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] for name in (
             "abs", "add", "batch_norm", "clip", "div", "elu", "equal", "erase_add", "greater",
             "greater_equal", "layer_norm", "leaky_relu", "less", "less_equal", "log1p",
             "log_softmax", "logsumexp", "maximum", "minimum", "mish", "mul", "neg", "norm",
             "not_equal", "outer", "poisson", "reciprocal", "relu", "rms_norm", "selu", "silu",
-            "softmax_cross_entropy", "softplus", "sqrt", "square", "sub", "waves",
-            "where")}  # fmt: skip
+            "softplus", "sqrt", "square", "sub", "waves", "where")}  # fmt: skip
+        # Loops of 2 and 3 classes, or of so many lanes, which are to be no loops.
+        SMALL |= {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops"]
+                  for name in ("hinge", "huber", "mae", "mse", "pinball", "row_mean", "row_norm",
+                               "softmax_cross_entropy")}  # fmt: skip
     if SANITIZE:
         extra = ["-g", "-O1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZE}", "-DCNN_DEBUG"]
         C_FLAGS, CYTHON_FLAGS = [*C_FLAGS, *extra], [*CYTHON_FLAGS, *extra]
         LINK_FLAGS = [f"-fsanitize={SANITIZE}"]
     elif sys.platform != "darwin":
         LINK_FLAGS = ["-Wl,--strip-all"]
-
-
-def flags_of(source: Path, isa: str) -> list[str]:
-    """Return the flags of a C file for an instruction set; those of operations on the baseline are
-    for size, where products, updates and the executor stay fast."""
-    if isa == "baseline" and SMALLEST and source.parent.name in ("ops", "shared"):
-        return SMALLEST
-    return [*SMALL.get(source.stem, []), *ISA_FLAGS[isa]]
 
 
 def write_if_changed(path: Path, text: str) -> None:
@@ -152,11 +150,13 @@ class BuildExt(build_ext):
             target = out / name
             if target.exists() and target.stat().st_mtime > max(newest, source.stat().st_mtime):
                 return str(target)
+            hot = isa != "baseline" or not HOT or HOT & {source.stem, source.parent.name}
+            rare = [] if hot else ["-Os"]
             (built,) = self.compiler.compile(
                 [str(source.relative_to(ROOT))], output_dir=str(out),
                 include_dirs=["src_c", "src_c/include", str(temp)],
                 macros=[("CNN_ISA", isa), ("_POSIX_C_SOURCE", "200809L")],
-                extra_preargs=[*C_FLAGS, *flags_of(source, isa)],
+                extra_preargs=[*C_FLAGS, *SMALL.get(source.stem, []), *ISA_FLAGS[isa], *rare],
             )  # fmt: skip
             return built
 
