@@ -52,17 +52,16 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
                     "-fno-predictive-commoning", "-fno-loop-unroll-and-jam"]
         if X86:  # the baseline serves CPUs of before 2013: small matters more than -O3's copies
             ISA_FLAGS["baseline"] = ["-O2", "-ftree-vectorize", "-fvect-cost-model=very-cheap"]
-            # Its loops over any number are no vectors either way; sums in lanes and products are.
-            HOT = {*("core", "gemm", "optim"), *(
-                "cosine_similarity", "dense", "log_softmax", "reduce", "relu", "row_loss",
-                "row_mean", "row_norm", "softmax", "softmax_cross_entropy", "sparse")}  # fmt: skip
+            # Products, updates and what most networks consist of.
+            HOT = {"core", "gemm", "optim", "dense", "relu", "row_loss", "row_mean"}
         # Files of many loops, whose ends -O3 unrolls into twice the code, without gain in time.
         SMALL = {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] for name in (
-            "abs", "add", "batch_norm", "clip", "div", "elu", "equal", "erase_add", "greater",
-            "greater_equal", "layer_norm", "leaky_relu", "less", "less_equal", "log1p",
-            "log_softmax", "logsumexp", "maximum", "minimum", "mish", "mul", "neg", "norm",
-            "not_equal", "outer", "poisson", "reciprocal", "relu", "rms_norm", "selu", "silu",
-            "softplus", "sqrt", "square", "sub", "waves", "where")}  # fmt: skip
+            "abs", "add", "batch_norm", "clip", "cosine_similarity", "div", "elu", "equal",
+            "erase_add", "greater", "greater_equal", "layer_norm", "leaky_relu", "less",
+            "less_equal", "log1p", "log_softmax", "logsumexp", "maximum", "minimum", "mish",
+            "mul", "neg", "norm", "not_equal", "outer", "poisson", "reciprocal", "relu",
+            "rms_norm", "selu", "silu", "softplus", "sqrt", "square", "sub", "waves",
+            "where")}  # fmt: skip
         # Loops of 2 and 3 classes, or of so many lanes, which are to be no loops.
         SMALL |= {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops"]
                   for name in ("hinge", "huber", "mae", "mse", "pinball", "row_mean", "row_norm",
