@@ -20,6 +20,7 @@ from numeric import Arrays, as_reference, derivatives, draw_inputs, is_batched
 from op_case import OpCase
 
 from cnn_core import ops
+from cnn_core._ext.core import PRODUCTS
 from cnn_core.ir.node import Input, Node, Parameter
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def check_split(case: OpCase, dtype: str, rows: int, splitter: Splitter, *, seed
 
 def _same_or_near(who: str, bench: Bench, one: np.ndarray, other: np.ndarray) -> None:
     """Products may be added up in another order; all else has the same bits, but for -0."""
-    if any(n.op in ("dense", "matmul", "weight_grad") for n in bench.program.nodes):
+    if any(n.op in PRODUCTS for n in bench.program.nodes):
         assert_near(who, one, other, RTOL[str(one.dtype)], np.abs(other).max())
     else:
         assert np.array_equal(one, other), f"{who} differs"

@@ -160,8 +160,8 @@ FAULTS = {
     "operand_not_transposed": Fault(
         "dense", "ops/dense.c", ".trans_b = 1", ".trans_b = 0", "dense", "gradient of x"),
     "all_rows_of_the_memory_summed": Fault(
-        "dense", "ops/dense.c", ": cnn_n_row(c, 0);",
-        ": OPERAND(c, 0)->dim[0];", "dense", "gradient of w"),
+        "dense", "ops/dense.c", "k = K(n_rows)(c, cnn_n_summed(c, 0));",
+        "k = K(n_rows)(c, OPERAND(c, 0)->dim[0]);", "dense", "gradient of w"),
     "earlier_batches_forgotten": Fault(
         "metric_mean", "ops/metric_mean.c", "y[0] += w", "y[0] = w", "metric_mean",
         "sums of two batches"),
