@@ -65,8 +65,8 @@ cdef class Learner:
 
     A range is (value, grad, slots, weight decay, group, names, penalties): flat arrays of one
     length and dtype, where each of its parameters lies in them as (name, begin, end), and l1, l2,
-    l2_per_row, max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4 float64 that
-    live from step to step, ``hyper`` the options in the order of the C file.
+    l2_per_row, max_norm and the columns of the matrix whose norms that limits.  ``scalars`` are 4
+    float64 that live from step to step, ``hyper`` the options in the order of the C file.
     ``clip_norm``, over all ranges, and ``clip_value`` are 0 when off.  Each of ``n_group`` groups
     has its own rate in every step.  ``rows`` names parameters, each a range of its own, whose
     gradients come of sparse rows: `Binding.train` gets those in that order.  Of those that are
