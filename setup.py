@@ -38,10 +38,12 @@ HOT: set[str] = set()  # files and folders; where there are some, the rest of th
 if MSVC:
     C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
 else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
-    C_FLAGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
+    # What Python's own flags say as a rule, also where CFLAGS of the environment replace those.
+    ALWAYS = ["-DNDEBUG", "-fwrapv"]
+    C_FLAGS = [*ALWAYS, "-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno",
                "-fno-trapping-math", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
                "-Wall", "-Wextra"]  # fmt: skip
-    CYTHON_FLAGS = ["-Os", "-g0", "-ffp-contract=off", "-fno-asynchronous-unwind-tables",
+    CYTHON_FLAGS = [*ALWAYS, "-Os", "-g0", "-ffp-contract=off", "-fno-asynchronous-unwind-tables",
                     "-fvisibility=hidden"]  # fmt: skip
     LINK_FLAGS = []
     if sys.platform.startswith("linux") and "clang" not in os.environ.get("CC", ""):

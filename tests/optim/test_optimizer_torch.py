@@ -90,6 +90,6 @@ def test_no_decay_agrees_with_a_parameter_group(case, dtype):
 def test_defaults_are_those_of_torch(case):
     peer = getattr(torch.optim, TORCH_CLASS[case.cls.kernel])([torch.zeros(1)])
     options = torch_options(case.make().options())
-    for name in ("no_decay", "clip_norm", "clip_value", "groups", "lazy"):
+    for name in ("no_decay", "clip_norm", "clip_value", "groups", "lazy", "eps_hat", "velocity"):
         options.pop(name, None)
     assert options == {name: peer.defaults[name] for name in options}
