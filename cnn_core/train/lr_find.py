@@ -27,6 +27,9 @@ MEMORY = 0.9
 SKIPPED, SHORTEST = 10, 3
 """... which says little in the first steps, and nothing where no more than so many fall."""
 
+HALF = 10
+"""A fall is measured over so many steps to both sides: noise makes steeper ones between two."""
+
 EXPLODED = 3.0
 """A loss has exploded above its best by this many times its size or what it has come down by."""
 
@@ -95,9 +98,10 @@ def steepest(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     begin = min(SKIPPED, len(rates) // 10)
     if end - begin < SHORTEST:
         return None
-    slope = np.gradient(smoothed[begin:end])  # steps are even in the logarithm of the rate
-    at = int(np.argmin(slope))
-    return float(rates[begin + at]) if slope[at] < 0 else None
+    half = min(HALF, (end - begin - 1) // 2)
+    fall = smoothed[begin + 2 * half : end] - smoothed[begin : end - 2 * half]  # even in log(rate)
+    at = int(np.argmin(fall))
+    return float(rates[begin + at + half]) if fall[at] < 0 else None
 
 
 def rates_of(low: float, high: float, steps: int) -> np.ndarray:

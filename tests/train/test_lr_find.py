@@ -107,3 +107,10 @@ def test_the_picture(tmp_path):
 def test_bad_options_are_refused(options, words):
     with pytest.raises(OptionError, match=words):
         make_trainer().lr_find(X, Y, **options)
+
+
+def test_a_small_fall_between_two_steps_is_not_the_steepest():
+    rates = np.geomspace(1e-6, 1, 200)
+    smooth = 1 - 0.5 / (1 + np.exp(-(np.arange(200) - 100) / 8))  # falls most at step 100
+    smooth[150:] -= 0.05  # at once, and more than any other two neighbours
+    assert 95 <= int(np.flatnonzero(rates == steepest(rates, smooth))[0]) <= 105
