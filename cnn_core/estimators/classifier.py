@@ -95,23 +95,22 @@ array([0, 0])
 
     # -- targets --------------------------------------------------------------------------
 
-    def _encoded(self, y: Any, *, incremental: bool, first: bool) -> np.ndarray:
+    def _encoded(
+        self, y: Any, *, incremental: bool, first: bool, classes: Any = None
+    ) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not incremental and first:
+        if incremental and compat.is_first_call(self, classes):
+            labelled = type_of_target(y).startswith("multilabel")
+            self._set_classes(classes_of(y if labelled else np.asarray(classes)))
+        if first and not incremental:
             self._set_classes(classes_of(y))
         else:
-            self._classes.need_known(y, all_of_them=self.warm_start and not incremental)
+            self._classes.need_known(y, all_of_them=not incremental)
         return self._classes.encode(y)
 
     def _set_classes(self, found: Classes) -> None:
         self._classes, self.classes_ = found, found.labels
-
-    def _encoded_again(self, y: Any) -> np.ndarray:
-        y = y if hasattr(y, "ndim") and y.ndim == 2 and self._classes.kind == MULTILABEL else (
-            column_or_1d(y))
-        self._classes.need_known(y, all_of_them=False)
-        return self._classes.encode(y)
 
     def _n_outputs_of(self, y: np.ndarray) -> int:
         return self._classes.n_outputs
@@ -176,11 +175,8 @@ array([0, 0])
         self : object
             The estimator.
         """
-        if compat.is_first_call(self, classes):
-            labelled = type_of_target(y).startswith("multilabel")
-            self._set_classes(classes_of(y if labelled else np.asarray(classes)))
         held = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, held, incremental=True)
+        return self._fit(X, y, sample_weight, held, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each row; of several questions 0 or 1 for each.

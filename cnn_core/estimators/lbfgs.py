@@ -39,32 +39,23 @@ class Result(NamedTuple):
 
 
 def minimise(
-    net: Model, loss: Any, rows: Rows, *, alpha: float, divisor: int = 1, max_iter: int,
-    max_fun: int, tol: float, verbose: bool = False, after: Callable[[], bool] | None = None,
+    function: Function, *, max_iter: int, max_fun: int, tol: float, verbose: bool = False,
+    after: Callable[[], bool] | None = None,
 ) -> Result:  # fmt: skip
-    """Make the loss of all ``rows``, and an L2 penalty, small: scikit-learn's ``solver="lbfgs"``.
+    """Make the loss of all rows, and an L2 penalty, small: scikit-learn's ``solver="lbfgs"``.
 
-    What is made small is f = L / divisor + alpha / 2 sum w^2 / W with its gradient, in which L is
-    divided by nothing: L is the mean of ``loss`` over the rows as they weigh, w the matrices among
-    the parameters of ``net``, and W the sum of the rows' weights, or their number.  (scikit-learn
-    reports the mean over several outputs and follows the gradient of their sum: `losses.divisor`.)
-    SciPy's L-BFGS-B begins with the numbers that ``net`` has and ends, at the latest, after
+    SciPy's L-BFGS-B begins with the numbers that the network has and ends, at the latest, after
     ``max_iter`` iterations or ``max_fun`` calls, or where no |gradient| is above ``tol``.  It
     counts in float64; the network in its own type.
 
-    Loss and gradient of all rows are one call into C, on as many threads as are allowed.  Where
-    there are so many rows that their values would take up more than 64 MB, their gradients are
-    added up part by part.  ``rows`` has x, dense or CSR, y as ``loss`` takes it, and w or None.
-
-    ``after`` is called after each iteration, when ``net`` has its numbers; the minimisation ends
-    where it returns True.  ``verbose`` prints the loss of each.  Whatever is raised on the way,
-    such as KeyboardInterrupt, ``net`` has the numbers of the last whole iteration.
+    ``after`` is called after each iteration, when the network has its numbers; the minimisation
+    ends where it returns True.  ``verbose`` prints the loss of each.  Whatever is raised on the
+    way, such as KeyboardInterrupt, the network has the numbers of the last whole iteration.
 
     Source: Byrd, Lu, Nocedal, Zhu 1995.
     """
     from scipy.optimize import minimize
 
-    function = Function(net, loss, rows, alpha, divisor)
     best = function.numbers()
     n_iter = 0
 
@@ -97,11 +88,11 @@ def minimise(
 def fit(estimator: Any, network: Network, rows: Rows, loss: Any, tasks: Tasks) -> None:
     """Train an estimator's network with all rows at once."""
     e, divisor = estimator, losses.divisor(loss, estimator.n_outputs_)
+    function = Function(network.net, loss, rows, alpha=float(e.alpha), divisor=divisor)
     tasks.begin_iteration()
     found = minimise(
-        network.net, loss, rows, alpha=float(e.alpha), divisor=divisor, max_iter=int(e.max_iter),
-        max_fun=int(e.max_fun), tol=float(e.tol), verbose=bool(e.verbose),
-        after=tasks.next_iteration if tasks.begun else None,
+        function, max_iter=int(e.max_iter), max_fun=int(e.max_fun), tol=float(e.tol),
+        verbose=bool(e.verbose), after=tasks.next_iteration if tasks.begun else None,
     )  # fmt: skip
     e.loss_, e.n_iter_ = found.loss, found.n_iter
     if not all(np.isfinite(w).all() for w in (*network.coefs, *network.intercepts)):
@@ -114,13 +105,22 @@ def fit(estimator: Any, network: Network, rows: Rows, loss: Any, tasks: Tasks) -
 
 
 class Function:
-    """f(x) -> (loss, gradient) of all rows, as `minimise` says.
+    """f(x) -> (loss, gradient) of all rows, which `minimise` makes small.
 
     x are the parameters in one array: the matrices first, then all others, each in the order of the
-    layers.
+    layers.  f = L / divisor + alpha / 2 sum w^2 / W with its gradient, in which L is divided by
+    nothing: L is the mean of ``loss`` over the rows as they weigh, w the matrices, and W the sum of
+    the rows' weights, or their number.  (scikit-learn reports the mean over several outputs and
+    follows the gradient of their sum: `losses.divisor`.)
+
+    Loss and gradient of all rows are one call into C, on as many threads as are allowed.  Where
+    there are so many rows that their values would take up more than 64 MB, their gradients are
+    added up part by part.  ``rows`` has x, dense or CSR, y as ``loss`` takes it, and w or None.
     """
 
-    def __init__(self, net: Model, loss: Any, rows: Rows, alpha: float, divisor: int) -> None:
+    def __init__(
+        self, net: Model, loss: Any, rows: Rows, alpha: float, divisor: int = 1
+    ) -> None:
         self.alpha, self.divisor, self._n, store = alpha, divisor, rows.n, net.store
         self.loss, self.n_calls = np.nan, 0
         names = sorted(store.grads, key=lambda name: store[name].ndim != 2)

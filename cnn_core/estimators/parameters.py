@@ -61,8 +61,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
 REAL = ("alpha", "learning_rate_init", "power_t", "tol", "momentum", "beta_1", "beta_2", "epsilon")
 
 
-def check_numbers(estimator: Any) -> None:
-    """Raise `OptionError` where scikit-learn's checks have let by what float64 cannot hold."""
+def check(estimator: Any) -> None:
+    """Raise `OptionError` where scikit-learn's checks, one by one, have let by what is wrong."""
     for name in REAL:
         value = getattr(estimator, name)
         try:
@@ -70,6 +70,12 @@ def check_numbers(estimator: Any) -> None:
         except OverflowError:
             need = "a number that float64 can hold"
             raise OptionError(f"{name}: need {need}; got {options.shown(value)}") from None
+    e = estimator
+    if e.solver == "lbfgs" and (e.dropout or e.batch_norm):
+        raise OptionError(
+            "lbfgs: need dropout=0 and batch_norm=False, since its steps are of one function; "
+            f"got {e.dropout} and {e.batch_norm}"
+        )
 
 
 def hidden_sizes(estimator: Any) -> tuple[int, ...]:
@@ -110,12 +116,6 @@ def n_threads(n_jobs: Any) -> int | None:
         raise OptionError("n_jobs: need a number of threads, -1 for all cores, or None; got 0")
     n = int(n_jobs) if n_jobs > 0 else spare_threads() + 1 + int(n_jobs)
     return min(max(n, 1), MAX_THREADS)
-
-
-def real_dtype(estimator: Any, x: np.dtype) -> np.dtype:
-    """Return the type of the network, that of ``x`` unless another is asked for."""
-    dtype = x if estimator.dtype is None else estimator.dtype
-    return options.real_dtype("dtype", dtype)
 
 
 def keep(estimator: Any, given: dict[str, Any]) -> None:

@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from cnn_core import options
 from cnn_core.arrays import REACH, find_beyond
-from cnn_core.errors import OptionError, ShapeError
+from cnn_core.errors import DataError, OptionError, ShapeError
 from cnn_core.estimators import compat, lbfgs, losses, parameters, solvers, stochastic
 from cnn_core.estimators.network import Architecture, Network
 from cnn_core.estimators.stochastic import Rows, Training
@@ -51,12 +51,13 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         """Return the loss for the targets at hand."""
 
     @abstractmethod
-    def _encoded(self, y: Any, *, incremental: bool, first: bool) -> np.ndarray:
-        """Return checked targets as the network takes them; note what is fitted of them."""
+    def _encoded(
+        self, y: Any, *, incremental: bool, first: bool, classes: Any = None
+    ) -> np.ndarray:
+        """Return checked targets as the network takes them; note what is fitted of them.
 
-    @abstractmethod
-    def _encoded_again(self, y: Any) -> np.ndarray:
-        """Return further targets, for validation."""
+        ``classes`` are those that `partial_fit` was told of.
+        """
 
     @abstractmethod
     def _score_of(self, rows: Rows) -> float:
@@ -98,38 +99,34 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         return self._fit(X, y, sample_weight, held, incremental=False)
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, held: tuple[Any, Any, Any], *, incremental: bool
+        self, X: Any, y: Any, sample_weight: Any, held: tuple[Any, Any, Any], *, incremental: bool,
+        classes: Any = None,
     ) -> Any:  # fmt: skip
-        parameters.check_numbers(self)
+        parameters.check(self)
         sizes = parameters.hidden_sizes(self)
         names = parameters.activations(self, len(sizes))
         threads = parameters.n_threads(self.n_jobs) or spare_threads()
-        going_on = "_network" in vars(self) and (incremental or self.warm_start)
+        first = "_network" not in vars(self) or not (incremental or self.warm_start)
         self._check_held(held)
-        if self.solver == "lbfgs" and (self.dropout or self.batch_norm):
-            raise OptionError(
-                "lbfgs: need dropout=0 and batch_norm=False, since its steps are of one function; "
-                f"got {self.dropout} and {self.batch_norm}"
-            )
-        X, given = self._checked_data(X, y, first=not going_on)
-        weights = compat.checked_weights(sample_weight, X)
-        y = self._encoded(given, incremental=incremental, first=not going_on)
-        rows = Rows(X, y, self._row_weights(weights, given, incremental))
-        kept = None if held[0] is None else self._held_rows(*held, X.dtype)
-        loss = self._loss_of(X.dtype, y)
-        architecture = Architecture(
-            (X.shape[1], *sizes, self._n_outputs_of(y)), names, losses.end_of(loss),
-            float(self.dropout), bool(self.batch_norm), str(X.dtype),
-        )  # fmt: skip
-        rng = check_random_state(self.random_state)
-        with Using(threads):
-            if going_on:
-                self._go_on(architecture)
-            else:
+        tasks = Tasks(self)
+        with Using(threads), compat.unchanged_if_refused(self, tasks):
+            X, given = self._checked_data(X, y, self._dtypes(first=first), first=first)
+            weights = compat.checked_weights(sample_weight, X)
+            y = self._encoded(given, incremental=incremental, first=first, classes=classes)
+            rows = Rows(X, y, self._row_weights(weights, given, incremental))
+            kept = None if held[0] is None else self._held_rows(*held, rows)
+            loss = self._loss_of(X.dtype, y)
+            architecture = Architecture(
+                (X.shape[1], *sizes, self._n_outputs_of(y)), names, losses.end_of(loss),
+                float(self.dropout), bool(self.batch_norm), str(X.dtype),
+            )  # fmt: skip
+            rng = check_random_state(self.random_state)
+            if first:
                 self._begin(architecture, rng)
-            tasks = Tasks(self, X, given, sample_weight)
+            else:
+                self._go_on(architecture)
             if not incremental:
-                tasks.begin(self.max_iter)
+                tasks.begin(X, given, sample_weight, self.max_iter)
             if self.solver == "lbfgs":
                 lbfgs.fit(self, self._network, rows, loss, tasks)
             else:
@@ -141,25 +138,27 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         """Raise ValueError unless rows for validation have targets and are used."""
         X, y, w = held
         if (X is None) != (y is None) or (X is None and w is not None):
-            raise OptionError("fit: need X_val and y_val together; got one without the other")
+            raise OptionError(
+                "fit: need X_val and y_val together, and both for sample_weight_val; got one alone"
+            )
         if X is not None and not (self.early_stopping and self.solver in parameters.SOLVERS):
             raise OptionError(
                 "fit: need early_stopping=True, and a solver that goes by minibatches, for X_val "
-                "and y_val; got others"
+                f"and y_val; got {self.early_stopping} and {self.solver!r}"
             )
 
-    def _checked_data(self, X: Any, y: Any, *, first: bool) -> tuple[Any, Any]:
-        """Return features as the network reads them, and y as it came but looked through."""
-        dtype: Any = (np.float64, np.float32)
+    def _dtypes(self, *, first: bool) -> Any:
+        """Return what the network may compute in."""
         if not first:
-            dtype = self._network.dtype
-        elif self.dtype is not None:
-            dtype = parameters.real_dtype(self, np.dtype(np.float64))
-        X, y = compat.validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=first,
-            **self._target_options,
-        )  # fmt: skip
-        return X.tocsr() if sparse.issparse(X) else X, y
+            return self._network.dtype
+        if self.dtype is None:
+            return np.float64, np.float32
+        return options.real_dtype("dtype", self.dtype)
+
+    def _checked_data(self, X: Any, y: Any, dtype: Any, *, first: bool) -> tuple[Any, Any]:
+        """Return features as the network reads them, and y as it came but looked through."""
+        return compat.validate_data(self, X, y, accept_sparse="csr", multi_output=True, dtype=dtype,
+                                    reset=first, **self._target_options)  # fmt: skip
 
     def _n_outputs_of(self, y: np.ndarray) -> int:
         return y.shape[1]
@@ -237,11 +236,16 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         """Return what rows held out are drawn in the proportions of."""
         return None
 
-    def _held_rows(self, X: Any, y: Any, w: Any, dtype: np.dtype) -> Rows:
-        X = compat.validate_data(self, X, accept_sparse=["csr", "csc"], dtype=dtype, reset=False)
-        X = X.tocsr() if sparse.issparse(X) else X
-        y = self._encoded_again(y)
-        check_consistent_length(X, y)
+    def _held_rows(self, X: Any, y: Any, w: Any, rows: Rows) -> Rows:
+        """Return rows for validation, of the same form as those to train with."""
+        try:
+            X, y = self._checked_data(X, y, rows.x.dtype, first=False)
+            y = self._encoded(y, incremental=True, first=False)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"X_val and y_val: {error}") from None
+        if y.shape[1:] != rows.y.shape[1:]:
+            need, got = rows.y.shape[1], y.shape[1]
+            raise ShapeError(f"y_val: need {need} columns, as many as y has; got {got}")
         return Rows(X, y, compat.checked_weights(w, X, "sample_weight_val"))
 
     # -- predicting -----------------------------------------------------------------------
@@ -256,8 +260,7 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
             and find_beyond(X, REACH[network.dtype]) < 0
         ):  # fmt: skip
             return X
-        return compat.validate_data(self, X, accept_sparse=["csr", "csc"], dtype=network.dtype,
-                                    reset=False)  # fmt: skip
+        return compat.validate_data(self, X, accept_sparse="csr", dtype=network.dtype, reset=False)
 
     def _predictions(self, X: Any, *, end: bool = True) -> np.ndarray:
         """Return what the network predicts, (n_samples, n_outputs); or what it makes that of."""

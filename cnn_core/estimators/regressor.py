@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from cnn_core.arrays import as_numbers
 from cnn_core.estimators import compat, losses
@@ -91,16 +91,14 @@ True
 
     # -- targets --------------------------------------------------------------------------
 
-    def _encoded(self, y: Any, *, incremental: bool, first: bool) -> np.ndarray:
+    def _encoded(
+        self, y: Any, *, incremental: bool, first: bool, classes: Any = None
+    ) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if sparse.issparse(y):
             y = y.toarray()
         y = as_numbers(y, who="MLPRegressor", name="y")
-        return y[:, None] if y.ndim == 1 else y
-
-    def _encoded_again(self, y: Any) -> np.ndarray:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y_val")
         return y[:, None] if y.ndim == 1 else y
 
     def _loss_of(self, dtype: np.dtype, y: np.ndarray) -> Any:

@@ -12,13 +12,14 @@ class Tasks:
     estimator, which has the numbers of that moment.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
-        weights = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._data = {"X": X, "y": y, "metadata": weights}
+        self._data: dict[str, Any] = {}
         self._whole: Any = None
         self._iteration: Any = None
         self._left = 0
+        self.iterating = False
+        """Whether an iteration has begun: with callbacks and without."""
         self.stopped = False
         """Whether a callback has asked for the end."""
 
@@ -27,14 +28,17 @@ class Tasks:
         """Whether there are callbacks to call."""
         return self._whole is not None
 
-    def begin(self, most: int) -> None:
+    def begin(self, X: Any, y: Any, sample_weight: Any, most: int) -> None:
         """Begin the fit, of so many iterations at most."""
         if getattr(self._estimator, "_skl_callbacks", None):
+            weights = None if sample_weight is None else {"sample_weight": sample_weight}
+            self._data = {"X": X, "y": y, "metadata": weights}
             self._left = most
             self._whole = self._estimator._init_callback_context(max_subtasks=most)
             self._whole.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def begin_iteration(self) -> None:
+        self.iterating = True
         if self.begun:
             self._left -= 1
             self._iteration = self._whole.subcontext(task_name="iteration")

@@ -128,15 +128,78 @@ def test_warnings_point_at_the_line_that_fits(solver):
     assert {w.filename for w in caught} == {__file__}
 
 
-def test_a_fit_that_is_refused_leaves_the_former_one():
-    model = MLPClassifier(max_iter=3, random_state=0).fit(X, Y)
-    before = model.predict_proba(X)
-    for parameters, x, y in (({}, NAN, Y), ({}, X, Y + 0.5), ({"n_jobs": 0}, X, Y),
-                             ({"activation": []}, X, Y)):  # fmt: skip
-        with pytest.raises(ValueError, match=r"NaN|label|n_jobs|activation"):
-            model.set_params(n_jobs=1, activation="relu").set_params(**parameters).fit(x, y)
-        model.set_params(n_jobs=1)
-        np.testing.assert_array_equal(model.predict_proba(X), before)
+def no_loss(output, target):
+    return 3
+
+
+FEW, OTHER = X[:, :3], Y + 5
+HELD = {"early_stopping": True}
+REFUSED = {
+    "rows": ({}, {"X": NAN}), "labels": ({}, {"X": FEW, "y": Y + 0.5}),
+    "threads": ({"n_jobs": 0}, {}), "activations": ({"activation": []}, {}),
+    "weights": ({}, {"y": OTHER, "sample_weight": -np.ones(150)}),
+    "weights of classes": ({"class_weight": [1.0]}, {"y": OTHER}),
+    "rows to validate with": (HELD, {"y": OTHER, "X_val": NAN, "y_val": OTHER}),
+    "labels to validate with": (HELD, {"y": OTHER, "X_val": X, "y_val": Y}),
+    "rows held out": ({**HELD, "validation_fraction": 1e-9}, {"X": FEW}),
+    "minibatches": ({"batch_norm": True, "batch_size": 1}, {"X": FEW, "y": OTHER}),
+}  # fmt: skip
+
+
+def attributes(model):
+    """Return what it holds, and copies of the numbers."""
+    numbers = [w.copy() for w in (*model.coefs_, *model.intercepts_)] if "coefs_" in vars(model) \
+        else []  # fmt: skip
+    return vars(model).copy(), numbers
+
+
+def assert_unchanged(model, before):
+    held, numbers = attributes(model)
+    assert held.keys() == before[0].keys()
+    assert [name for name, value in held.items() if value is not before[0][name]] == []
+    for one, other in zip(numbers, before[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "warm fit"])
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_call_that_is_refused_changes_nothing(kind, fitted, method):
+    options, data = REFUSED[kind]
+    model = MLPClassifier((7,), max_iter=3, random_state=0)
+    if fitted:
+        model.fit(X, Y)
+    model.set_params(warm_start=method == "warm fit", **options)
+    data = {"X": X, "y": Y, **data}
+    if method == "partial_fit":
+        data["classes"] = np.unique(data["y"])
+    before = attributes(model)
+    with pytest.raises(ValueError, match=r"\w"):
+        getattr(model, method.split()[-1])(**data)
+    assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_loss_that_is_none_changes_nothing(solver):
+    model = MLPRegressor(max_iter=3, random_state=0, solver=solver).fit(X, Y)
+    before = attributes(model.set_params(loss=no_loss))
+    with pytest.raises(ValueError, match="need a scalar node"):
+        model.fit(FEW, Y)
+    assert_unchanged(model, before)
+
+
+def test_rows_to_validate_with_are_named():
+    model = MLPRegressor(max_iter=3, early_stopping=True)
+    for x, y, text in (
+        (NAN, Y, "^X_val and y_val: Input X contains NaN"), (X, ["a"] * 150, "^X_val and y_val: "),
+        (X[:9], Y, "^X_val and y_val: .*inconsistent"), (FEW, Y, "^X_val and y_val: X has 3 feat"),
+        (X, np.stack([Y, Y], 1), "^y_val: need 1 columns, as many as y has; got 2"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            model.fit(X, Y, X_val=x, y_val=y)
+    sets = np.stack([Y == 0, Y > 0, Y > 1], 1)
+    with pytest.raises(ValueError, match="y_val: need 3 columns, as many as y has; got 2"):
+        MLPClassifier(early_stopping=True).fit(X, sets, X_val=X, y_val=sets[:, :2])
 
 
 JUNK = [None, "", "x", b"x", -1, 0, 1.5, np.nan, np.inf, 10**400, True, 1j, [], [[1], [1, 2]],

@@ -124,8 +124,9 @@ def test_it_goes_where_scikit_learn_goes(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer.set_params(**options).fit(X, KINDS[kind][1])
-    found = lbfgs.minimise(net, KINDS[kind][2], rows_of(X, y), alpha=ALPHA,
-                           divisor=divisor_of(kind), **options)  # fmt: skip
+    found = lbfgs.minimise(
+        lbfgs.Function(net, KINDS[kind][2], rows_of(X, y), ALPHA, divisor_of(kind)), **options
+    )
     assert found.loss == pytest.approx(peer.loss_, rel=1e-9)
     assert (found.n_iter, found.converged) == (peer.n_iter_, False) == (10, False)
     for i, w in enumerate(peer.coefs_):
@@ -135,8 +136,8 @@ def test_it_goes_where_scikit_learn_goes(kind):
 def test_it_ends_in_a_minimum():
     """That of least squares with a ridge penalty, which a system of equations gives."""
     net, y = cnn.Sequential([cnn.Dense(1)], INPUTS, dtype="float64"), X @ np.arange(INPUTS) + 1
-    found = lbfgs.minimise(net, half_squares, rows_of(X, y[:, None], W), alpha=3.0, max_iter=200,
-                           max_fun=1000, tol=1e-9)  # fmt: skip
+    function = lbfgs.Function(net, half_squares, rows_of(X, y[:, None], W), 3.0)
+    found = lbfgs.minimise(function, max_iter=200, max_fun=1000, tol=1e-9)
     wide = np.hstack([X, np.ones((N, 1))])
     left = wide.T @ (W[:, None] * wide) + 3.0 * np.diag([1.0] * INPUTS + [0.0])
     best = np.linalg.solve(left, wide.T @ (W * y))
@@ -147,8 +148,9 @@ def test_it_ends_in_a_minimum():
 
 def fitted(net, after=None, **options):
     y = KINDS["classes"][1].astype(np.int32)
-    given = {"alpha": ALPHA, "max_iter": 30, "max_fun": 15000, "tol": 1e-4} | options
-    return lbfgs.minimise(net, KINDS["classes"][2], rows_of(X, y), after=after, **given)
+    given = {"max_iter": 30, "max_fun": 15000, "tol": 1e-4} | options
+    function = lbfgs.Function(net, KINDS["classes"][2], rows_of(X, y), ALPHA)
+    return lbfgs.minimise(function, after=after, **given)
 
 
 def test_no_bit_depends_on_threads(monkeypatch):
@@ -203,6 +205,6 @@ def test_numbers_that_overflow_end_it_without_a_word():
     y = 1e30 * KINDS["numbers"][1].reshape(-1, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = lbfgs.minimise(net, half_squares, rows_of(X, y), alpha=0.0, max_iter=20,
-                               max_fun=100, tol=1e-4)  # fmt: skip
+        function = lbfgs.Function(net, half_squares, rows_of(X, y), 0.0)
+        found = lbfgs.minimise(function, max_iter=20, max_fun=100, tol=1e-4)
     assert not found.converged
