@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-import warnings
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -17,18 +19,13 @@ import cnn_core as cnn
 from cnn_core.errors import CnnCoreError
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(0)) / X.std(0)
 A, B = load_diabetes(return_X_y=True)
 A, B = A / A.std(0), (B - B.mean()) / B.std()
 EVEN = np.arange(150) % 2 == 0
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def made(**more):
@@ -205,6 +202,20 @@ def test_a_training_that_diverges():
         model.fit(A * 10, B)
     assert np.isnan(model.validation_scores_[-1])
     assert np.isfinite(model.predict(A)).all()
+
+
+def test_ctrl_c_ends_the_fit_and_keeps_what_there_is():
+    x, y = load_digits(return_X_y=True)
+    model = MLPClassifier((300,), max_iter=10**6, n_iter_no_change=10**6, tol=0, random_state=0)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.warns(UserWarning, match="training interrupted after"):
+        model.fit(x, y)
+    timer.join()
+    assert 0 < model.n_iter_ == len(model.loss_curve_) < 10**6
+    before = model.coefs_[0].copy()
+    assert model.partial_fit(x, y).n_iter_ == 1
+    assert (model.coefs_[0] != before).any()
 
 
 def test_progress(capsys):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -18,16 +17,11 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 X, Y = load_iris(return_X_y=True)
 NAN = np.where(np.arange(600).reshape(150, 4) == 77, np.nan, X)
 BOTH = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 WRONG = {

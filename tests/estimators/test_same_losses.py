@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -14,11 +12,13 @@ from inspect import signature
 from scipy import sparse
 from sklearn import neural_network as theirs
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
+from sklearn_pairs import THEIRS_WEIGH
 
 from cnn_core import estimators as ours
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 N = 430  # with minibatches of 200, the last has 30 rows
-WEIGHED = "sample_weight" in signature(theirs.MLPClassifier.fit).parameters
 POISSON = "loss" in signature(theirs.MLPRegressor).parameters
 
 
@@ -78,13 +78,6 @@ def agree(a, b) -> None:
         assert own == other or own == pytest.approx(other, rel=1e-8), name
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("data", DATA)
 def test_the_first_iterations_have_the_losses_of_scikit_learn(data, solver):
@@ -107,12 +100,17 @@ def test_all_activations_and_depths(activation, sizes):
 @pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel", "outputs", "counts"])
 @pytest.mark.parametrize("early", [False, True])
 def test_weights_of_rows(data, early):
-    if not WEIGHED:
+    if not THEIRS_WEIGH:
         pytest.skip("this release of scikit-learn has no sample_weight here")
+    rng = np.random.default_rng(5)
+    w = np.where(rng.random(N) < 0.1, 0, rng.uniform(0, 3, N))
     for solver in ("sgd", "adam"):
         a, b, x, y = both(data, solver=solver, early_stopping=early, alpha=0.3)
-        w = np.random.default_rng(5).uniform(0, 3, N)
         agree(a.fit(x, y, sample_weight=w), b.fit(x, y, sample_weight=w))
+        if not early:
+            for model in (a, b):
+                model.partial_fit(x, y, sample_weight=w[::-1])
+            agree(a, b)
 
 
 @pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel", "one_output"])
@@ -172,7 +170,7 @@ def test_lbfgs_goes_the_same_way(data):
     if data == "counts" and not POISSON:
         pytest.skip("this release of scikit-learn has no Poisson loss")
     a, b, x, y = both(data, solver="lbfgs", max_iter=8, alpha=0.5)
-    w = {"sample_weight": np.random.default_rng(5).uniform(0, 3, N)} if WEIGHED else {}
+    w = {"sample_weight": np.random.default_rng(5).uniform(0, 3, N)} if THEIRS_WEIGH else {}
     a.fit(x, y, **w), b.fit(x, y, **w)
     assert (a.n_iter_, a.t_, a.out_activation_) == (b.n_iter_, b.t_, b.out_activation_)
     assert a.loss_ == pytest.approx(b.loss_, rel=1e-8)

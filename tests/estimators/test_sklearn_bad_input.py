@@ -263,8 +263,9 @@ def test_weights(name, method):
             model.partial_fit(X, Y, classes=list("abc"))
         return getattr(model, method)(X, Y, sample_weight=WEIGHTS[name])
 
-    if method == "score" or THEIRS_WEIGH:
-        compare(call, "MLPClassifier")
+    if method != "score" and not THEIRS_WEIGH:
+        pytest.skip(f"scikit-learn {RELEASE} has no weights of rows")
+    compare(call, "MLPClassifier")
 
 
 OURS: dict[str, Callable[[Make], Any]] = {

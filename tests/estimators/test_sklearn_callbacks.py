@@ -69,11 +69,13 @@ def test_callbacks_are_called_epoch_by_epoch(solver):
     np.testing.assert_array_equal(ends(noted)[1][2], early.predict(X[:4]))
 
 
-def test_a_callback_stops_a_fit():
-    noted = Noted(last=2)
-    model = MLPRegressor(**SMALL).set_callbacks(noted).fit(*numbers())
-    assert model.n_iter_ == len(model.loss_curve_) == 3
-    plain = MLPRegressor(**{**SMALL, "max_iter": 3}).fit(*numbers())
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_callback_stops_a_fit(solver):
+    noted, options = Noted(last=2), {**SMALL, "solver": solver}
+    model = MLPRegressor(**options).set_callbacks(noted).fit(*numbers())
+    assert model.n_iter_ == 3
+    assert len(ends(noted)) == 3 + 1
+    plain = MLPRegressor(**{**options, "max_iter": 3}).fit(*numbers())
     np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])
 
 
@@ -83,6 +85,37 @@ def test_an_error_in_a_callback_ends_the_fit_and_takes_the_callbacks_down():
         MLPClassifier(**SMALL).set_callbacks(noted, other).fit(X, Y)
     assert noted.calls[-1][0] == other.calls[-1][0] == "teardown"
     assert not hasattr(MLPClassifier(**SMALL).fit(X, Y), "_callback_fit_ctx")
+
+
+def test_a_fit_that_is_refused_takes_the_callbacks_down_too():
+    noted = Noted()
+    model = MLPClassifier(early_stopping=True, validation_fraction=1e-9, **SMALL)
+    before = vars(model.set_callbacks(noted)).copy()
+    with pytest.raises(ValueError, match="validation_fraction"):
+        model.fit(X, Y)
+    assert [call[0] for call in noted.calls] == ["setup", "begin", "teardown"]
+    assert vars(model) == before
+
+
+class Spreading(Noted):
+    """One that searches hand on to their estimators."""
+
+    max_propagation_depth = None
+
+    def on_fit_task_begin(self, estimator, context):
+        super().on_fit_task_begin(estimator, context)
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "iteration":
+            self.calls.append(("iteration", context.task_id))
+
+
+def test_callbacks_of_a_search_reach_its_estimators():
+    noted = Spreading()
+    search = GridSearchCV(MLPClassifier(**SMALL), {"alpha": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(noted).fit(X, Y)
+    n = sum(call[0] == "iteration" for call in noted.calls)
+    assert n == SMALL["max_iter"] * (2 * 2 + 1)
 
 
 def test_scores_are_monitored_and_bars_go_through_a_search(capsys):

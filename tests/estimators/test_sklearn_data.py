@@ -18,17 +18,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn_pairs import (
-    RELEASE,
-    SMALL,
-    THEIRS_WEIGH,
-    Make,
-    assert_alike,
-    classes,
-    label_sets,
-    numbers,
-    pair,
-)  # fmt: skip
+from sklearn_pairs import RELEASE, SMALL, Make, assert_alike, classes, label_sets, numbers, pair
 
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 
@@ -121,7 +111,7 @@ MLPClassifier((2,), max_iter=1).fit(x[:, :50], y)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
 model = MLPClassifier((2,), max_iter=2, early_stopping=True).fit(x, y)
-model.partial_fit(x, y) if not model.early_stopping else None
+model.partial_fit(x, y)
 model.predict_proba(x.tocsc()); model.score(x, y)
 print(peak() - before)
 """
@@ -291,24 +281,3 @@ def test_set_output_of_a_pipeline_hands_tables_on():
         found = pipe.predict_proba(table)
     plain = make_pipeline(StandardScaler(), MLPClassifier(**SMALL)).fit(X, Y).predict_proba(X)
     assert_alike(found, plain)
-
-
-@pytest.mark.skipif(not THEIRS_WEIGH, reason=f"scikit-learn {RELEASE} has no weights of rows")
-@pytest.mark.parametrize("options", [{}, {"solver": "sgd"}, {"early_stopping": True},
-                                     {"solver": "lbfgs", "alpha": 1.0}], ids=str)  # fmt: skip
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_weights_of_rows(name, options):
-    x, y = (X, Y) if name == "MLPClassifier" else (XR, YR)
-    weights = np.random.default_rng(0).integers(0, 4, len(x)).astype(float)
-    own, theirs = (make(**options).fit(x, y, sample_weight=weights) for make in pair(name))
-    found = own.predict_proba(x) if name == "MLPClassifier" else own.predict(x)
-    expected = theirs.predict_proba(x) if name == "MLPClassifier" else theirs.predict(x)
-    if options.get("solver") == "lbfgs":
-        np.testing.assert_allclose(found, expected, atol=2e-4)
-        return
-    assert_alike(found, expected)
-    assert_alike(own.loss_curve_, theirs.loss_curve_)
-    if "early_stopping" not in options:
-        for model in (own, theirs):
-            model.partial_fit(x, y, sample_weight=weights[::-1])
-        assert_alike(own.predict(x), theirs.predict(x))

@@ -49,6 +49,18 @@ def test_weights_are_routed_through_a_search_to_fit_and_score(routed):
     assert search.cv_results_["mean_test_score"][0] == pytest.approx(expected, rel=1e-9)
 
 
+def test_rows_to_validate_with_are_routed(routed):
+    model = MLPClassifier(early_stopping=True, **SMALL)
+    model.set_fit_request(sample_weight=True, X_val=True, y_val=True)
+    scaler = StandardScaler().set_fit_request(sample_weight=False)
+    given = {"sample_weight": WEIGHTS, "X_val": X[:30], "y_val": Y[:30]}
+    pipe = make_pipeline(scaler, model).fit(X, Y, **given)
+    alone = MLPClassifier(early_stopping=True, **SMALL)
+    alone.fit(StandardScaler().fit_transform(X), Y, **given)
+    np.testing.assert_array_equal(pipe[-1].coefs_[0], alone.coefs_[0])
+    assert pipe[-1].validation_scores_ == alone.validation_scores_
+
+
 def test_what_nobody_asked_for_is_refused(routed):
     with pytest.raises(ValueError, match="sample_weight"):
         cross_validate(MLPClassifier(**SMALL), X, Y, params={"sample_weight": WEIGHTS})

@@ -34,6 +34,8 @@ MODELS: dict[str, tuple[Any, tuple]] = {
     "numbers": (MLPRegressor(**SMALL), numbers()),
     "outputs": (MLPRegressor(solver="lbfgs", **SMALL), numbers(outputs=3)),
     "rows held back": (MLPClassifier(early_stopping=True, **SMALL), classes()),
+    "layers": (MLPClassifier((7, 6), ["gelu", "tanh"], max_iter=6, random_state=0, batch_norm=True,
+                             dropout=0.2), classes()),
     "a pipeline": (make_pipeline(StandardScaler(), MLPClassifier(**SMALL)), classes()),
 }  # fmt: skip
 
@@ -41,11 +43,9 @@ ELSEWHERE = """
 import pickle, sys, warnings
 import joblib, numpy as np
 warnings.simplefilter("ignore")
-for name in sys.argv[2:]:
-    model, x, y = joblib.load(name)
-    if name.endswith(".pickle"):
-        with open(name, "rb") as file:
-            model, x, y = pickle.load(file)
+for name in sys.argv[1:]:
+    with open(name, "rb") as file:
+        model, x, y = (pickle if name.endswith(".pickle") else joblib).load(file)
     found = {"predict": model.predict(x)}
     if hasattr(model, "predict_proba"):
         found["predict_proba"] = np.asarray(model.predict_proba(x))
@@ -78,8 +78,7 @@ def test_another_process_predicts_and_goes_on_to_the_same_bits(tmp_path: Path):
             else:
                 joblib.dump((model, x, y), name, compress=3 if "compressed" in kind else 0)
             names.append(name)
-    done = subprocess.run([sys.executable, "-c", ELSEWHERE, "", *names], capture_output=True,
-                          text=True)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, *names], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = [figures(model, x, y) for model, (x, y) in MODELS.values()]
     for i, name in enumerate(names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -172,15 +171,3 @@ def test_a_bagging_of_regressors_learns():
     learner = make(max_iter=60, learning_rate_init=0.03)
     bag = ensemble.BaggingRegressor(learner, n_estimators=3, random_state=0)
     assert bag.fit(XR, YR).score(XR, YR) > 0.5
-
-
-def test_a_clone_is_not_fitted_and_has_every_option():
-    for name in ("MLPClassifier", "MLPRegressor"):
-        one = pair(name)[0](alpha=0.3, hidden_layer_sizes=[4, 3], solver="sgd", power_t=0.4)
-        y = Y if name == "MLPClassifier" else YR
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            two = clone(one.fit(X, y))
-        assert two.get_params() == one.get_params()
-        assert not hasattr(two, "coefs_")
-        assert repr(two) == repr(one)
