@@ -185,11 +185,11 @@ print(resident() - before)
 
 
 def memory(args: argparse.Namespace) -> Iterator[Line]:
-    for kind, least in (("same", 5.0), ("other sizes", 20.0)):
+    for kind, most in (("same", 5.0), ("other sizes", 20.0)):
         command = [sys.executable, "-c", RESIDENT, kind]
         grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        yield Line(f"resident memory, 100 fits, {kind}", f"< {least:g} MB", f"{grown:.2f} MB",
-                   grown < least)  # fmt: skip
+        yield Line(f"resident memory, 100 fits, {kind}", f"< {most:g} MB", f"{grown:.2f} MB",
+                   grown < most)  # fmt: skip
 
 
 TIMES: dict[str, Callable[[argparse.Namespace], Iterator[Line]]] = {

@@ -19,7 +19,8 @@ alpha : float, default=0.0001
     sample weights of a minibatch, is part of the loss.  Of "adamw" the decay apart from the
     gradient.
 batch_size : int or "auto", default="auto"
-    Rows of a minibatch; "auto": 200, or all where they are fewer.
+    Rows of a minibatch; "auto": 200, or all where they are fewer; with ``batch_norm`` so many fewer
+    that none of a single row is left over.
 learning_rate : {{"constant", "invscaling", "adaptive"}}, default="constant"
     How the rate of "sgd" falls.  "invscaling": rate / t^power_t after t rows; "adaptive": divided
     by 5 whenever there was no improvement for n_iter_no_change iterations.

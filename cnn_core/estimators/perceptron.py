@@ -135,7 +135,7 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         return self
 
     def _check_held(self, held: tuple[Any, Any, Any]) -> None:
-        """Raise ValueError unless rows for validation have targets and are used."""
+        """Raise `OptionError` unless rows for validation have targets and are used."""
         X, y, w = held
         if (X is None) != (y is None) or (X is None and w is not None):
             raise OptionError(

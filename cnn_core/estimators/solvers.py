@@ -13,7 +13,7 @@ WEIGHTS = "dense_*.w"
 SLOWEST = 1e-6
 """An adaptive rate below which training ends."""
 
-FAST_ENOUGH = 5.0
+SLOWER_BY = 5.0
 """What an adaptive rate is divided by."""
 
 
@@ -58,5 +58,5 @@ def slow_down(estimator: Any, optimizer: Optimizer) -> bool:
     e = estimator
     if e.solver != "sgd" or e.learning_rate != "adaptive" or optimizer.lr <= SLOWEST:
         return False
-    optimizer.lr = optimizer.lr / FAST_ENOUGH
+    optimizer.lr = optimizer.lr / SLOWER_BY
     return True

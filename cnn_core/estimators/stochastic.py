@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from cnn_core.errors import NotFiniteError
+from cnn_core.errors import NotFiniteError, OptionError
 from cnn_core.estimators import losses, solvers
 from cnn_core.estimators.network import Network
 from cnn_core.estimators.tasks import Tasks
@@ -95,7 +95,8 @@ def run(
     if held is not None:
         if incremental:
             e.stopped_ = iterations.done
-            e._no_improvement_count *= not e.stopped_
+            if e.stopped_:
+                e._no_improvement_count = 0
         if iterations.done or not incremental:
             training.network.net.set_params(e._best)
             e._best = None
@@ -207,7 +208,7 @@ def hold_out(
         stratify=stratify,
     )  # fmt: skip
     if len(held) < 2:
-        raise ValueError(
+        raise OptionError(
             f"validation_fraction: need a share that holds out 2 rows or more of {rows.n}; got "
             f"{estimator.validation_fraction}, which holds out {len(held)}"
         )

@@ -9,6 +9,8 @@ from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
+from cnn_core.errors import LabelError
+
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
 
 
@@ -77,28 +79,28 @@ class Classes(NamedTuple):
         return found[np.searchsorted(self.labels, y)]
 
     def need_known(self, y: Any, *, all_of_them: bool) -> None:
-        """Raise ValueError where ``y`` has other classes, or with ``all_of_them`` not all."""
+        """Raise `LabelError` where ``y`` has other classes, or with ``all_of_them`` not all."""
         found, kind, _ = classes_of(y)
         if (kind == MULTILABEL) != (self.kind == MULTILABEL):
-            raise ValueError(f"y: need targets of the kind {self.kind}; got {kind}")
+            raise LabelError(f"y: need targets of the kind {self.kind}; got {kind}")
         other = np.setdiff1d(found, self.labels)
         if len(other):
-            raise ValueError(
+            raise LabelError(
                 f"`y` has classes not in `self.classes_`: need some of {self.labels}; got {other}"
             )
         if all_of_them and len(found) < len(self.labels):
-            raise ValueError(
+            raise LabelError(
                 f"warm_start can only be used where `y` has the same classes as before: need all "
                 f"of {self.labels}; got {found}"
             )
 
 
 def classes_of(y: Any) -> Classes:
-    """Return the classes that occur in ``y``; raise ValueError where it holds no classes."""
+    """Return the classes that occur in ``y``; raise `LabelError` where it holds no classes."""
     kind = type_of_target(y, input_name="y")
     if kind == MULTILABEL:
         return Classes(np.arange(y.shape[1]), kind, sparse.issparse(y))
     if kind not in (BINARY, MULTICLASS):
         need = "one class for each row, or columns of 0 and 1"
-        raise ValueError(f"Unknown label type: y: need {need}; got {kind} targets")
+        raise LabelError(f"Unknown label type: y: need {need}; got {kind} targets")
     return Classes(np.unique(y), kind)

@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
+from cnn_core.errors import LabelError
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -86,13 +87,13 @@ def test_classes_of_partial_fit_and_warm_start():
     with pytest.raises(ValueError, match="classes must be passed"):
         model.partial_fit(X, Y)
     model.partial_fit(X, Y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match=r"has classes not in `self.classes_`.* got \[3\]"):
+    with pytest.raises(LabelError, match=r"has classes not in `self.classes_`.* got \[3\]"):
         model.partial_fit(X, Y + 1)
     with pytest.raises(ValueError, match="not the same as on last call"):
         model.partial_fit(X, Y, classes=[0, 1, 2, 3])
     model.partial_fit(X[Y == 1], Y[Y == 1])
     model.set_params(warm_start=True)
-    with pytest.raises(ValueError, match="same classes"):
+    with pytest.raises(LabelError, match="same classes"):
         model.fit(X[Y < 2], Y[Y < 2])
     model.fit(X, Y)
     with pytest.raises(ValueError, match=r"\(4, 100, 3\), to go on from it; got \(4, 7, 3\)"):
