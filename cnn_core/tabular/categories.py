@@ -38,7 +38,7 @@ class CategoryStep(Step):
     missing.  An unknown level is 0 in all of them, or place 0.
     """
 
-    op, need = "category", "category"
+    op = "category"
 
     def __init__(
         self, name: Any, levels: Sequence[Any], numeric: bool, one_hot: bool, marked: bool

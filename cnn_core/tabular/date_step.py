@@ -32,7 +32,7 @@ class DateStep(Step):
     """The parts of a date that vary, scaled as numbers are, and sine and cosine of its day in the
     year; 0 and a flag where it is missing."""
 
-    op, need = "date", "date"
+    op, otherwise = "date", "no date"
 
     def __init__(
         self, name: Any, form: str, origin: int, parts: list[tuple[int, float, float]],

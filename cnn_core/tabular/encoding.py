@@ -194,9 +194,10 @@ class Encoding:
         for found in by_step.values():
             step, value, row, _ = found[0]
             count = sum(stray.count for stray in found)
-            told.append(f"column {step.name!r}: {count} {'is' if count == 1 else 'are'} no "
-                        f"{step.need} and count as missing, the first {options.shown(value)} in "
-                        f"row {row}")  # fmt: skip
+            which = "1 is" if count == 1 else f"{count} are"
+            first = "the first " if count > 1 else ""
+            told.append(f"column {step.name!r}: {which} {step.otherwise}, taken as missing: {first}"
+                        f"{options.shown(value)} in row {row}")  # fmt: skip
         if told:
             where = f"{_WHO}: {source}: " if source else f"{_WHO}: "
             warnings.warn(where + "; ".join(told), UserWarning, stacklevel=4)

@@ -41,7 +41,8 @@ class Step:
     """The base: what is told of each column at training, and made of it later."""
 
     op = ""
-    need = "value"
+    otherwise = ""
+    """What a value is that is not of the column's kind, for messages."""
     n_real = n_flags = n_codes = 0
     name: Any
     marked = False
@@ -124,7 +125,7 @@ def squash(z: float) -> float:
 class NumberStep(Step):
     """One number, scaled and clipped; the median and a flag where it is missing."""
 
-    op, need, n_real = "number", "number", 1
+    op, otherwise, n_real = "number", "no number", 1
 
     def __init__(self, name: Any, centre: float, factor: float, marked: bool) -> None:
         self.name, self.centre, self.factor, self.marked = name, centre, factor, marked
@@ -192,14 +193,13 @@ def floats(column: Column) -> tuple[np.ndarray, list[int]]:
 class FlagStep(Step):
     """Yes as 1, no as -1, 0 and a flag of its own where neither is said."""
 
-    op, need = "boolean", "yes or no"
+    op, otherwise = "boolean", "neither yes nor no"
 
     def __init__(self, name: Any, marked: bool) -> None:
         self.name, self.marked = name, marked
         self.n_flags = 1 + marked
-        ends = (ZERO, ONE) if marked else (b"", b"")
-        self._bytes = {1: ONE + ends[0], -1: MINUS + ends[0], 0: ZERO + ends[0]}
-        self._missing = ZERO + ends[1]
+        given, missing = (ZERO, ONE) if marked else (b"", b"")
+        self._bytes = {1: ONE + given, -1: MINUS + given, 0: ZERO + missing}
 
     @classmethod
     def made(cls, name: Any, state: dict[str, Any]) -> FlagStep:
@@ -216,33 +216,23 @@ class FlagStep(Step):
     ) -> list[int]:
         if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
             flags[:, 0] = np.where(column == 1, 1.0, np.where(column == 0, -1.0, 0.0))
-            missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
-            self._mark(missing, flags)
-            return np.flatnonzero((flags[:, 0] == 0) & ~missing).tolist()
-        values = column if isinstance(column, list) else column.tolist()
-        if set(map(type, values)) == {str}:
-            known = {v: flag_of(v) for v in set(values)}
-            flags[:, 0] = [known[v] for v in values]
+            strays = np.flatnonzero((flags[:, 0] == 0) & ~np.isnan(column)).tolist()
         else:
-            flags[:, 0] = [flag_of(v) for v in values]
-        neither = np.flatnonzero(flags[:, 0] == 0).tolist()
-        missing = [i for i in neither if is_missing(values[i])]
-        if self.marked:
-            flags[:, 1] = 0
-            flags[missing, 1] = 1
-        gone = set(missing)
-        return [i for i in neither if i not in gone]
+            values = column if isinstance(column, list) else column.tolist()
+            if set(map(type, values)) == {str}:
+                known = {v: flag_of(v) for v in set(values)}
+                flags[:, 0] = [known[v] for v in values]
+            else:
+                flags[:, 0] = [flag_of(v) for v in values]
+            neither = np.flatnonzero(flags[:, 0] == 0).tolist()
+            strays = [i for i in neither if not is_missing(values[i])]
+        self._mark(flags[:, 0] == 0, flags)
+        return strays
 
     def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
         found = flag_of(value)
-        if found == 0:
-            if is_missing(value):
-                flags.append(self._missing)
-                return None
-            flags.append(self._bytes[0])
-            return STRAY
         flags.append(self._bytes[found])
-        return None
+        return STRAY if found == 0 and not is_missing(value) else None
 
 
 def is_missing(value: Any) -> bool:

@@ -300,14 +300,16 @@ def test_values_of_another_kind_are_missing_and_warned_of():
     with pytest.warns(UserWarning, match="no number") as record:
         found = ENCODER.transform(rows_)
     (message,) = {str(w.message) for w in record}
-    for text in ("column 'x': 1 is no number and count as missing, the first 'stray' in row 2",
-                 "column 'when': 1 is no date", "column 'flag': 1 is no yes or no"):  # fmt: skip
+    for text in ("column 'x': 1 is no number, taken as missing: 'stray' in row 2",
+                 "column 'when': 1 is no date", "column 'flag': 1 is neither yes nor no"):
         assert text in message
     with pytest.warns(UserWarning, match="column 'x'.*column 'flag'.*column 'when'"):
         alone = ENCODER.transform(rows_[2])
     assert same(alone, [part[2:3] for part in found])
-    gaps = {**rows()[2], "x": None, "when": None}
-    assert same(ENCODER.transform(gaps), [ENCODER.transform({**gaps}).numbers, found.codes[2:3]])
+    gaps = {**rows()[2], "x": None, "when": None, "flag": None}
+    assert same(ENCODER.transform(gaps), [part[2:3] for part in found])
+    with pytest.warns(UserWarning, match="'n': 2 are no number, .*: the first 'p' in row 1"):
+        ENCODER.transform([{**gaps, "n": n} for n in (1, "p", "q")])
 
 
 def test_tables_without_names_go_by_place():
