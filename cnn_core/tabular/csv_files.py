@@ -120,10 +120,7 @@ class CsvFile:
 
     def _check_unchanged(self, file: Any) -> None:
         if _stamp(os.fstat(file.fileno())) != self._stamp:
-            raise DataError(
-                f"{self.who}: {self.path}: need a file that stays as it is while it is read; got "
-                f"one that has changed: read it again when it is whole"
-            )
+            self._raise_changed()
 
     def _check_lengths(self, rows: list[list[str]], line: int) -> None:
         for row in rows:
@@ -146,8 +143,16 @@ class CsvFile:
         raise DataError(f"{self.who}: {self.path}, line {line}: need a whole compressed file, as "
                         f"its name ends in .gz; got {error}") from error  # fmt: skip
 
+    def _raise_changed(self) -> NoReturn:
+        raise DataError(
+            f"{self.who}: {self.path}: need a file that stays as it is while it is read; got one "
+            f"that has changed: read it again when it is whole"
+        ) from None
+
     def _raise_undecodable(self) -> NoReturn:
         where = csv_look.undecodable(self.path, self.encoding, self.delimiter)
+        if where is None:
+            self._raise_changed()
         column = self.names[where.column] if where.column < self.width else where.column + 1
         raise DataError(
             f"{self.who}: {self.path}, line {where.line}, column {column!r}: need text of encoding "

@@ -9,6 +9,7 @@ import io
 import os
 import zlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cnn_core.errors import OptionError
@@ -145,26 +146,29 @@ def line_ends(text: str) -> int:
 
 
 class Place(NamedTuple):
-    """Where a byte stands that no text of the encoding has: line from 1, column from 0."""
+    """Where a byte stands that no text of the encoding has, or where a letter is cut off: line
+    from 1, column from 0."""
 
     line: int
     column: int
     byte: int
 
 
-def undecodable(path: Any, encoding: str, delimiter: str) -> Place:
-    """Return the first such byte."""
+def undecodable(path: Any, encoding: str, delimiter: str) -> Place | None:
+    """Return the first such byte; None where there is none."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line, before = 1, ""
     with binary(path) as file:
-        for raw in file:
+        for raw in chain(file, [b""]):
+            bad = b""
             try:
-                text = decoder.decode(raw)
+                text = decoder.decode(raw, not raw)
             except UnicodeDecodeError as error:
-                start, data = error.start, error.object
-                before += data[:start].decode(encoding, "replace")
-                fields = next(csv.reader([before], delimiter=delimiter), [])
-                return Place(line, max(0, len(fields) - 1), data[start])
+                good, bad = error.object[: error.start], error.object[error.start :]
+                text = good.decode(encoding, "replace")
             line += text.count("\n")
-            before = "" if text.endswith("\n") else before + text
-    return Place(line, 0, raw[-1] if line > 1 or before else 0)
+            before = (before + text).rpartition("\n")[2]
+            if bad:
+                fields = next(csv.reader([before], delimiter=delimiter), [])
+                return Place(line, max(0, len(fields) - 1), bad[0])
+    return None

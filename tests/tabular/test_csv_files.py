@@ -180,6 +180,10 @@ BAD = {
                          r"line 3, column 'b': need text of encoding utf-8-sig; got byte 0xe9"),
     "a field that has no end": ('a,b\n1,"' + "x\n" * 90000, "line [0-9]+: need fields.*closed"),
     "a broken end": (b"a,b\n1,\xff", r"line 2, column 'b': need text .* got byte 0xff"),
+    "a letter cut off": (b"a,b\n1,x\n2,x\xc3", r"line 3, column 'b': need .* got byte 0xc3"),
+    **{f"{name} of UTF-16": (b"\xff\xfe" + "a,b\n1,x\n2,y".encode("utf-16-le")[:-1] + end,
+                             r"line 3, column 'b': need text of encoding utf-16; got byte")
+       for name, end in {"a letter cut off": b"", "half a letter": b"\xdc"}.items()},
 }  # fmt: skip
 
 
