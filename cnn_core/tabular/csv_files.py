@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError
+from cnn_core.errors import DataError
 from cnn_core.tabular import csv_look
 from cnn_core.tabular.csv_rows import Chunk, chunks_of
 from cnn_core.tabular.table import Table, check_names, numbered
@@ -195,8 +195,6 @@ def _read(file: CsvFile, texts: set[int]) -> tuple[list[Any], set[int]]:
     """Return columns, and those that turned out to be texts after some of their numbers."""
     made: list[Any] = [[] for _ in file.names]
     kept: list[dict[str, str]] = [{} for _ in file.names]
-    if not file.names:
-        raise OptionError(f"{file.who}: {file.path}: need columns; got none")
     wrong: set[int] = set()
     for chunk in file.chunks():
         for j, values in enumerate(chunk):

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from cnn_core.errors import OptionError
-from cnn_core.options import shown
+from cnn_core.options import refuse
 from cnn_core.tabular.values import MARKERS
 
 BEGINNING = 1 << 16
@@ -25,14 +24,9 @@ DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a compressed file raises that is cut off, damaged or none."""
 
 
-def is_gzip(path: Any) -> bool:
-    """Tell whether a file is compressed, by its ending."""
-    return os.fspath(path).lower().endswith(".gz")
-
-
 def binary(path: Any) -> Any:
-    """Open a file, or what is compressed in it."""
-    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
+    """Open a file, or what is compressed in it where it ends in .gz."""
+    return (gzip.open if os.fspath(path).lower().endswith(".gz") else open)(path, "rb")
 
 
 def opened(path: Any, encoding: str, errors: str = "strict") -> Any:
@@ -47,8 +41,7 @@ def check_encoding(who: str, encoding: Any) -> str | None:
     try:
         return codecs.lookup(encoding).name
     except (LookupError, TypeError, ValueError):
-        raise OptionError(f"{who}: need an encoding that Python knows, such as 'latin-1'; got "
-                          f"{shown(encoding)}") from None  # fmt: skip
+        raise refuse(who, "an encoding that Python knows, such as 'latin-1'", encoding) from None
 
 
 def encoding_of(path: Any) -> str:

@@ -119,9 +119,6 @@ class DateStep(Step):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": {}}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     def _of(self, when: int) -> list[float]:
         if when == NOTHING:
             return self._nothing

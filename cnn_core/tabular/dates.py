@@ -80,8 +80,7 @@ def date_of(value: Any, form: str) -> int:
     if is_nothing(value):
         return NOTHING
     if isinstance(value, (date, np.datetime64)):
-        made = _of_datetime(value) if isinstance(value, date) else int(in_microseconds(value)[()])
-        return made
+        return _of_datetime(value) if isinstance(value, date) else int(in_microseconds(value)[()])
     return microseconds(str(text_of(value)), form)  # such as a number, or a period of pandas
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.errors import DataError, DtypeError, LibraryError
 from cnn_core.frames import names as names_of
-from cnn_core.tabular.table import Column, Table, check_names
+from cnn_core.tabular.table import Column, Table, check_names, numbered
 from cnn_core.tabular.values import is_nothing
 
 
@@ -25,11 +25,11 @@ def of_frame(frame: Any, who: str) -> Table:
                          f"{type(frame).__name__}, which narwhals does not read: {error}"
                          ) from error  # fmt: skip
     columns = [_values(c, nw, who, name) for c, name in zip(columns, made, strict=True)]
-    return Table([f"x{i}" for i in made] if unnamed else made, columns, named=not unnamed, who=who)
+    return Table(numbered(len(made)) if unnamed else made, columns, named=not unnamed, who=who)
 
 
 def of_column(column: Any, who: str, name: Any) -> Column:
-    """Return a single column of such a package."""
+    """Return a single column of such a package, for `cnn_core.tabular.table.tidy`."""
     nw = _narwhals(who)
     try:
         series = nw.from_native(column, series_only=True)
@@ -91,12 +91,11 @@ def _numbers(series: Any) -> np.ndarray:
 
 def _times(series: Any, nw: Any) -> np.ndarray:
     if series.dtype == nw.Duration:
-        made = np.asarray(series.to_numpy(), "m8")
-        return np.where(np.isnat(made), np.nan, made / np.timedelta64(1, "s"))
+        return np.asarray(series.to_numpy(), "m8")
     if series.dtype == nw.Date:
         return np.array(_plain(series), "M8[D]")
     if getattr(series.dtype, "time_zone", None) is not None:
         series = series.dt.replace_time_zone(None)
-    return np.asarray(series.to_numpy()).astype("M8[us]", copy=False)
+    return np.asarray(series.to_numpy(), "M8")
 
 

@@ -25,6 +25,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import suppress
+from datetime import date
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -56,8 +58,9 @@ class Profile:
     """A column of training data, looked through: what decides its kind and is reported of it.
 
     ``numbers`` is float64 (N,) with NaN for what is missing or no number, ``strays`` the rows of
-    the latter; ``counts`` how often each text is there (for a list; missing ones left out),
-    ``words`` how often each word for a missing value, ``blank`` the number of empty cells.
+    the latter, ``values`` the finite numbers in order and how often each is there; ``counts`` how
+    often each text is there (for a list; missing ones left out), ``words`` how often each word for
+    a missing value, ``blank`` the number of empty cells.
     """
 
     def __init__(self, name: Any, column: Column) -> None:
@@ -65,8 +68,6 @@ class Profile:
         self.counts: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
         self.blank = 0
-        self._numbers: tuple[np.ndarray, list[int]] | None = None
-        self._values: tuple[np.ndarray, np.ndarray] | None = None
         if isinstance(column, list):
             texts = [v.strip() if type(v) is str else text_of(v) for v in column]
             for text, count in Counter(texts).items():
@@ -74,9 +75,8 @@ class Profile:
             self.blank = self.counts.pop(None, 0) + self.counts.pop("", 0)
             for word in [t for t in self.counts if t in MARKERS]:
                 self.words[word] = self.counts.pop(word)
-        elif column.dtype.kind in "fM":
-            self.blank = int(np.isnan(column).sum() if column.dtype.kind == "f"
-                             else np.isnat(column).sum())  # fmt: skip
+        else:
+            self.blank = int(np.isnan(column).sum())
 
     @property
     def missing(self) -> int:
@@ -90,28 +90,21 @@ class Profile:
     def is_dates(self) -> bool:
         return isinstance(self.column, np.ndarray) and self.column.dtype.kind == "M"
 
+    @cached_property
+    def _numbers(self) -> tuple[np.ndarray, list[int]]:
+        return numbers_of(self.column)
+
+    @property
     def numbers(self) -> np.ndarray:
-        self._find_numbers()
-        return self._numbers[0]  # type: ignore[index]
+        return self._numbers[0]
 
+    @property
     def strays(self) -> list[int]:
-        self._find_numbers()
-        return self._numbers[1]  # type: ignore[index]
+        return self._numbers[1]
 
-    def _find_numbers(self) -> None:
-        if self._numbers is None:
-            column = self.column
-            if isinstance(column, list):
-                self._numbers = numbers_of(column, self.n_rows)
-            else:
-                self._numbers = column.astype(np.float64), []
-
+    @cached_property
     def values(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the finite numbers that there are, in order, and how often each is there."""
-        if self._values is None:
-            x = self.numbers()
-            self._values = np.unique(x[np.isfinite(x)], return_counts=True)
-        return self._values
+        return np.unique(self.numbers[np.isfinite(self.numbers)], return_counts=True)
 
     def share_of_numbers(self) -> float:
         """Return which share of the texts, by rows, are numbers and no codes with leading zeros."""
@@ -127,9 +120,7 @@ class Profile:
         """Return how many values there are."""
         if isinstance(self.column, list):
             return len(self.counts)
-        column = self.column
-        missing = np.isnat(column) if self.is_dates else np.isnan(column.astype(np.float64))
-        return len(np.unique(column[~missing]))
+        return len(np.unique(self.column[~np.isnan(self.column)]))
 
     def fingerprint(self) -> bytes:
         """Return what equal columns have in common, and others do not."""
@@ -164,8 +155,6 @@ def kind_of(p: Profile) -> tuple[str, str]:
 
 
 def _all_dates(column: Column) -> bool:
-    from datetime import date
-
     return all(isinstance(v, (date, np.datetime64)) for v in column if not is_nothing(v))
 
 
@@ -182,7 +171,7 @@ def format_of(p: Profile) -> str | None:
 
 
 def _kind_of_numbers(p: Profile) -> tuple[str, str]:
-    values, counts = p.values()
+    values, counts = p.values
     n = int(counts.sum())
     if len(values) == 2 and values[0] == 0 and values[1] == 1:
         return "boolean", ""

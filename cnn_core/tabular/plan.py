@@ -87,8 +87,8 @@ def _written(p: Profile) -> str:
 
 
 def _number(p: Profile, rules: Rules, form: str, kind: str = "number") -> Plan:
-    x, strays = p.numbers(), p.strays()
-    values, missing = p.values()[0], int(np.isnan(x).sum())
+    x, strays = p.numbers, p.strays
+    values, missing = p.values[0], int(np.isnan(x).sum())
     if missing == len(x):
         raise DataError(f"{rules.who}: need numbers in column {p.name!r}; got "
                         f"{shown(p.column[0])} in row 0: leave kinds out for it")  # fmt: skip
@@ -113,7 +113,7 @@ def _marked(step: Step) -> str:
 
 def _discrete(p: Profile, rules: Rules, form: str) -> Plan:
     made = _number(p, rules, form, "discrete")
-    values, counts = p.values()
+    values, counts = p.values
     if len(values) < 3 or counts.sum() < rules.discrete_rows * len(values):
         return made
     step = _category_step(p, dict(zip(values.tolist(), counts.tolist(), strict=True)), rules, True)
@@ -125,7 +125,7 @@ def _boolean(p: Profile, rules: Rules, form: str) -> Plan:
     if isinstance(p.column, list):
         known = list(p.counts)
     else:
-        known = np.unique(p.column[~np.isnan(p.column.astype(np.float64))]).tolist()
+        known = np.unique(p.column[~np.isnan(p.column)]).tolist()
     said = {flag_of(value) for value in known}
     if 0 in said:
         odd = next(value for value in known if flag_of(value) == 0)
@@ -166,7 +166,7 @@ def _shown(step: CategoryStep) -> str:
 def _levels(p: Profile) -> tuple[bool, dict[Any, int], int, str]:
     """Return whether levels are numbers; how often each is there; what is missing, and a note."""
     if isinstance(p.column, np.ndarray):
-        values, counts = p.values()
+        values, counts = p.values
         return True, dict(zip(values.tolist(), counts.tolist(), strict=True)), p.missing, ""
     numbers: dict[Any, int] = {}
     for text, count in p.counts.items():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from cnn_core import options
 from cnn_core.errors import DataError
+from cnn_core.tabular.table import listed
 
 KINDS = ("number", "discrete", "boolean", "category", "date", "text", "identifier")
 """See `cnn_core.tabular.kinds`."""
@@ -48,7 +49,7 @@ class Columns:
         for report in self._reports:
             if report.name == name and type(report.name) is type(name):
                 return report
-        known = ", ".join(str(report.name) for report in self._reports)
+        known = listed(report.name for report in self._reports)
         raise DataError(f"columns_: need a column among {known}; got {options.shown(name)}")
 
     def to_dict(self) -> dict[str, list[Any]]:

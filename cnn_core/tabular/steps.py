@@ -153,7 +153,7 @@ class NumberStep(Step):
     def fill(
         self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
     ) -> list[int]:
-        x, strays = floats(column)
+        x, strays = numbers_of(column)
         real[:, 0] = squashed((x - self.centre) * self.factor)
         self._mark(np.isnan(x), flags)
         return strays
@@ -176,15 +176,6 @@ class NumberStep(Step):
         if self.marked:
             flags.append(ONE if value != value else ZERO)
         return found
-
-
-def floats(column: Column) -> tuple[np.ndarray, list[int]]:
-    """Return a column as float64, NaN where one is missing or no number; and where it is none."""
-    if isinstance(column, list):
-        return numbers_of(column, len(column))
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64), []
-    return np.full(len(column), np.nan), np.flatnonzero(~np.isnat(column)).tolist()
 
 
 # -- flags ------------------------------------------------------------------------------------
@@ -214,7 +205,7 @@ class FlagStep(Step):
     def fill(
         self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
     ) -> list[int]:
-        if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
+        if isinstance(column, np.ndarray) and column.dtype.kind != "M":
             flags[:, 0] = np.where(column == 1, 1.0, np.where(column == 0, -1.0, 0.0))
             strays = np.flatnonzero((flags[:, 0] == 0) & ~np.isnan(column)).tolist()
         else:
@@ -263,10 +254,8 @@ class GivenStep(Step):
     ) -> list[int]:
         if isinstance(column, list):
             flags[:, 0] = np.fromiter(map(is_missing, column), np.bool_, len(column))
-        elif column.dtype.kind in "fM":
-            flags[:, 0] = np.isnan(column) if column.dtype.kind == "f" else np.isnat(column)
         else:
-            flags[:, 0] = 0
+            flags[:, 0] = np.isnan(column)
         return []
 
     def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:

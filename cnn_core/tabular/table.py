@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, DtypeError, OptionError, ShapeError
+from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.frames import is_column, is_frame, is_sparse
 from cnn_core.naming import hint
 from cnn_core.tabular.dates import in_microseconds
@@ -183,13 +183,9 @@ def check_names(names: Iterable[Any], who: str) -> list[Any]:
     """Return names of columns; raise where one is there twice or is no name."""
     made: dict[Any, int] = {}
     for i, name in enumerate(options.items(who, names, "names of columns")):
-        name = str(name) if isinstance(name, str) else name
         if not isinstance(name, str) and not options.is_whole(name):
-            raise OptionError(
-                f"{who}: need names of columns that are texts or whole numbers; got "
-                f"{options.shown(name)}"
-            )
-        name = name if isinstance(name, str) else int(name)
+            raise options.refuse(who, "names of columns that are texts or whole numbers", name)
+        name = str(name) if isinstance(name, str) else int(name)
         if name in made:
             raise DataError(f"{who}: need names of columns that differ; got {name!r} for columns "
                             f"{made[name] + 1} and {i + 1}")  # fmt: skip
@@ -208,7 +204,7 @@ def listed(names: Iterable[Any], most: int = 12) -> str:
     return text + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-_NUMBERS, _WHOLE, _FLAGS, _SPANS = {float, int}, {int}, {bool}, {timedelta, np.timedelta64}
+_SPANS = {timedelta, np.timedelta64}
 _NO_VALUES = {list, tuple, dict, set, frozenset, np.ndarray, complex}
 
 
@@ -220,7 +216,7 @@ def tidy(values: Any, who: str, name: Any) -> Column:
         if is_column(values):
             from cnn_core.tabular.frame_columns import of_column
 
-            return of_column(values, who, name)
+            return tidy(of_column(values, who, name), who, name)
         if isinstance(values, (tuple, range)):
             return _of_list(list(values), who, name)
         raise DtypeError(f"{who}: need column {name!r} as a list or an array; got "
@@ -236,7 +232,7 @@ def tidy(values: Any, who: str, name: Any) -> Column:
     if values.dtype.kind == "M":
         return in_microseconds(values).view("M8[us]")
     if values.dtype.kind == "m":
-        return np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
+        return values / np.timedelta64(1, "s")  # of NaT NaN
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         return values.astype(np.float64)
     return values
@@ -249,11 +245,11 @@ def _of_list(values: list[Any], who: str, name: Any) -> Column:
         raise DtypeError(f"{who}: need numbers, texts, flags or dates in column {name!r}; got "
                          f"{options.shown(found)}")  # fmt: skip
     try:
-        if types <= _WHOLE and types:
+        if types == {int}:
             return np.array(values, np.int64)
-        if types <= _FLAGS and types:
+        if types == {bool}:
             return np.array(values, np.bool_)
-        if types <= _NUMBERS and types:
+        if types in ({float}, {float, int}):
             return np.array(values, np.float64)
     except OverflowError:  # a whole number of more than 64 bits
         return values

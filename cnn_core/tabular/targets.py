@@ -13,7 +13,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import DataError, LabelError, ShapeError, StateError
 from cnn_core.naming import Keywords
-from cnn_core.tabular.table import Column, tidy
+from cnn_core.tabular.table import Column, listed, tidy
 from cnn_core.tabular.values import is_nothing, numbers_of
 
 _PLAIN = (str, bool, int, float)
@@ -79,8 +79,7 @@ class Classes(Keywords):
         except (KeyError, TypeError):
             row = next(i for i, label in enumerate(labels)
                        if not _is_hashable(label) or label not in place)  # fmt: skip
-            known = ", ".join(map(str, list(place)[:12])) + (" ..." if len(place) > 12 else "")
-            raise LabelError(f"transform: need classes of {name} among {known}; got "
+            raise LabelError(f"transform: need classes of {name} among {listed(place)}; got "
                              f"{options.shown(labels[row])} in row {row}") from None  # fmt: skip
 
     def fit_transform(self, y: Any, *, name: str = "y") -> np.ndarray:
@@ -223,12 +222,7 @@ class Targets(Keywords):
     def transform(self, y: Any, *, name: str = "y", who: str = "transform") -> np.ndarray:
         """Return targets, such as those that predictions are scored by; they may all be equal."""
         column = _column(y, who, name)
-        if isinstance(column, list):
-            made, strays = numbers_of(column, len(column))
-        elif column.dtype.kind in "fiub":
-            made, strays = column.astype(np.float64), []
-        else:
-            made, strays = np.zeros(len(column)), [0] * bool(len(column))
+        made, strays = numbers_of(column)
         if strays:
             row = strays[0]
             raise DataError(f"{who}: need numbers in {name}; got {options.shown(column[row])} in "

@@ -17,10 +17,12 @@ import numpy as np
 WORDS = ("?", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "nil", "none")
 """Words that stand for a missing value, in any of the ways that they are written."""
 
-MARKERS = frozenset(
-    {""} | {w for word in WORDS for w in (word, word.upper(), word.capitalize())}
-    | {"NaN", "-NaN", "NaT", "N/a"}
-)  # fmt: skip
+
+def _written(*words: str) -> frozenset[str]:
+    return frozenset(w for word in words for w in (word, word.upper(), word.capitalize()))
+
+
+MARKERS = _written(*WORDS) | {"", "NaN", "-NaN", "NaT"}
 """The same as they stand in files, with "" for an empty cell.
 
 In a column of numbers, dates or flags each of them is a missing value.  In one of categories a
@@ -28,10 +30,8 @@ word is one too, unless there are empty cells as well: then it says something el
 (in a file of houses, NA for "has no garage"), and is a level.
 """
 
-YES = frozenset(w for word in ("true", "yes", "t", "y", "on", "1") for w in
-                (word, word.upper(), word.capitalize()))  # fmt: skip
-NO = frozenset(w for word in ("false", "no", "f", "n", "off", "0") for w in
-               (word, word.upper(), word.capitalize()))  # fmt: skip
+YES = _written("true", "yes", "t", "y", "on", "1")
+NO = _written("false", "no", "f", "n", "off", "0")
 FLAGS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 """The pairs that make a column one of flags; 0 and 1 do so as numbers."""
 
@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
         value = value.astype("M8[us]").item()
         return value if isinstance(value, date) else None  # beyond the years 1 to 9999
     if isinstance(value, np.timedelta64):
-        return nan if np.isnat(value) else float(value / np.timedelta64(1, "s"))
+        return float(value / np.timedelta64(1, "s"))  # of NaT NaN
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
@@ -156,16 +156,21 @@ def floats_of(texts: Sequence[str]) -> np.ndarray:
     return np.fromiter(map(known.__getitem__, texts), np.float64, n)
 
 
-def numbers_of(values: Sequence[Any], n: int) -> tuple[np.ndarray, list[int]]:
-    """Return ``n`` values as float64, NaN for what is missing or no number; and where is none."""
+def numbers_of(column: np.ndarray | list[Any]) -> tuple[np.ndarray, list[int]]:
+    """Return a column as float64, NaN where one is missing or no number; and where is none."""
+    n = len(column)
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind != "M":
+            return column.astype(np.float64), []
+        return np.full(n, np.nan), np.flatnonzero(~np.isnan(column)).tolist()
     try:
-        if set(map(type, values)) == {str}:
-            return floats_of(values), []
-        return np.fromiter(map(float, values), np.float64, n), []
+        if set(map(type, column)) == {str}:
+            return floats_of(column), []
+        return np.fromiter(map(float, column), np.float64, n), []
     except (ValueError, TypeError, OverflowError):
         pass
     made, strays = np.empty(n), []
-    for i, value in enumerate(values):
+    for i, value in enumerate(column):
         try:
             made[i] = number_of(value)
         except Exception:  # whatever a user's class raises when a float is made of it

@@ -172,5 +172,5 @@ def test_columns_print_as_a_table_and_are_found_by_name():
     assert repr(columns) == str(columns)
     assert columns.to_dict()["name"] == ["age", "job"]
     assert "<td>age</td>" in columns._repr_html_()
-    with pytest.raises(DataError, match="need a column among age, job; got 'q'"):
+    with pytest.raises(DataError, match="need a column among 'age', 'job'; got 'q'"):
         columns["q"]

@@ -98,7 +98,7 @@ def test_what_are_no_classes(y, error, message):
 
 def test_labels_that_training_has_not_seen_are_named():
     classes = Classes().fit(["a", "b"])
-    with pytest.raises(LabelError, match="need classes of y among a, b; got 'c' in row 1"):
+    with pytest.raises(LabelError, match="need classes of y among 'a', 'b'; got 'c' in row 1"):
         classes.transform(["a", "c"])
     with pytest.raises(LabelError, match=r"need labels 0 \.\. 1 in codes; got 2 in row 0"):
         classes.inverse_transform([2])
