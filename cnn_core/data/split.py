@@ -99,10 +99,8 @@ def _test_rows(who: str, test_size: Any, n: int, option: str) -> int:
         n_test = ceil(Fraction(repr(float(test_size))) * n)
         if n_test < n:
             return n_test
-    raise OptionError(
-        f"{who}: need {option and f'{option}, '}a fraction in (0, 1) or a number of rows, which "
-        f"leaves both parts at least one of {n} rows; got {options.shown(test_size)}"
-    )
+    need = "a fraction in (0, 1) or a number of rows, which leaves both parts at least one of"
+    raise options.refuse(who, f"{need} {n} rows", test_size, option)
 
 
 def _stratified(

@@ -11,7 +11,8 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError, UnknownOptionError
-from cnn_core.naming import Keywords, hint
+from cnn_core.naming import Described, hint
+from cnn_core.tabular.csv_files import CHUNK
 from cnn_core.tabular.encoding import Encoded, Encoding
 from cnn_core.tabular.report import KINDS, Columns
 from cnn_core.tabular.table import as_table, is_row, listed
@@ -20,7 +21,7 @@ FORMAT = 1
 """Of `TableEncoder.state_dict`; a newer one is refused."""
 
 
-class TableEncoder(Keywords):
+class TableEncoder(Described):
     """Make numbers (N, F), float32, and codes of categories (N, C), int32, of a raw table.
 
     The first ``n_real_`` columns of ``numbers`` are scaled as in RealMLP: with the median m and
@@ -63,15 +64,6 @@ class TableEncoder(Keywords):
         ``kinds`` says discrete, they always are.  A network learns from an hour of the day, or
         from a code, sooner as a category; with few rows that costs more than it gives.
 
-    Attributes
-    ----------
-    columns_
-        A table of what was done with each column and why.
-    n_real_, code_sizes_
-        How many numbers are scaled, and how many places each code has.
-    n_features_in_, feature_names_in_
-        The columns of the table that was seen.
-
     Example
     -------
     >>> rows = [{"age": age, "job": job} for age, job in zip(range(20, 60), "abcd" * 10)]
@@ -107,11 +99,6 @@ class TableEncoder(Keywords):
             setattr(self, name, value)
         return self
 
-    def __repr__(self) -> str:
-        changed = [f"{n}={getattr(self, n)!r}" for n, default in _OPTIONS.items()
-                   if getattr(self, n) != default]  # fmt: skip
-        return f"TableEncoder({', '.join(changed)})"
-
     def __sklearn_is_fitted__(self) -> bool:
         return self._encoding is not None
 
@@ -130,17 +117,17 @@ class TableEncoder(Keywords):
         from cnn_core.tabular.plan import Profile, Rules, plan_of
 
         who = "fit"
-        rules = Rules(*_checked(self.get_params(), who), who)
+        rules = Rules(*_checked(self.get_params(), who))
         table = as_table(X, who)
         kinds = _check_kinds(self.kinds, table.names, who)
         if not table.n_rows:
             raise DataError(f"{who}: need one row or more; got a table without rows")
-        profiles = [Profile(*column) for column in zip(table.names, table.columns, strict=True)]
         seen: dict[bytes, Any] = {}
         steps, reports = [], []
-        for p in profiles:
-            same_as = seen.setdefault(p.fingerprint(), p.name)
-            plan = plan_of(p, kinds.get(p.name), rules, None if same_as is p.name else same_as)
+        for name, column in zip(table.names, table.columns, strict=True):
+            p = Profile(name, column)
+            same_as = seen.setdefault(p.fingerprint(), name)
+            plan = plan_of(p, kinds.get(name), rules, None if same_as == name else same_as)
             steps += plan.steps
             reports.append(plan.report)
         if not steps:
@@ -148,23 +135,37 @@ class TableEncoder(Keywords):
         self._encoding = Encoding(table.names, table.named, steps, Columns(reports))
         return self
 
-    def _fitted(self, who: str) -> Encoding:
+    def _fitted(self, who: str, error: type[Exception] = StateError) -> Encoding:
         if self._encoding is None:
-            raise StateError(f"{who}: need an encoder that has seen a table; call fit first")
+            raise error(f"{who}: need an encoder that has seen a table; call fit first")
         return self._encoding
 
     # -- what was learned -----------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _LEARNED:
-            raise AttributeError(f"'TableEncoder' object has no attribute {name!r}")
-        found = self.__dict__.get("_encoding")
-        if found is None:
-            raise AttributeError(f"{name}: need an encoder that has seen a table; call fit first")
-        return _LEARNED[name](found)
+    @property
+    def columns_(self) -> Columns:
+        """A table of what was done with each column and why."""
+        return self._fitted("columns_", AttributeError).columns
 
-    def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *(_LEARNED if self._encoding is not None else ())})
+    @property
+    def n_real_(self) -> int:
+        """How many numbers are scaled."""
+        return self._fitted("n_real_", AttributeError).n_real
+
+    @property
+    def code_sizes_(self) -> list[int]:
+        """How many places each code has."""
+        return list(self._fitted("code_sizes_", AttributeError).code_sizes)
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns the table has that was seen."""
+        return len(self._fitted("n_features_in_", AttributeError).names)
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The names of these columns."""
+        return np.array(self._fitted("feature_names_in_", AttributeError).names, dtype=object)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns of ``numbers``, then of ``codes``."""
@@ -186,7 +187,7 @@ class TableEncoder(Keywords):
         if isinstance(X, Mapping) and X and is_row(X):
             return encoding.row(X)
         if isinstance(X, (str, os.PathLike)):
-            parts = [encoding.empty(), *encoding.stream(X, 2048, {})]
+            parts = [encoding.empty(), *encoding.stream(X, CHUNK, {})]
             return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
         return encoding.table(as_table(X, "transform"))
 
@@ -195,7 +196,7 @@ class TableEncoder(Keywords):
         table = as_table(X, "fit")
         return self.fit(table, y).transform(table)
 
-    def stream(self, path: Any, *, rows: int = 2048, **how: Any) -> Iterator[Encoded]:
+    def stream(self, path: Any, *, rows: int = CHUNK, **how: Any) -> Iterator[Encoded]:
         """Return an iterator of what the rows of a CSV file become, up to ``rows`` at a time.
 
         ``how`` is what `cnn_core.tabular.read_table` takes: delimiter, header, encoding.  The
@@ -247,11 +248,6 @@ class TableEncoder(Keywords):
 
 
 _OPTIONS: dict[str, Any] = {"kinds": None, **(TableEncoder.__init__.__kwdefaults__ or {})}
-_LEARNED: dict[str, Any] = {
-    "columns_": lambda e: e.columns, "n_real_": lambda e: e.n_real,
-    "code_sizes_": lambda e: list(e.code_sizes), "n_features_in_": lambda e: len(e.names),
-    "feature_names_in_": lambda e: np.array(e.names, dtype=object),
-}  # fmt: skip
 
 
 def _checked(params: Mapping[str, Any], who: str) -> tuple[int, int, float]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.tabular.categories import CategoryStep
+from cnn_core.tabular.csv_files import CsvFile
 from cnn_core.tabular.date_step import DateStep
 from cnn_core.tabular.report import ColumnReport, Columns
 from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step
 from cnn_core.tabular.table import Column, Table, check_names, listed
-
-if TYPE_CHECKING:
-    from cnn_core.tabular.csv_files import CsvFile
 
 _STEPS: dict[str, Any] = {step.op: step for step in
                           (NumberStep, FlagStep, GivenStep, CategoryStep, DateStep)}  # fmt: skip
@@ -39,10 +37,12 @@ _FLOAT32, _INT32 = np.dtype(np.float32), np.dtype(np.int32)
 class Stray(NamedTuple):
     """Values of a column that are not of its kind: the first, its row, and how many there are."""
 
-    step: Step
     value: Any
     row: int
     count: int
+
+
+Strays = dict[Step, Stray]
 
 
 class Encoding:
@@ -92,11 +92,11 @@ class Encoding:
         real: list[float] = []
         parts: list[Any] = [b""]
         codes: list[int] = []
-        strays: list[Stray] = []
+        strays: Strays = {}
         try:
             for name, step in self._rows:
                 if step(row[name], real, parts, codes):
-                    strays.append(Stray(step.__self__, row[name], 0, 1))
+                    strays[step.__self__] = Stray(row[name], 0, 1)
         except KeyError:
             lacking = [name for name in self.needed if name not in row]
             if lacking:
@@ -114,7 +114,7 @@ class Encoding:
     def table(self, table: Table) -> Encoded:
         """Return what a table becomes."""
         at = self.places(table.names, table.named, _WHO)
-        strays: list[Stray] = []
+        strays: Strays = {}
         columns = {name: table.columns[j] for name, j in at.items()}
         made = self._fill(columns, table.n_rows, strays, 0)
         self.warn(strays, table.names if table.named and self.named else ())
@@ -122,8 +122,6 @@ class Encoding:
 
     def stream(self, path: Any, rows: int, how: dict[str, Any]) -> Iterator[Encoded]:
         """Return an iterator of what the rows of a CSV file become, some at a time."""
-        from cnn_core.tabular.csv_files import CsvFile
-
         file = CsvFile(path, names=self.names if self.named else None, who=_WHO, **how)
         at = self.places(file.names, file.header, f"{_WHO}: {file.path}")
         return self._stream(file, at, file.chunks(rows))
@@ -131,7 +129,7 @@ class Encoding:
     def _stream(
         self, file: CsvFile, at: dict[Any, int], chunks: Iterator[list[Sequence[str]]]
     ) -> Iterator[Encoded]:
-        strays: list[Stray] = []
+        strays: Strays = {}
         done = 0
         for chunk in chunks:
             columns: dict[Any, Column] = {name: list(chunk[j]) for name, j in at.items()}
@@ -165,7 +163,7 @@ class Encoding:
                         f"{len(self.needed)} that are used; got {listed(names)}")  # fmt: skip
 
     def _fill(
-        self, columns: Mapping[Any, Column], n: int, strays: list[Stray], begin: int
+        self, columns: Mapping[Any, Column], n: int, strays: Strays, begin: int
     ) -> Encoded:
         numbers = np.empty((n, self.width), np.float32)
         codes = np.empty((n, len(self.code_sizes)), np.int32)
@@ -178,22 +176,18 @@ class Encoding:
                                   codes[:, c : ends[2]])  # fmt: skip
                 if found:
                     i = found[0]
-                    strays.append(Stray(step, column[i], begin + i, len(found)))
+                    value, row, count = strays.get(step, (column[i], begin + i, 0))
+                    strays[step] = Stray(value, row, count + len(found))
                 r, f, c = ends
         return Encoded(numbers, codes)
 
-    def warn(self, strays: list[Stray], names: Sequence[Any] = (), source: str = "") -> None:
+    def warn(self, strays: Strays, names: Sequence[Any] = (), source: str = "") -> None:
         """Warn of values of another kind, and of columns that training has not seen."""
         new = [name for name in names if name not in set(self.names)]
         told = []
         if new:
             told.append(f"columns that training has not seen are left out: {listed(new)}")
-        by_step: dict[int, list[Stray]] = {}
-        for stray in strays:
-            by_step.setdefault(id(stray.step), []).append(stray)
-        for found in by_step.values():
-            step, value, row, _ = found[0]
-            count = sum(stray.count for stray in found)
+        for step, (value, row, count) in strays.items():
             which = "1 is" if count == 1 else f"{count} are"
             first = "the first " if count > 1 else ""
             told.append(f"column {step.name!r}: {which} {step.otherwise}, taken as missing: {first}"

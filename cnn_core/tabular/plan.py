@@ -16,6 +16,8 @@ from cnn_core.tabular.report import ColumnReport
 from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step
 from cnn_core.tabular.values import flag_of, number_of
 
+_WHO = "fit"
+
 
 class Plan(NamedTuple):
     """What becomes of a column."""
@@ -30,7 +32,6 @@ class Rules(NamedTuple):
     max_one_hot: int
     min_rows: int
     discrete_rows: float
-    who: str
 
 
 def plan_of(p: Profile, kind: str | None, rules: Rules, same_as: Any = None) -> Plan:
@@ -41,10 +42,10 @@ def plan_of(p: Profile, kind: str | None, rules: Rules, same_as: Any = None) -> 
     if kind is None:
         found, form = kind_of(p)
     elif p.is_dates and kind not in ("date", "text", "identifier"):
-        raise OptionError(f"{rules.who}: need kind date, text or identifier for {p.name!r}, a "
+        raise OptionError(f"{_WHO}: need kind date, text or identifier for {p.name!r}, a "
                           f"column of dates; got {kind}")  # fmt: skip
     else:
-        found, form = kind, _form_for(p, rules.who) if kind == "date" else ""
+        found, form = kind, _form_for(p) if kind == "date" else ""
     if not p.known:
         return _plan(p, found, [], "all values are missing")
     if same_as is not None and (p.missing or p.levels() > 1):  # else it is constant
@@ -90,7 +91,7 @@ def _number(p: Profile, rules: Rules, form: str, kind: str = "number") -> Plan:
     x, strays = p.numbers, p.strays
     values, missing = p.values[0], int(np.isnan(x).sum())
     if missing == len(x):
-        raise DataError(f"{rules.who}: need numbers in column {p.name!r}; got "
+        raise DataError(f"{_WHO}: need numbers in column {p.name!r}; got "
                         f"{shown(p.column[0])} in row 0: leave kinds out for it")  # fmt: skip
     infinite = x[np.isinf(x)]
     levels = len(values) + len(np.unique(infinite))
@@ -129,7 +130,7 @@ def _boolean(p: Profile, rules: Rules, form: str) -> Plan:
     said = {flag_of(value) for value in known}
     if 0 in said:
         odd = next(value for value in known if flag_of(value) == 0)
-        raise DataError(f"{rules.who}: need yes and no in column {p.name!r}, such as true and "
+        raise DataError(f"{_WHO}: need yes and no in column {p.name!r}, such as true and "
                         f"false or 1 and 0; got {shown(odd)}: leave kinds out for it")  # fmt: skip
     if len(said) == 1:
         return _single(p, "boolean", p.missing)
@@ -186,7 +187,7 @@ def _date(p: Profile, rules: Rules, form: str) -> Plan:
     values, strays = dates_of(p.column, form)
     known = values[values != NOTHING]
     if not len(known):
-        raise DataError(f"{rules.who}: need dates in column {p.name!r}; got "
+        raise DataError(f"{_WHO}: need dates in column {p.name!r}; got "
                         f"{shown(p.column[0])} in row 0")  # fmt: skip
     levels, missing = len(np.unique(known)), len(values) - len(known)
     if levels == 1:
@@ -198,7 +199,7 @@ def _date(p: Profile, rules: Rules, form: str) -> Plan:
                  became=parts + _marked(step))  # fmt: skip
 
 
-def _form_for(p: Profile, who: str) -> str:
+def _form_for(p: Profile) -> str:
     if p.is_dates:
         return "year-month-day"
     found, form = kind_of(p)

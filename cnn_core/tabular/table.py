@@ -88,8 +88,8 @@ class Table:
                      named=self.named, source=self.source)  # fmt: skip
 
 
-def as_table(x: Any, who: str = "Table", *, names: Sequence[Any] | None = None) -> Table:
-    """Return whatever a caller has as a `Table`; ``names`` are those expected of a file.
+def as_table(x: Any, who: str = "Table") -> Table:
+    """Return whatever a caller has as a `Table`.
 
     Raises `DtypeError` for what is no table, `ShapeError` for rows or columns of different
     lengths, `DataError` for names that are there twice and files that are damaged, `OSError` for
@@ -100,7 +100,7 @@ def as_table(x: Any, who: str = "Table", *, names: Sequence[Any] | None = None) 
     if isinstance(x, (str, os.PathLike)):
         from cnn_core.tabular.csv_files import read_table
 
-        return read_table(x, who=who, names=names)
+        return read_table(x, who=who)
     if isinstance(x, Mapping):
         return _of_mapping(x, who)
     if isinstance(x, np.ndarray):

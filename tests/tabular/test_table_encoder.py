@@ -387,7 +387,7 @@ def test_options_as_scikit_learn_has_them():
     assert encoder.get_params() == {"kinds": {"x": "number"}, "max_one_hot": 8, "min_rows": 3,
                                     "discrete_rows": 500}  # fmt: skip
     assert encoder.set_params(max_one_hot=4) is encoder
-    assert repr(encoder) == "TableEncoder(kinds={'x': 'number'}, max_one_hot=4, min_rows=3)"
+    assert repr(encoder) == "TableEncoder({'x': 'number'}, max_one_hot=4, min_rows=3)"
     with pytest.raises(CnnCoreError, match="got 'max_onehot': did you mean 'max_one_hot'"):
         encoder.set_params(max_onehot=3)
     with pytest.raises(CnnCoreError, match="got 'kind'"):
