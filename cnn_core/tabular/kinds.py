@@ -126,9 +126,9 @@ class Profile:
         """Return what equal columns have in common, and others do not."""
         column = self.column
         if isinstance(column, list):
-            data = "\x1f".join(
-                ["" if v is None else v if type(v) is str else f"{type(v)}{text_of(v)}"
-                 for v in column]).encode("utf-8", "surrogatepass")  # fmt: skip
+            texts = ["" if v is None else v if type(v) is str else f"{type(v)}{text_of(v)}"
+                     for v in column]  # fmt: skip
+            data = repr(texts).encode()  # to join them would leave open where one ends
         else:
             kind = "M8[us]" if column.dtype.kind == "M" else np.float64
             data = np.ascontiguousarray(column.astype(kind)).tobytes()

@@ -91,6 +91,12 @@ def test_what_says_nothing_is_left_out_with_a_note():
     }  # fmt: skip
 
 
+def test_columns_are_the_same_only_if_each_value_is():
+    pairs = {"p": ["a\x1f", "b"], "q": ["a", "\x1fb"], "r": ["a', 'b", "c"], "s": ["a", "b', 'c"],
+             "t": ["\ud800", "\\ud800"], "u": ["\\ud800", "\ud800"]}  # fmt: skip
+    assert all(r.became for r in fit(**{name: pair * 20 for name, pair in pairs.items()}).columns_)
+
+
 def test_one_value_with_gaps_is_a_flag():
     encoder = fit(x=RNG.random(4), one=[7, None, 7, 7], text=["a", "", "a", ""])
     assert encoder.get_feature_names_out().tolist() == ["x", "one_missing", "text_missing"]
