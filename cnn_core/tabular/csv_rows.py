@@ -1,5 +1,5 @@
-"""Rows of a CSV file as columns: the standard library's `csv`, and a short way where no field is
-quoted, which takes half the time and gives the same."""
+"""Rows of a CSV file as columns: the standard library's `csv`, and a short way as long as no field
+is quoted, which takes half the time and gives the same."""
 
 from __future__ import annotations
 
