@@ -81,7 +81,7 @@ cdef extern from "cnn_ext.h" nogil:
         int32_t split
         int32_t accumulate
         int32_t wrt
-        int32_t uses_scratch
+        int32_t products
         int64_t state
         int64_t piece
 
@@ -99,7 +99,7 @@ cdef extern from "cnn_ext.h" nogil:
 
     ctypedef struct cnn_op:
         const char *name
-        int32_t uses_scratch
+        int32_t products
         const cnn_more *more
         cnn_kernel forward[2]
         cnn_kernel grad[4][2]
@@ -267,7 +267,7 @@ cdef extern from "cnn_ext.h" nogil:
         const char *simd
         const cnn_op *(*find_op)(const char *name) noexcept nogil
         const cnn_optim *(*find_optim)(const char *name) noexcept nogil
-        const char *(*op_name)(int32_t i) noexcept nogil
+        const cnn_op *(*op)(int32_t i) noexcept nogil
         cnn_status (*run)(const cnn_run *run, cnn_fault *fault) noexcept nogil
         cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault) noexcept nogil
         void (*gather)(const cnn_source *, const int64_t *, int64_t, int64_t) noexcept nogil

@@ -17,8 +17,6 @@ cdef const capi.cnn_api *_api = NULL
 cdef bint _blas_loaded = False
 
 GEMM_MODES = ("auto", "own", "blas")
-PRODUCTS = frozenset(("dense", "grouped_dense", "matmul", "weight_grad"))
-"""The operations whose kernels call for matrix products, which BLAS may serve."""
 
 
 cdef const capi.cnn_api *api() noexcept nogil:
@@ -41,13 +39,16 @@ def simd():
     return _api.simd.decode()
 
 
-def operation_names():
-    """Return the names of all operations that have a C kernel."""
+def operation_names(*, bint products=False):
+    """Return the names of all operations that have a C kernel, or of those that make products."""
+    cdef const capi.cnn_op *op = _api.op(0)
     cdef int i = 0
     names = []
-    while _api.op_name(i) != NULL:
-        names.append(_api.op_name(i).decode())
+    while op != NULL:
+        if op.products or not products:
+            names.append(op.name.decode())
         i += 1
+        op = _api.op(i)
     return names
 
 
@@ -65,6 +66,8 @@ def _choose_simd():
 
 
 _choose_simd()
+PRODUCTS = frozenset(operation_names(products=True))
+"""The operations whose kernels call for matrix products, which BLAS may serve."""
 _GEMM_MODE = GEMM_MODES.index(_choice("CNN_CORE_GEMM", GEMM_MODES, "auto"))
 
 

@@ -267,7 +267,7 @@ cdef class Plan:
         cdef int last = 0
         if found == NULL:
             raise CnnCoreError(f"{label}: no C kernel named {op!r}")
-        s.uses_scratch = found.uses_scratch
+        s.products = found.products
         if which == FORWARD:
             s.kernel = found.forward[dtype]
         elif which == FUSED_LOSS:

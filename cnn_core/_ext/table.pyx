@@ -38,7 +38,7 @@ cdef capi.cnn_step *add_step(Table *t, const capi.cnn_op *op, capi.cnn_kernel ke
             t.operand[t.n_step][step.n_operand] = <int32_t> (<char *> tensor - <char *> t.tensor)
             step.n_operand += 1
     step.kernel, step.split, step.operand = kernel, split, t.operand[t.n_step]
-    step.uses_scratch = op.uses_scratch
+    step.products = op.products
     step.attr = t.attr[t.n_step]
     t.n_step += 1
     return step

@@ -9,7 +9,7 @@
 int64_t cnn_step_scratch(const cnn_step *step, const cnn_tensor *tensor, int64_t n_row)
 {
     int64_t need = 0;
-    if (!step->uses_scratch)
+    if (!step->products)
         return 0;
     step->kernel(&(cnn_call){.step = step, .tensor = tensor, .end = cnn_extent(step, tensor, n_row),
                              .n_row = n_row, .scratch = {.need = &need}});

@@ -41,9 +41,9 @@ static const cnn_optim *find_optim(const char *name)
     return NULL;
 }
 
-static const char *op_name(int32_t i)
+static const cnn_op *op_at(int32_t i)
 {
-    return i >= 0 && i < N_OP ? ops[i]->name : NULL;
+    return i >= 0 && i < N_OP ? ops[i] : NULL;
 }
 
 #define STRING_(x) #x
@@ -51,7 +51,7 @@ static const char *op_name(int32_t i)
 
 extern const cnn_api CNN_FOR_ISA(cnn_api);
 const cnn_api CNN_FOR_ISA(cnn_api) = {
-    .simd = STRING(CNN_ISA), .find_op = find_op, .find_optim = find_optim, .op_name = op_name,
+    .simd = STRING(CNN_ISA), .find_op = find_op, .find_optim = find_optim, .op = op_at,
     .run = cnn_plan_execute, .train = cnn_train_chunk, .gather = cnn_gather, .learn = cnn_learn,
     .shuffle = cnn_shuffle, .first_outside = cnn_first_outside, .count_blocks = cnn_count_blocks,
     .grow_pool = cnn_pool_grow, .gemm = CNN_TYPED(cnn_gemm), .scratch_bytes = cnn_step_scratch,

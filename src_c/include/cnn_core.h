@@ -105,7 +105,7 @@ typedef struct {
     int32_t                  split;       /* cnn_split                                */
     int32_t                  accumulate;  /* gradient steps: add to the operand       */
     int32_t                  wrt;         /* gradient steps: which input              */
-    int32_t                  uses_scratch; /* that of the operation                   */
+    int32_t                  products;    /* that of the operation                    */
     int64_t                  state;       /* where that of its cnn_part lies, as a cnn_local does */
     int64_t                  piece;       /* rows or units between two questions to a watch; 0: all */
 } cnn_step;
@@ -162,7 +162,8 @@ typedef struct {
     cnn_kernel  grad[CNN_MAX_GRAD][CNN_N_REAL];
     cnn_kernel  fused_loss[CNN_N_REAL];
     void      (*map[CNN_N_REAL])(int64_t n, const void *x, void *y, const cnn_attr *attr);
-    int32_t     uses_scratch;     /* its kernels must be asked: see cnn_scratch       */
+    int32_t     products;         /* its kernels call cnn_gemm, which BLAS may serve and
+                                   * which must be asked first: see cnn_scratch      */
     const cnn_more *more;         /* NULL: none                                       */
 } cnn_op;
 
@@ -345,7 +346,7 @@ typedef struct {
     const char *simd;             /* "baseline", "avx2" or "avx512"                   */
     const cnn_op    *(*find_op)(const char *name);          /* NULL if unknown        */
     const cnn_optim *(*find_optim)(const char *name);       /* NULL if unknown        */
-    const char      *(*op_name)(int32_t i);                 /* NULL past the last     */
+    const cnn_op    *(*op)(int32_t i);                      /* NULL past the last     */
     cnn_status (*run)(const cnn_run *run, cnn_fault *fault);
     cnn_status (*train)(cnn_chunk *chunk, cnn_fault *fault);
     void    (*gather)(const cnn_source *source, const int64_t *index, int64_t first, int64_t n);

@@ -264,6 +264,6 @@ static int64_t find_column(const cnn_sparse_row *x, int64_t column)
 
 #define CNN_SELF "ops/dense.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(dense, .uses_scratch = 1, .forward = CNN_TYPED(dense_forward),
+CNN_DEFINE_OP(dense, .products = 1, .forward = CNN_TYPED(dense_forward),
               .grad = {CNN_TYPED(dense_grad_x), CNN_TYPED(dense_grad_w), CNN_TYPED(dense_grad_b)});
 #endif

@@ -72,6 +72,6 @@ static cnn_status K(grouped_dense_grad_w)(const cnn_call *c)
 #else
 #define CNN_SELF "ops/grouped_dense.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(grouped_dense, .uses_scratch = 1, .forward = CNN_TYPED(grouped_dense_forward),
+CNN_DEFINE_OP(grouped_dense, .products = 1, .forward = CNN_TYPED(grouped_dense_forward),
               .grad = {CNN_TYPED(grouped_dense_grad_x), CNN_TYPED(grouped_dense_grad_w)});
 #endif

@@ -89,6 +89,6 @@ static cnn_status K(matmul_grad_b)(const cnn_call *c)
 #else
 #define CNN_SELF "ops/matmul.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(matmul, .uses_scratch = 1, .forward = CNN_TYPED(matmul_forward),
+CNN_DEFINE_OP(matmul, .products = 1, .forward = CNN_TYPED(matmul_forward),
               .grad = {CNN_TYPED(matmul_grad_a), CNN_TYPED(matmul_grad_b)});
 #endif

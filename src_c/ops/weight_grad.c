@@ -42,5 +42,5 @@ static cnn_status K(weight_grad_forward)(const cnn_call *c)
 #else
 #define CNN_SELF "ops/weight_grad.c"
 #include "cnn_instantiate.h"
-CNN_DEFINE_OP(weight_grad, .uses_scratch = 1, .forward = CNN_TYPED(weight_grad_forward));
+CNN_DEFINE_OP(weight_grad, .products = 1, .forward = CNN_TYPED(weight_grad_forward));
 #endif

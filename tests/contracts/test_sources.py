@@ -50,9 +50,9 @@ def test_a_c_file_starts_with_what_it_is(path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "src_c" / "ops").glob("*.c")), ids=lambda p: p.stem)
-def test_an_operation_that_uses_working_memory_says_so(path):
+def test_an_operation_that_makes_products_says_so(path):
     text = without_comments(path.read_text("utf-8"))
-    assert ("c->scratch" in text) == (".uses_scratch = 1" in text)
+    assert ("c->scratch" in text) == (".products = 1" in text)
 
 
 def test_every_c_operation_has_a_node_class_and_the_other_way_round():

@@ -64,7 +64,7 @@ class OpLibrary:
         sources = [root / "ops" / f"{op}.c", shared]
         self._library = compile_library(sources, root, folder / f"{op}.so")
         # cnn_op: name, forward, grad, fused_loss, map, each of the kernels for float and double;
-        # uses_scratch, more
+        # products, more
         table = ctypes.c_void_p * (1 + 2 * (MAX_GRAD + 3) + 2)
         _, *entries, _, more = table.in_dll(self._library, f"cnn_op_{op}_baseline")
         self._forward, *self._grad, self._fused_loss, _ = _pairs(entries)
