@@ -94,7 +94,7 @@ class Loop:
         """
         t = self.trainer
         optimizer, former = t.optimizer, vars(t.optimizer).copy()
-        reported = t.history, t.reports, t.stop, t._averages
+        reported = t.history, t.reports, t.stop, t._paused, t._place
         kept = () if resume is None else [block.value.copy() for block in t.net.store.blocks]
         try:
             optimizer.bind(t.net.store)
@@ -120,7 +120,7 @@ class Loop:
             finally:
                 t._loop = None
                 if not self._accepted:
-                    t.history, t.reports, t.stop, t._averages = reported
+                    t.history, t.reports, t.stop, t._paused, t._place = reported
                     for block, value in zip(t.net.store.blocks, kept, strict=False):
                         block.value[...] = value  # callbacks that end may have put back others
                     if former["_store"] is None:  # then it is bound to nothing again

@@ -109,26 +109,26 @@ def _put(trainer: Trainer, state: Mapping[str, Any], who: str) -> None:
     epochs_done = options.whole(f"{who}: epochs_done", state["epochs_done"], 0)
     skipped = options.whole(f"{who}: skipped", state["skipped"], 0)
     stop = options.flag(f"{who}: stop", state["stop"])
-    if loop is not None:  # which puts it back where anything is refused
-        trainer.stop = stop
-    if state["average"] is not None:
-        trainer._load_averages(state["average"])
-    trainer._place, trainer._source = state.get("place"), None
-    trainer._told = state["data"] if loop is None else None  # which `check_data` has looked at
+    average = state["average"]
+    averages = None if average is None else trainer._averages_of(average)
+    if loop is not None:  # which puts these back where anything is refused
+        trainer.stop, trainer._place = stop, state.get("place")
     for callback, own in hooks:
         callback.load_state_dict(own)
     trainer.optimizer.load_state_dict(state["optimizer"])  # the last that raises: it checks first
     trainer.net.set_params(state["params"])
     if state["lr"] is not None:
         trainer.optimizer.lr = state["lr"]
+    if averages is not None:
+        trainer._averages = averages
     trainer.epochs_done, trainer._rest, trainer.history = epochs_done, part, history
-    trainer.skipped = skipped
+    trainer.skipped, trainer._source = skipped, None
     if loop is None:
-        trainer.stop = stop
         places = [c["state"] for c in state["callbacks"] or () if c["class"] == "_Place"]
-        trainer._place = places[0] if places else trainer._place
+        trainer._place = places[0] if places else state.get("place")
+        trainer.stop, trainer._told = stop, state["data"]
     else:
-        loop.history = history
+        loop.history, trainer._told = history, None  # `check_data` has looked at the data
 
 
 def _check_params(trainer: Trainer, found: Any, who: str) -> None:

@@ -369,12 +369,13 @@ class Trainer(Evaluating, Savable, Keywords):
             learner.follow(self._averages.by_step)
         return learner
 
-    def _load_averages(self, state: Mapping[str, Any]) -> None:
+    def _averages_of(self, state: Mapping[str, Any]) -> Averages:
+        """Return the averages that a state tells of; raise `StateError` where it is another's."""
         if self.weight_average is None:
             raise StateError("need a training with weight_average; got one without")
         found = Averages(self.weight_average, self.net.store)
         found.load_state_dict(state)
-        self._averages = found
+        return found
 
     def _pass_over(
         self, error: NotFiniteError, program: LossProgram, data: Data, rows: np.ndarray,

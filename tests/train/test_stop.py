@@ -6,10 +6,11 @@ import signal
 
 import numpy as np
 import pytest
-from hook_cases import Y, fit
+from hook_cases import X, Y, fit
 from training_cases import assert_same_state, hard_trainer, state
 
 import cnn_core as cnn
+from cnn_core.data import Batches
 from cnn_core.errors import StateError
 
 
@@ -31,6 +32,12 @@ class StopAt(cnn.Callback):
 
     def on_train_end(self, trainer):
         self.calls.append("end")
+
+
+def averaging_trainer() -> cnn.Trainer:
+    trainer = hard_trainer()
+    return cnn.Trainer(trainer.net, loss=trainer.loss, optimizer=trainer.optimizer, seed=0,
+                       weight_average="ema")  # fmt: skip
 
 
 @pytest.mark.parametrize("at", [1, 9, 13, 20, 40])
@@ -147,3 +154,29 @@ def test_an_epoch_that_was_broken_off_goes_on_with_its_own_rows_only(way, tmp_pa
         again.load_state_dict(broken.state_dict())
     again.fit(others, Y, **options)
     assert again.optimizer.step_count == 13 + 10  # anew
+
+
+@pytest.mark.parametrize("way", ["fit", "load_state_dict"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_state_that_is_refused_leaves_what_was_broken_off_as_it_is(stream, way, tmp_path) -> None:
+    """What a file says before its last part, the optimizer's, is found to be another's."""
+    path, data = tmp_path / "run", (X, Y)
+
+    def fit_at(trainer, at, **options):
+        given = [Batches(*data, batch_size=8)] if stream else [*data]
+        options |= {} if stream else {"batch_size": 8}
+        trainer.fit(*given, epochs=3, callbacks=[StopAt(at), cnn.Checkpoint(path)],
+                    progress=False, **options)  # fmt: skip
+
+    trainer, other = (averaging_trainer() for _ in range(2))
+    fit_at(trainer, 13)
+    kept = trainer.state_dict()
+    other.optimizer = "adam"
+    data = X[::-1], Y[::-1]
+    fit_at(other, 24)
+    with pytest.raises(StateError, match="need the state of 'sgd'"):
+        if way == "fit":
+            fit_at(trainer, -1, resume=path)
+        else:
+            trainer.load_state_dict(other.state_dict())
+    np.testing.assert_equal(trainer.state_dict(), kept)
