@@ -126,6 +126,31 @@ def decode_object(value: Any, nodes: list[Node] | None = None, *, bases: Any = F
     return cls(**{name: decode(option, nodes or []) for name, option in given.items()})
 
 
+def encode_objects(what: str, value: Any) -> Any:
+    """Return None, an object, or a list or dictionary of them, as JSON; errors say of ``what``."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {"map": [[k, encode_objects(what, v)] for k, v in value.items()]}
+    if isinstance(value, (tuple, list)):
+        return [encode_objects(what, v) for v in value]
+    try:
+        return encode_object(value)
+    except OptionError as error:
+        raise OptionError(f"{what}: {error}") from None
+
+
+def decode_objects(value: Any, base: type) -> Any:
+    """Return what `encode_objects` made JSON of, all derived from ``base``; tuples become lists."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [decode_objects(v, base) for v in value]
+    if isinstance(value, dict) and set(value) == {"map"}:
+        return {options.string("map", k): decode_objects(v, base) for k, v in value["map"]}
+    return decode_object(value, bases=(base,))
+
+
 def index(value: Any, n: int, what: str) -> int:
     """Return a number from 0 to n - 1; raise `DataError` for any other."""
     if not options.is_whole(value) or not 0 <= value < n:

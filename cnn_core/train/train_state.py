@@ -16,7 +16,16 @@ import cnn_core
 from cnn_core import options
 from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError
 from cnn_core.io import files, networks
-from cnn_core.io.values import decode, decode_object, encode, encode_object, pack, unpack
+from cnn_core.io.values import (
+    decode,
+    decode_object,
+    decode_objects,
+    encode,
+    encode_object,
+    encode_objects,
+    pack,
+    unpack,
+)
 from cnn_core.nn.losses import Loss
 from cnn_core.optim import Optimizer
 from cnn_core.options import shown
@@ -253,10 +262,10 @@ def _described(trainer: Trainer, arrays: dict[str, np.ndarray]) -> dict[str, Any
         found, network = networks.described(trainer.net)
         own.update(found)
         made = {
-            "network": network, "loss": _objects(trainer.loss, "loss"),
-            "metrics": _objects(trainer._objective.given_metrics, "metrics"),
+            "network": network, "loss": encode_objects("loss", trainer.loss),
+            "metrics": encode_objects("metrics", trainer._objective.given_metrics),
             "optimizer": encode_object(trainer.optimizer),
-            "weight_average": _objects(trainer.weight_average, "weight_average"),
+            "weight_average": encode_objects("weight_average", trainer.weight_average),
             "options": encode({
                 "loss_weights": trainer.loss_weights, "check_finite": trainer.check_finite,
                 "guard": trainer.guard, "seed": trainer.seed,
@@ -267,30 +276,6 @@ def _described(trainer: Trainer, arrays: dict[str, np.ndarray]) -> dict[str, Any
         return {"missing": str(error)}
     arrays |= own
     return made
-
-
-def _objects(value: Any, what: str) -> Any:
-    """Return an object, a list or a dictionary of objects as JSON."""
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return {"map": [[k, _objects(v, what)] for k, v in value.items()]}
-    if isinstance(value, (tuple, list)):
-        return [_objects(v, what) for v in value]
-    try:
-        return encode_object(value)
-    except OptionError as error:
-        raise OptionError(f"{what}: {error}") from None
-
-
-def _restored(value: Any, base: type) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return [_restored(v, base) for v in value]
-    if isinstance(value, dict) and set(value) == {"map"}:
-        return {options.string("map", k): _restored(v, base) for k, v in value["map"]}
-    return decode_object(value, bases=(base,))
 
 
 def resumed(cls: type[Trainer], path: Any) -> Trainer:
@@ -315,9 +300,9 @@ def trainer_of(
     """Return a trainer of the network, loss and optimizer in a file, in no state yet."""
     return cls(
         networks.network_of(arrays, content["network"]),
-        loss=_restored(content["loss"], Loss),
-        metrics=_restored(content["metrics"], Metric),
+        loss=decode_objects(content["loss"], Loss),
+        metrics=decode_objects(content["metrics"], Metric),
         optimizer=decode_object(content["optimizer"], bases=(Optimizer,)),
-        weight_average=_restored(content["weight_average"], WeightAverage),
+        weight_average=decode_objects(content["weight_average"], WeightAverage),
         **decode(content["options"], []),
     )
