@@ -1,11 +1,13 @@
-"""Checked data: features, targets and weights as the C core takes them."""
+"""Checked data: features, targets and weights as the C core takes them, and the order of rows."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.arrays import REACH, as_numbers, check_finite, check_range, is_mapped
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.class_weighting import class_weights
@@ -26,6 +28,9 @@ _HINT = f"{NOT_FINITE}, or pass check_finite=False"
 
 FIRST_ROWS = 256
 """So many rows, from the first on, are looked at to tell data from other data."""
+
+RowOrder: TypeAlias = Callable[[int, int], Any]
+"""What gives the order of rows of an epoch: see `Trainer.fit`."""
 
 _BLOCK = 1 << 20  # elements of rows picked out at a time
 
@@ -152,6 +157,32 @@ def check_data(
             features[name] = _finite_rows(net, array, given[name], idle, who=who, finite=asked,
                                           label=label)  # fmt: skip
     return Data(features, targets, weights, terms, inputs)
+
+
+def checked_shuffle(shuffle: Any) -> bool | RowOrder:
+    """Return whether rows are shuffled, or the function that gives their order."""
+    if not callable(shuffle):
+        return options.flag("fit: shuffle", shuffle)
+    taken = options.other_arguments(shuffle, ("epoch", "n_rows"))
+    if taken is not None or isinstance(shuffle, type):
+        need = "True, False or a function of (epoch, number of rows)"
+        raise options.refuse("fit: shuffle", need, shuffle)
+    return shuffle  # type: ignore[no-any-return]
+
+
+def checked_order(order: Any, n: int, who: str) -> np.ndarray:
+    """Return the numbers of ``n`` rows, int64; raise `OptionError` where they are none."""
+    array = as_numbers(order, who=who, name="the order of rows")
+    got = ""
+    if array.dtype.kind not in "iu" or array.shape != (n,):
+        got = f"{array.dtype} of shape {array.shape}"
+    elif array.astype(np.uint64, copy=False).max() >= n:  # where less than 0 is large
+        at = int(((array < 0) | (array >= n)).argmax())
+        got = f"{array[at]} at place {at}"
+    if got:
+        raise OptionError(f"{who}: need {n} whole numbers from 0 to {n - 1}, the order of rows; "
+                          f"got {got}")  # fmt: skip
+    return np.array(array, np.int64)
 
 
 def weighted_by_class(objective: Objective, class_weight: Any, y: Any, w: Any, who: str) -> Any:

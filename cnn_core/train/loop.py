@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.optim import Average, Learner
-from cnn_core.arrays import as_numbers
 from cnn_core.data.mapped import MappedPages
-from cnn_core.errors import NotFiniteError, OptionError, StateError
+from cnn_core.errors import NotFiniteError, StateError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
-from cnn_core.train.checked import Data, fingerprint
+from cnn_core.train.checked import Data, RowOrder, checked_order, fingerprint
 from cnn_core.train.history import History
 from cnn_core.train.progress import Progress
 
 if TYPE_CHECKING:
     from cnn_core.train.mixup import Mixup
     from cnn_core.train.trainer import Trainer
-
-
-RowOrder: TypeAlias = Callable[[int, int], Any]
-"""What gives the order of rows of an epoch: see `Trainer.fit`."""
 
 
 class Part(NamedTuple):
@@ -260,35 +255,32 @@ class Loop:
                 steps = mixup.most_steps(steps, batch)
             for every in self._every:
                 steps = min(steps, every - learner.step % every)
-            rows = min(steps * batch, n - at)
-            lr = t.optimizer.rates(learner.step, -(-rows // batch))
+            rows, step = min(steps * batch, n - at), learner.step
+            lr = t.optimizer.rates(step, -(-rows // batch))
+            data, names, first = self.data, None, at
             chunk = None if index is None else index[at : at + rows]
-            taken, data = (sources, chunk, at), self.data
             if mixup is not None:
                 own = np.arange(at, at + rows) if chunk is None else chunk
-                data, pairs = mixup.rows(own, batch, learner.step)
-                taken = program.sources(data), None, 0
-            first, begin = learner.step, time.perf_counter()
+                data, names = mixup.rows(own, batch, step)
+                sources, chunk, first = program.sources(data), None, 0
+            begin = time.perf_counter()
             try:
-                program.run(*taken, rows, batch, learner=learner, lr=lr, seed=t.seed,
-                            n_threads=n_threads)  # fmt: skip
+                program.run(sources, chunk, first, rows, batch, learner=learner, lr=lr,
+                            seed=t.seed, n_threads=n_threads)  # fmt: skip
                 pace.record(len(lr), n_threads, time.perf_counter() - begin)
             except NotFiniteError as error:
-                done = (learner.step - first) * batch
+                done = (learner.step - step) * batch
                 rows = min(done + batch, n - at)
                 part = np.arange(done, rows)
-                if mixup is None:
-                    own, names = part + at if chunk is None else chunk[part], None
-                else:
-                    own, names = part, pairs[part]
-                t._pass_over(error, program, data, own, epoch, names)
+                t._pass_over(error, program, data, part + first if chunk is None else chunk[part],
+                             epoch, names if names is None else names[part])  # fmt: skip
                 learner.gather(*self._parts)
             finally:
                 t.optimizer.count_steps()
             at += rows
             mapped.give_back()
             self.bar.update(at, program.results)
-            self._look(epoch, learner.step, at, float(lr[learner.step - first - 1, 0]))
+            self._look(epoch, learner.step, at, float(lr[learner.step - step - 1, 0]))
         return at >= n
 
     def _look(self, epoch: int, step: int, at: int, lr: float) -> None:
@@ -297,32 +289,6 @@ class Loop:
         for callback in self._watching:
             t._paused = t.stop
             callback.on_chunk_end(t, Chunk(self, epoch, step, at, lr))
-
-
-def checked_shuffle(shuffle: Any) -> bool | RowOrder:
-    """Return whether rows are shuffled, or the function that gives their order."""
-    if not callable(shuffle):
-        return options.flag("fit: shuffle", shuffle)
-    taken = options.other_arguments(shuffle, ("epoch", "n_rows"))
-    if taken is not None or isinstance(shuffle, type):
-        need = "True, False or a function of (epoch, number of rows)"
-        raise options.refuse("fit: shuffle", need, shuffle)
-    return shuffle  # type: ignore[no-any-return]
-
-
-def checked_order(order: Any, n: int, who: str) -> np.ndarray:
-    """Return the numbers of ``n`` rows, int64; raise `OptionError` where they are none."""
-    array = as_numbers(order, who=who, name="the order of rows")
-    got = ""
-    if array.dtype.kind not in "iu" or array.shape != (n,):
-        got = f"{array.dtype} of shape {array.shape}"
-    elif array.astype(np.uint64, copy=False).max() >= n:  # where less than 0 is large
-        at = int(((array < 0) | (array >= n)).argmax())
-        got = f"{array[at]} at place {at}"
-    if got:
-        raise OptionError(f"{who}: need {n} whole numbers from 0 to {n - 1}, the order of rows; "
-                          f"got {got}")  # fmt: skip
-    return np.array(array, np.int64)
 
 
 def _defines(callback: Callback, method: str) -> bool:

@@ -24,10 +24,10 @@ from cnn_core.train import averages
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import LossProgram
-from cnn_core.train.checked import Data, weighted_by_class
+from cnn_core.train.checked import Data, RowOrder, checked_shuffle, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
-from cnn_core.train.loop import Loop, Part, RowOrder, checked_shuffle
+from cnn_core.train.loop import Loop, Part
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable

@@ -174,9 +174,8 @@ def test_a_state_that_is_refused_leaves_what_was_broken_off_as_it_is(stream, way
     other.optimizer = "adam"
     data = X[::-1], Y[::-1]
     fit_at(other, 24)
+    refused = {"fit": lambda: fit_at(trainer, -1, resume=path),
+               "load_state_dict": lambda: trainer.load_state_dict(other.state_dict())}
     with pytest.raises(StateError, match="need the state of 'sgd'"):
-        if way == "fit":
-            fit_at(trainer, -1, resume=path)
-        else:
-            trainer.load_state_dict(other.state_dict())
+        refused[way]()
     np.testing.assert_equal(trainer.state_dict(), kept)
