@@ -11,8 +11,8 @@
  * Where the others move too, as Adam and penalties ask for, every row is updated in turn, block by
  * block, with the gradient of those that are touched and 0 for all others.
  *
- * Threads divide the first by columns of the weight, the second by touched rows, in so many tiles
- * that sums over them do not depend on the threads.
+ * Threads divide the first by columns of the weight, the others by touched rows or by all, in so
+ * many tiles that sums over them do not depend on the threads.
  */
 #include "core.h"
 #include "cnn_sparse.h"
@@ -157,7 +157,7 @@ static void K(every_tile)(rows_work *w, int32_t tile)
         const int64_t n_row = end - row < high ? end - row : high;
         u = first;
         for (int64_t j = 0; j < n_out; j += ROOM) {
-            const int64_t k = n_out - j < ROOM ? n_out - j : ROOM, all = n_row > 1 ? n_row * k : k;
+            const int64_t k = n_out - j < ROOM ? n_out - j : ROOM, all = n_row * k;
             memset(grad, 0, (size_t)all * sizeof(real));
             for (u = first; u < n && t->column[u] < row + n_row; u++) {
                 const int64_t e = t->first[u];
@@ -207,7 +207,7 @@ typedef struct {
     task               task;
     int64_t            n_row, width;      /* columns of a plain tile              */
     double             lr, scale, factor;
-    double             partial[N_TILE];   /* sums of squares, or what is wrong    */
+    double             partial[N_TILE];   /* sums of squares or penalties, or what is wrong */
     int64_t            wrong[N_TILE];     /* the first wrong gradient of a tile   */
 } rows_work;
 
