@@ -182,8 +182,6 @@ def _check_part(loop: Loop, part: Part, who: str) -> None:
     found = [getattr(total, "shape", None) for total in part.sums or ()]
     if part.sums is not None and found != own:
         raise StateError(f"{who}: need the sums of an epoch as {own}; got {found}")
-    if part.order and not callable(loop.shuffle):
-        raise StateError(f"{who}: need a function as shuffle, as there was; got {loop.shuffle}")
 
 
 # -- data -----------------------------------------------------------------------------------
