@@ -37,8 +37,8 @@ def mixed_steps(seed: int, epochs: int, counting: np.ndarray):
         order = shuffled(N, seed, epoch)
         for at in range(0, N, BATCH):
             own = order[at : at + BATCH]
-            share = np.random.default_rng([seed, step // 256, mixup._STREAM]).beta(
-                ALPHA, ALPHA, 256)[step % 256]  # fmt: skip
+            share = np.random.default_rng([seed, step // mixup.DRAWN, mixup._STREAM]).beta(
+                ALPHA, ALPHA, mixup.DRAWN)[step % mixup.DRAWN]  # fmt: skip
             among = own[counting[own]]
             others = own.copy()
             others[counting[own]] = among[shuffled(len(among), seed ^ mixup._STREAM, step)]
@@ -59,7 +59,8 @@ def same_params(a, b, tolerance: float = 1e-12) -> None:
     ("mse", 2, RNG.standard_normal((N, 2))),
     ("binary_cross_entropy", 1, (LABELS > 1).astype(float)[:, None]),
 ])  # fmt: skip
-def test_numbers_are_mixed_as_their_rows_are(loss, outputs, y, weighted) -> None:
+def test_numbers_are_mixed_as_their_rows_are(loss, outputs, y, weighted, monkeypatch) -> None:
+    monkeypatch.setattr(mixup, "DRAWN", 5)
     made, expected = make(loss, outputs), make(loss, outputs)
     w = W if weighted else None
     fit(made, X, y, sample_weight=w)
@@ -80,7 +81,7 @@ def test_numbers_are_mixed_as_their_rows_are(loss, outputs, y, weighted) -> None
     (cnn.SoftmaxCrossEntropy(ignore_index=2), C, LABELS),
     (cnn.SoftmaxCrossEntropy(reduction="sum_over_batch"), C, LABELS),
     (cnn.Focal(), C, LABELS), (cnn.MultiMargin(p=2), C, LABELS), (cnn.Hinge(), C, LABELS),
-    (cnn.Hinge(), 1, np.where(LABELS > 1, 1.0, -1.0)[:, None]),
+    (cnn.SquaredHinge(), 1, np.where(LABELS > 1, 1.0, -1.0)[:, None]),
 ])  # fmt: skip
 def test_the_loss_of_labels_is_a_share_of_both(loss, outputs, y, weighted) -> None:
     counting = np.ones(N, bool)
@@ -202,7 +203,10 @@ def test_none_and_0_are_no_mixup() -> None:
 def test_a_poisoned_row_is_named_with_those_that_it_was_mixed_with() -> None:
     bad = X.copy()
     bad[17] = np.inf
-    with pytest.raises(NotFiniteError, match=r"of 'x', in rows? .*\b17\b"):
+    own, others = next((a, b) for a, b, _ in mixed_steps(5, 1, np.ones(N, bool)) if 17 in a)
+    at = (own == 17) | (others == 17)
+    rows = ", ".join(map(str, np.unique([own[at], others[at]])))
+    with pytest.raises(NotFiniteError, match=f"of 'x', in rows {rows};"):
         fit(make(check_finite=False), bad)
     t = make(check_finite=False, guard="skip")
     fit(t, bad)

@@ -25,6 +25,7 @@ class StopAt(cnn.Callback):
     def on_chunk_end(self, trainer, chunk):
         self.calls.append(chunk.step)
         if chunk.step == self.at:
+            self.state = trainer.state_dict()
             trainer.stop = True
 
     def on_epoch_end(self, trainer, epoch, values):
@@ -45,7 +46,8 @@ def averaging_trainer() -> cnn.Trainer:
 def test_a_training_that_was_stopped_goes_on_to_the_same_bits(at, way, tmp_path) -> None:
     path, whole, broken, stop = tmp_path / "run", hard_trainer(), hard_trainer(), StopAt(at)
     expected = fit(whole)
-    history = fit(broken, stop, cnn.Checkpoint(path))
+    history = fit(broken, stop, *[cnn.Checkpoint(path)] * (way in ("resume", "Trainer.resume")))
+    assert not broken.state_dict()["stop"]
     assert broken.optimizer.step_count == at
     assert history.epochs == at // 10 == broken.epochs_done
     assert stop.calls[-1] == "end"
@@ -92,13 +94,19 @@ def test_a_signal_handler_can_stop_it(at, tmp_path) -> None:
     assert_same_state(state(again), state(whole))
 
 
-def test_stop_from_the_beginning_of_an_epoch_makes_no_step_of_it() -> None:
-    class Stop(cnn.Callback):
-        def on_epoch_begin(self, trainer, epoch):
-            trainer.stop = epoch == 3
+class StopFirst(cnn.Callback):
+    """Stops at the beginning of an epoch."""
 
+    def __init__(self, epoch: int | None = None) -> None:
+        self.epoch = epoch
+
+    def on_epoch_begin(self, trainer, epoch):
+        trainer.stop = self.epoch in (None, epoch)
+
+
+def test_stop_from_the_beginning_of_an_epoch_makes_no_step_of_it() -> None:
     trainer = hard_trainer()
-    assert fit(trainer, Stop()).epochs == 2
+    assert fit(trainer, StopFirst(3)).epochs == 2
     assert trainer.optimizer.step_count == 20
     fit(trainer, epochs=2)
     whole = hard_trainer()
@@ -130,14 +138,23 @@ def test_a_stream_is_stopped_too() -> None:
         history = trainer.fit(lambda: iter(batches), epochs=3, callbacks=[StopAt(at)],
                               progress=False)  # fmt: skip
         assert trainer.optimizer.step_count == at
+        trainer.fit(lambda: iter(batches), callbacks=[StopFirst()], progress=False)
+        assert trainer.optimizer.step_count == at
         trainer.fit(lambda: iter(batches), epochs=3 - history.epochs, progress=False)
         assert_same_state(state(trainer), state(whole))
 
 
-@pytest.mark.parametrize("way", ["fit", "load_state_dict", "save"])
+def test_a_stop_at_the_last_batch_of_a_stream_leaves_the_epoch_whole() -> None:
+    trainer = hard_trainer()
+    trainer.fit(Batches(X, Y, batch_size=8), epochs=3, callbacks=[StopAt(10)], progress=False)
+    assert trainer.epochs_done == len(trainer.history["loss"]) == 1
+
+
+@pytest.mark.parametrize("way", ["fit", "load_state_dict", "within", "save"])
 def test_an_epoch_that_was_broken_off_goes_on_with_its_own_rows_only(way, tmp_path) -> None:
     broken, path = hard_trainer(), tmp_path / "run"
-    fit(broken, StopAt(13))
+    stop = StopAt(13)
+    fit(broken, stop)
     again, others = hard_trainer(), np.zeros((80, 7), np.float32)
     options = {"batch_size": 8, "progress": False}
     if way == "save":
@@ -151,7 +168,7 @@ def test_an_epoch_that_was_broken_off_goes_on_with_its_own_rows_only(way, tmp_pa
     if way == "fit":
         again = broken
     else:
-        again.load_state_dict(broken.state_dict())
+        again.load_state_dict(broken.state_dict() if way == "load_state_dict" else stop.state)
     again.fit(others, Y, **options)
     assert again.optimizer.step_count == 13 + 10  # anew
 

@@ -234,8 +234,11 @@ def test_an_iterator_goes_on_where_it_stands() -> None:
         assert np.array_equal(value, broken.net.store[name])
 
 
+@pytest.mark.parametrize("steps", [None, 6])
 @pytest.mark.parametrize("way", ["resume", "fit", "save", "Trainer.resume"])
-def test_other_batches_than_before_let_the_epoch_start_over_with_a_warning(way, tmp_path) -> None:
+def test_other_batches_than_before_let_the_epoch_start_over_with_a_warning(
+    way, steps, tmp_path
+) -> None:
     class Stop(cnn.Callback):
         def __init__(self, at: int) -> None:
             self.at = at
@@ -247,22 +250,24 @@ def test_other_batches_than_before_let_the_epoch_start_over_with_a_warning(way, 
     path, t = tmp_path / "run", trainer()
     with pytest.raises(KeyboardInterrupt):
         t.fit(Shuffles(), epochs=3, callbacks=[cnn.Checkpoint(path, every=2), Stop(10)],
-              progress=False)  # fmt: skip
-    options, hooks = {"epochs": 2}, []
+              steps_per_epoch=steps, progress=False)  # fmt: skip
+    options, hooks = {"epochs": 2, "steps_per_epoch": steps}, []
     if way == "resume":
-        options, hooks = {"epochs": 3, "resume": path}, [cnn.Checkpoint(path), Stop(-1)]
+        options |= {"epochs": 3, "resume": path}
+        hooks = [cnn.Checkpoint(path), Stop(-1)]
         t = trainer()
         with pytest.raises(StateError, match="need the data that the training began with"):
             t.fit(Shuffles(), callbacks=hooks, progress=False, **options)
         options["same_data"] = False
     elif way == "save":
         t.save(path)
-        t, options = trainer(), {"epochs": 3, "resume": path}
+        t = trainer()
+        options |= {"epochs": 3, "resume": path}
     elif way == "Trainer.resume":
         t = cnn.Trainer.resume(path)
     with pytest.warns(UserWarning, match="the stream yields other batches than before"):
         t.fit(Shuffles(), callbacks=hooks, progress=False, **options)
-    assert t.optimizer.step_count == 10 + 14
+    assert t.optimizer.step_count == 10 + 2 * (steps or 7)
 
 
 @pytest.mark.parametrize("way", ["save", "Trainer.resume", "same"])
@@ -345,19 +350,35 @@ def test_ctrl_c_while_a_stream_is_wound_forward_loses_nothing(tmp_path) -> None:
 
     class Stop(cnn.Callback):
         def on_chunk_end(self, trainer, chunk) -> None:
-            trainer.stop = chunk.step == 5
+            if chunk.step == 5:
+                trainer.save(path)
+                trainer.stop = True
 
     path, whole, t = tmp_path / "run", trainer(), trainer()
     whole.fit(source, epochs=2, progress=False)
-    t.fit(source, epochs=2, callbacks=[cnn.Checkpoint(path), Stop()], progress=False)
+    t.fit(source, epochs=2, callbacks=[Stop()], progress=False)
     for way in ("fit", "resume"):
         options = {"epochs": 2, "progress": False}
         if way == "resume":
             t = trainer()
-            options |= {"callbacks": [cnn.Checkpoint(path), Stop()], "resume": path}
+            options |= {"callbacks": [Stop()], "resume": path}
         armed.append(1)
         with pytest.raises(KeyboardInterrupt):
             t.fit(source, **options)
         assert t.optimizer.step_count == 5
         t.fit(source, epochs=2, progress=False)
         assert_same(whole, t)
+
+
+def test_batches_of_other_lengths_count_by_their_rows() -> None:
+    sizes = [(0, 3), (3, 40), (40, 50), (50, 101)]
+    t = cnn.Trainer(cnn.Sequential([cnn.Dense(3)], 7, seed=1), loss="softmax_cross_entropy",
+                    optimizer=cnn.SGD(1e-30))  # fmt: skip
+    t.fit(lambda: ((X[a:b], Y[a:b]) for a, b in sizes), progress=False)
+    assert t.history["loss"][0] == pytest.approx(t.evaluate(X, Y)["loss"], rel=1e-5)
+
+
+def test_a_source_stands_behind_what_was_trained_with_whatever_was_made_ahead() -> None:
+    batches = Batches(X, Y, batch_size=16)
+    trainer().fit(batches, steps_per_epoch=2, prefetch=4, progress=False)
+    assert batches.state_dict()["row"] == 32
