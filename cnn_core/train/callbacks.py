@@ -47,7 +47,8 @@ class Chunk:
     def grad_norm(self) -> float:
         """The norm of the last step's gradients, over all that learns, before it is clipped.
 
-        Without weight decay, nor, where nothing is clipped, the penalty of ``l2_per_row``.
+        Without weight decay, nor the penalty of ``l2_per_row`` where it is made in its place: where
+        there is no other penalty, nothing is clipped and the optimizer's decay is an L2 penalty.
         NaN where the gradient of a layer is made row by row, of sparse rows, as it is used.
         """
         learner = self._loop._learner

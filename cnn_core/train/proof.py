@@ -135,7 +135,8 @@ def _rows(trainer: Trainer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise StateError("proof: need a fit under way; got none")
     data, part = loop.data, loop.position() or trainer._rest
     n, at = data.n_rows, 0 if part is None else part.rows
-    index = np.arange(n) if not loop.shuffle else trainer._row_order(n)
+    index = data.index(trainer._row_order(n) if loop.shuffle else None)
+    index = np.arange(n) if index is None else index
     rows = index[at % n :][: min(loop.batch, ROWS)]
     if len(rows) < min(2, n):  # batch statistics need two
         rows = index[:2]

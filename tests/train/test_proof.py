@@ -14,6 +14,7 @@ from training_cases import assert_same_state, blobs, make_net, make_trainer, run
 
 import cnn_core as cnn
 from cnn_core.errors import CnnCoreError, DataError, StateError
+from cnn_core.io import files
 
 X, Y = blobs(90)
 RNG = np.random.default_rng(4)
@@ -187,3 +188,17 @@ def test_a_checkpoint_can_be_copied_while_it_works(tmp_path):
     for made in copies:
         make_trainer().fit(X, Y, epochs=1, progress=False, callbacks=[made])
         assert cnn.verify(tmp_path / "run")
+
+
+def test_rows_that_are_held_back_for_validation_are_in_no_proof(tmp_path):
+    x = np.arange(40, dtype=np.float32)[:, None] + [0, 0.5]
+    net = cnn.Sequential([cnn.Dense(1)], 2, input_scale=0.01, seed=0)
+    trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.SGD(1e-3))
+    fitted = trainer.fit(x, x[:, :1], batch_size=30, validation_split=0.25, shuffle=False,
+                         callbacks=[cnn.Checkpoint(tmp_path / "run")], progress=False)  # fmt: skip
+    kept = trainer._split(trainer._data(x, x[:, :1], None, "fit"), 0.25, None)[0].rows
+    assert fitted.epochs == 1
+    assert len(kept) == 30
+    found = files.read(tmp_path / "run", "test").arrays["cnn_core:proof:x"]
+    assert np.array_equal(found, x[kept])
+    assert cnn.verify(tmp_path / "run")
