@@ -10,7 +10,7 @@ from training_cases import set_threads
 import cnn_core as cnn
 from cnn_core.errors import OptionError
 from cnn_core.ir.node import Parameter
-from cnn_core.optim import SGD, Adam
+from cnn_core.optim import SGD, Adam, AdamW
 from cnn_core.state.params import ParamStore
 
 C, N, BATCH, LR = 0.3, 53, 8, 0.05
@@ -78,11 +78,20 @@ def test_it_goes_by_the_weights_of_the_rows_of_each_step(dtype, options):
     np.testing.assert_allclose(sums.found, expected, rtol=rel)
 
 
-def test_a_step_is_that_of_one_batch_and_adds_to_other_penalties():
-    one, other = make(groups={"*.w": {"l2_per_row": C, "l2": 0.1, "l1": 0.01}}), make(
-        groups={"*.w": {"l2": 0.1 + C / N, "l1": 0.01}})  # fmt: skip
-    assert one.step(X, Y) == other.step(X, Y)
-    np.testing.assert_allclose(one.net.store.value, other.net.store.value, rtol=1e-14)
+@pytest.mark.parametrize(("kind", "options", "others"), [
+    (SGD, {}, {}), (SGD, {}, {"l1": 0.01}), (SGD, {}, {"l2": 0.1}), (SGD, {"clip_value": 0.02}, {}),
+    (SGD, {}, {"weight_decay": 0.1}), (AdamW, {"weight_decay": 0.1}, {}),
+    (AdamW, {"weight_decay": 0}, {}),
+    (Adam, {"weight_decay": 0.1}, {"l1": 0.01, "l2": 0.1}),
+])  # fmt: skip
+def test_a_step_is_that_of_one_batch_and_adds_to_other_penalties(kind, options, others):
+    found = []
+    for groups in ({**others, "l2_per_row": C}, {**others, "l2": others.get("l2", 0) + C / N}):
+        trainer = make()
+        trainer.optimizer = kind(lr=LR, groups={"*.w": groups}, **options)
+        found.append((trainer.step(X, Y), trainer.net.store.value))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-13)
 
 
 def test_where_no_row_counts_there_is_none():
@@ -93,6 +102,8 @@ def test_where_no_row_counts_there_is_none():
     before = trainer.net.store.value.copy()
     assert np.isnan(trainer.step(X, y - 1))
     np.testing.assert_array_equal(trainer.net.store.value, before)
+    trainer.fit(X, y - (np.arange(N) < BATCH), batch_size=BATCH, shuffle=False, progress=False)
+    assert np.isfinite(trainer.batch_sums).all()
 
 
 def test_sparse_rows_have_the_gradients_of_dense_ones():
