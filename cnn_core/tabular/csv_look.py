@@ -74,9 +74,6 @@ def rows_of(text: str, delimiter: str) -> list[list[str]]:
                 rows.append(row)
     except csv.Error:
         pass
-    # The text may end within a quote, and its last row hold what are several.
-    if len(rows) > 1 and any("\n" in field for field in rows[-1]):
-        rows.pop()
     return rows
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from cnn_core.errors import DataError, DtypeError, LibraryError
 from cnn_core.frames import names as names_of
 from cnn_core.tabular.table import Column, Table, check_names, numbered
-from cnn_core.tabular.values import is_nothing
 
 
 def of_frame(frame: Any, who: str) -> Table:
@@ -67,8 +66,7 @@ def _values(series: Any, nw: Any, who: str, name: Any) -> Column:
         return _numbers(series)
     if kind == nw.Boolean and not series.is_null().any():
         return np.asarray(series.to_numpy(), np.bool_)
-    return [value if type(value) is str else None if is_nothing(value) else value
-            for value in _plain(series)]  # fmt: skip
+    return _plain(series)
 
 
 def _plain(series: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_core.errors import CnnCoreError
-from cnn_core.tabular import TableEncoder, read_table
+from cnn_core.tabular import Table, TableEncoder, read_table
 
 words = ["a", "b ", "c d", "?", "NA", "", " ", "none", "1", "2", "1.0", "007", "1e3", "-0", "1_0",
          "inf", "nan", "yes", "no", "TRUE", "0", "2020-01-01", "03/04/2020", "31/12/2021", "$1,000",
@@ -19,7 +20,7 @@ words = ["a", "b ", "c d", "?", "NA", "", " ", "none", "1", "2", "1.0", "007", "
 texts = st.one_of(*(st.sampled_from(words[i:] + words[:3]) for i in range(0, len(words), 4)))
 of_numpy = [
     np.datetime64("2020-01-01"), np.datetime64("2020-01-01T10:00", "ns"), np.datetime64("NaT", "s"),
-    np.datetime64("9999999", "Y"), np.timedelta64(3, "s"), np.timedelta64("NaT"), np.float32(0.1),
+    np.datetime64("9999999", "Y"), np.timedelta64(3, "m"), np.timedelta64("NaT"), np.float32(0.1),
     np.int8(3), np.bool_(True), np.str_("a"),
 ]  # fmt: skip
 anything = (
@@ -94,3 +95,28 @@ def test_a_file_means_what_its_texts_mean(tmp_path_factory, table):
     expected = encoder.transform(table)
     for made in (encoder.transform(found), of_file.transform(table), of_file.transform(path)):
         assert same(made, expected)
+
+
+def test_spans_are_seconds_whatever_they_are_counted_in():
+    spans = [np.timedelta64(3, "m"), None, dt.timedelta(seconds=1), np.timedelta64("NaT", "h")]
+    (found,) = Table(["s"], [spans]).columns
+    np.testing.assert_array_equal(found, [180, np.nan, 1, np.nan])
+    (found,) = Table(["s"], [np.array([3, "NaT"], "m8[m]")]).columns
+    np.testing.assert_array_equal(found, [180, np.nan])
+
+
+def test_dates_of_numpy_are_dates_of_the_years_1_to_9999():
+    far = Table(["d"], [np.array(["9999999", "2020", "-9999999"], "M8[Y]")])
+    assert np.isnat(far.columns[0]).tolist() == [True, False, True]
+    # Alone among all of them, float() makes a number of a date in nanoseconds.
+    assert Table(["d"], [[np.datetime64(5, "ns"), 1.5]]).columns[0][0] == dt.datetime(1970, 1, 1)
+
+
+def test_numbers_among_texts_are_levels_however_they_are_written():
+    encoder = TableEncoder().fit({"c": ["1.0", "A", "2.50", "007"] * 9})
+    expected = encoder.transform({"c": ["1.0", "2.50", "007"]})
+    for values in (["1", "2.5", "007"], [1, 2.5, "007"], [1.0, "+2.5", " 007"]):
+        assert same(encoder.transform({"c": values}), expected)
+    assert same(encoder.transform({"c": np.array([1.0, 2.5])}), [p[:2] for p in expected])
+    for pair in (["1_0", "10"], ["007", "7"], ["12345678901234567", "12345678901234568"]):
+        assert TableEncoder().fit({"c": [*pair, "x"] * 9}).columns_["c"].levels == 3

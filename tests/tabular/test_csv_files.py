@@ -112,10 +112,21 @@ def test_whatever_csv_has_written_comes_back(tmp_path_factory, rows, ends):
 bare = st.text(st.sampled_from("ab1. ,;\t|\"\r\n\v"), max_size=9)
 
 
-@given(st.lists(bare, max_size=6), st.integers(1, 4), st.sampled_from(",;\t|"),
-       st.sampled_from(["\n", "\r\n"]), st.integers(1, 3))  # fmt: skip
-def test_the_short_way_reads_what_csv_reads(lines, width, delimiter, ends, most):
-    text = "".join(line + ends for line in lines)
+fields = st.text(st.sampled_from("a1. \r\v"), max_size=3)
+
+
+def tables(width):
+    """Rows of ``width`` fields, and some that are whatever they are."""
+    row = st.lists(fields, min_size=width, max_size=width)
+    return st.tuples(st.just(width), st.lists(row, max_size=6) | st.lists(row | bare, max_size=6))
+
+
+@given(st.integers(1, 4).flatmap(tables), st.sampled_from(",;\t|"),
+       st.sampled_from(["\n", "\r\n"]), st.integers(1, 3))
+def test_the_short_way_reads_what_csv_reads(table, delimiter, ends, most):
+    width, lines = table
+    text = "".join(delimiter.join(line) + ends if isinstance(line, list) else line + ends
+                   for line in lines)  # fmt: skip
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     expected = [row for row in reader if row]
     columns = plain_columns(text, delimiter, width)
@@ -142,6 +153,13 @@ def test_lines_are_counted_on_both_ways(write):
         lines[29500] = "1,2"
         with pytest.raises(DataError, match=f"line {29501 + (quoted is not None)}: need 3 fields"):
             read_table(write("\n".join(lines)))
+
+
+def test_a_first_line_of_any_length(write):
+    names = [f"the column of number {i}" for i in range(5000)]
+    table = read_table(write(",".join(names) + "\n" + ",".join(map(str, range(5000)))))
+    assert table.names == names
+    assert [column[0] for column in table.columns] == list(range(5000))
 
 
 # -- numbers and texts ------------------------------------------------------------------------
@@ -278,3 +296,9 @@ def test_a_file_becomes_what_its_rows_become(write):
     for i, made in enumerate(encoder.transform(rows)):
         assert found[i].tobytes() == made.tobytes()
         assert np.concatenate([part[i] for part in parts]).tobytes() == made.tobytes()
+    odd = path.read_text().split("\n")
+    for row in (8, 9, 2500):
+        odd[1 + row] = f"1,p,,about {row}"
+    path.write_text("\n".join(odd))
+    with pytest.warns(UserWarning, match="'a': 3 are no number, .* the first 'about 8' in row 8"):
+        list(encoder.stream(path, rows=7))

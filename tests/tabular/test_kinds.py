@@ -45,6 +45,7 @@ COLUMNS = {
     "date, names": [f"{d:%d-%b-%Y}" for d in DAYS],
     "date, long names": [f"{d:%B %d, %Y} 10:30 PM" for d in DAYS],
     "date, times": [f"{d}T0{i % 10}:30:00Z" for i, d in enumerate(DAYS)],
+    "date, some text": ["soon" if i == 7 else str(d) for i, d in enumerate(DAYS)],
     "date, compact": [int(f"{d:%Y%m%d}") for d in DAYS],
     "text, sentences": [f"the number {i} is a good one" for i in range(N)],
     "text, long and seldom twice": [f"{'long words ' * 5}{i % 150}" for i in range(N)],
@@ -64,18 +65,25 @@ def test_the_kind_is_told_from_the_data(what):
     assert report.kind == kind, report
 
 
+def fit(**columns):
+    return TableEncoder().fit(columns)
+
+
+def test_dates_are_written_as_fewest_of_them_contradict():
+    days = [f"{1 + i % 12}/{1 + i // 12}/2020" for i in range(144)]
+    assert fit(d=days).columns_["d"].note == "month/day/year"
+    assert fit(d=[*days, "31/12/2020"]).columns_["d"].note == "day/month/year"
+
+
 # A number that repeats is no key, nor is one of few rows or of which some are missing.
 @pytest.mark.parametrize("column", [
     RNG.choice(10**9, N, replace=False), RNG.integers(0, N, N), list(range(15)),
+    RNG.choice(N * N // 10, N, replace=False),
     RNG.random(N).round(6), np.arange(1990, 2020),
 ])  # fmt: skip
 def test_numbers_that_are_no_identifier(column):
     report = TableEncoder().fit({"paid": column, "o": RNG.random(len(column))}).columns_["paid"]
     assert report.kind == "number"
-
-
-def fit(**columns):
-    return TableEncoder().fit(columns)
 
 
 def test_what_says_nothing_is_left_out_with_a_note():
@@ -161,7 +169,7 @@ def test_kinds_that_a_column_cannot_be(kinds, error, message):
 
 def test_ten_rows_and_ten_thousand_columns():
     few = fit(
-        x=RNG.random(10), t=list("aabbccddee"), n=range(10), name=[f"n{i}" for i in range(10)]
+        x=RNG.random(10), t=list("abcdefghii"), n=range(10), name=[f"n{i}" for i in range(10)]
     )
     assert [r.kind for r in few.columns_] == ["number", "category", "number", "identifier"]
     wide = Table([f"c{i}" for i in range(10_000)], list(RNG.random((10_000, 10))))
