@@ -128,7 +128,10 @@ class Profile:
         if isinstance(column, list):
             texts = ["" if v is None else v if type(v) is str else f"{type(v)}{text_of(v)}"
                      for v in column]  # fmt: skip
-            data = repr(texts).encode()  # to join them would leave open where one ends
+            joined = "\x1f".join(texts)
+            if joined.count("\x1f") >= len(texts):  # one of them has it, as hardly any text does
+                joined = repr(texts)
+            data = joined.encode("utf-8", "surrogatepass")
         else:
             kind = "M8[us]" if column.dtype.kind == "M" else np.float64
             data = np.ascontiguousarray(column.astype(kind)).tobytes()
