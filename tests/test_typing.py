@@ -34,7 +34,8 @@ def stub_signatures(body, prefix=""):
         elif isinstance(node, ast.FunctionDef):
             args, n_default = node.args.args, len(node.args.defaults)
             names = [(a.arg, i >= len(args) - n_default) for i, a in enumerate(args)]
-            found[prefix + node.name] = names
+            by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            found[prefix + node.name] = names + [(a.arg, d is not None) for a, d in by_name]
         elif prefix and isinstance(node, ast.AnnAssign):
             found[f"{prefix}{ast.unparse(node.target)}"] = []
     return found
