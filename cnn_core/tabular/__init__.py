@@ -1,4 +1,11 @@
-"""Raw tables: what columns they have, and the arrays that a network takes.
+"""Raw tables: learners, and the arrays that a network takes.
+
+`TabularClassifier` and `TabularRegressor` take a table as it is, and the name of its target::
+
+    from cnn_core.tabular import TabularClassifier
+
+    model = TabularClassifier(seed=0).fit(frame, "income")
+    model.predict_proba(raw_rows)
 
 `TableEncoder` learns from a table what each column is and makes numbers and codes of it::
 
@@ -13,11 +20,14 @@ dictionaries, lists of rows and CSV files (`read_table`).  `Classes` and `Target
 what `TableEncoder` does for columns.
 """
 
+from cnn_core.tabular.classifier import TabularClassifier
 from cnn_core.tabular.csv_files import CsvFile, read_table
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
+from cnn_core.tabular.recipes import Recipe
+from cnn_core.tabular.regressor import TabularRegressor
 from cnn_core.tabular.table import Table, as_table
 from cnn_core.tabular.targets import Classes, Targets
 
-__all__ = ["Classes", "CsvFile", "Encoded", "Table", "TableEncoder", "Targets", "as_table",
-           "read_table"]  # fmt: skip
+__all__ = ["Classes", "CsvFile", "Encoded", "Recipe", "Table", "TableEncoder", "TabularClassifier",
+           "TabularRegressor", "Targets", "as_table", "read_table"]  # fmt: skip

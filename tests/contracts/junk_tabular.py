@@ -6,7 +6,17 @@ from typing import Any
 
 from junk_parts import FOLDER, Call, Fresh, method, plain
 
-from cnn_core.tabular import Classes, CsvFile, Table, TableEncoder, Targets, as_table, read_table
+from cnn_core.tabular import (
+    Classes,
+    CsvFile,
+    Table,
+    TableEncoder,
+    TabularClassifier,
+    TabularRegressor,
+    Targets,
+    as_table,
+    read_table,
+)
 
 _TABLE = {"a": [0.5, 1.5, 2.5] * 4, "b": ["p", "q", "r"] * 4}
 _FILE = FOLDER / "table.csv"
@@ -26,7 +36,42 @@ def _classes() -> Classes:
     return Classes().fit(["p", "q"])
 
 
+_ROWS = {**_TABLE, "y": [0.5, 2.0, 1.0] * 4}
+_LEARNER = {"recipe": "mlp", "options": {"epochs": 1, "hidden": (2,)}, "n_models": 1,
+            "validation_fraction": 0.2, "kinds": None, "encoder": None, "seed": 0, "n_threads": 1,
+            "progress": False}  # fmt: skip
+_FIT = {"X": _ROWS, "y": "y", "sample_weight": [1.0] * 12, "X_val": _ROWS, "y_val": _ROWS["y"],
+        "time_limit": 5.0}  # fmt: skip
+
+
+def _learner(cls: Any = TabularClassifier) -> Any:
+    return cls(**_LEARNER).fit(_ROWS, "y")
+
+
+def _of_learner(m: Any) -> Any:
+    learned = [each.network.store.value.tobytes() for each in m.fitted_]
+    return m.get_params(), m.encoder_.state_dict(), learned, m.n_rows_, m.notes_, m.validation_
+
+
 CALLS: dict[str, Call] = {
+    "tabular.TabularClassifier": plain(
+        lambda **options: TabularClassifier(**options).fit(_ROWS, "y"), **_LEARNER, calibrate=True,
+        class_weight=None),
+    "tabular.TabularRegressor": plain(
+        lambda **options: TabularRegressor(**options).fit(_ROWS, "y"), **_LEARNER, quantiles=None),
+    "TabularClassifier.fit": method("fit", _learner, _of_learner, also=(OSError,), **_FIT),
+    "TabularRegressor.fit": method("fit", lambda: _learner(TabularRegressor), _of_learner,
+                                   also=(OSError,), **_FIT),
+    "TabularClassifier.predict_proba": method("predict_proba", _learner, _of_learner,
+                                              also=(OSError,), X=_ROWS),
+    "TabularRegressor.predict": method("predict", lambda: _learner(TabularRegressor), _of_learner,
+                                       also=(OSError,), X=_ROWS),
+    "TabularClassifier.score": method("score", _learner, _of_learner, also=(OSError,), X=_ROWS,
+                                      y="y", sample_weight=[1.0] * 12),
+    "TabularRegressor.score": method("score", lambda: _learner(TabularRegressor), _of_learner,
+                                     also=(OSError,), X=_ROWS, y="y", sample_weight=[1.0] * 12),
+    "TabularClassifier.set_params": Call(lambda m, name: m.set_params(**{name: 3}),
+                                         {"name": "seed"}, _learner, _of_learner, (TypeError,)),
     "tabular.TableEncoder": plain(
         lambda **options: TableEncoder(**options).fit(_TABLE),
         kinds=None, max_one_hot=8, min_rows=2, discrete_rows=500),

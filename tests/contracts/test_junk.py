@@ -52,7 +52,7 @@ JUNK = {
 # What is called by the package, or stands for such: bases, hooks, and records without rules.
 NOT_CALLED = {
     "Callback", "Gate", "Layer", "Loss", "Metric", "Node", "data.Features", "data.IdxDataset",
-    "Optimizer", "optim.Schedule", "tabular.Encoded",
+    "Optimizer", "optim.Schedule", "tabular.Encoded", "tabular.Recipe",
 }  # fmt: skip
 WORDS = {"who", "name", "source", "hint"}  # for messages alone, of the doors for data
 NO_ARGUMENTS = {"History", "get_num_threads", "show_config", "tabular.Classes", "tabular.Targets"}

@@ -1,0 +1,72 @@
+"""`TabularClassifier`: which class a raw row is in, and how probably."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core.data.class_weighting import class_weights
+from cnn_core.tabular.fitting import probabilities
+from cnn_core.tabular.learner import TabularLearner
+from cnn_core.tabular.recipes.recipe import Task
+from cnn_core.tabular.targets import Classes
+
+
+class TabularClassifier(TabularLearner):
+    """Learns classes from a raw table.
+
+    Example
+    -------
+    >>> rows = [{"size": i % 7, "kind": "abc"[i % 3], "good": i % 3 == 0} for i in range(90)]
+    >>> model = TabularClassifier("mlp", options={"epochs": 30}).fit(rows, "good")
+    >>> model.predict({"size": 3, "kind": "a"})
+    array([ True])
+    """
+
+    _estimator_type = "classifier"
+
+    def __init__(
+        self, recipe: Any = "mlp", *, options: Mapping[str, Any] | None = None, n_models: int = 1,
+        validation_fraction: float = 0.2, calibrate: bool = True, class_weight: Any = None,
+        kinds: Mapping[Any, str] | None = None, encoder: Mapping[str, Any] | None = None,
+        seed: int = 0, n_threads: int | None = None, progress: bool | str = False,
+    ) -> None:  # fmt: skip
+        self.recipe, self.options, self.n_models = recipe, options, n_models
+        self.validation_fraction, self.calibrate = validation_fraction, calibrate
+        self.class_weight, self.kinds, self.encoder = class_weight, kinds, encoder
+        self.seed, self.n_threads, self.progress = seed, n_threads, progress
+
+    def _learn_target(self, y: Any, name: str, made: dict[str, Any]) -> np.ndarray:
+        classes = Classes()
+        codes = classes.fit_transform(y, name=name)
+        made |= {"target_": classes, "classes_": classes.classes_,
+                 "task": Task("classes", len(classes.classes_))}  # fmt: skip
+        return codes
+
+    def _encode_target(self, y: Any, name: str, made: Mapping[str, Any]) -> np.ndarray:
+        return made["target_"].transform(y, name=name)
+
+    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
+        if self.class_weight is None:
+            return None
+        return class_weights(self.class_weight, y, who="fit: class_weight")
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, float64 (N, C), in the order of ``classes_``."""
+        found = [probabilities(raw) for raw in self._raw(self._encoded(X, "predict_proba"))]
+        return np.mean(found, axis=0)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the share of rows whose class is right."""
+        table, codes, weight = self._scored(X, y, sample_weight)
+        right = self.predict_proba(table).argmax(axis=1) == codes
+        return float(np.average(right, weights=weight))
+
+    def _targets(self, y: Any, name: str) -> np.ndarray:
+        return self.target_.transform(y, name=name)

@@ -1,0 +1,82 @@
+"""`Recipe`: how a network for tables is made and trained; and what it is told of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from cnn_core.ir.node import BATCH, Input
+from cnn_core.naming import Described
+from cnn_core.nn.model import Model
+from cnn_core.train.trainer import Trainer
+
+
+class Rows(NamedTuple):
+    """The encoded rows that a network is trained with, and their targets."""
+
+    numbers: np.ndarray
+    """float32 (N, F): the first ``n_real`` columns are scaled numbers, the others flags."""
+    codes: np.ndarray
+    """int32 (N, C): rows of one table of ``sum(code_sizes)`` places, in which those of each column
+    follow upon those of the one before."""
+    n_real: int
+    code_sizes: list[int]
+    y: np.ndarray
+    """Classes: int32 (N,).  Numbers: float32 (N, 1), of mean 0 and standard deviation 1."""
+    weight: np.ndarray | None
+    """float32 (N,), of mean 1."""
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """Return what the network reads: an input of width 0 is not there."""
+        found = {"numbers": self.numbers, "codes": self.codes}
+        return {name: array for name, array in found.items() if array.shape[1]}
+
+    def nodes(self) -> dict[str, Input]:
+        """Return an input node for each of `inputs`: numbers (BATCH, F), codes (BATCH, C)."""
+        kinds = {"numbers": "real", "codes": "int32"}
+        return {name: Input(name, (BATCH, array.shape[1]), dtype=kinds[name])
+                for name, array in self.inputs().items()}  # fmt: skip
+
+
+class Task(NamedTuple):
+    """What is to be learned."""
+
+    kind: str
+    """ "classes"; "mean", by squared errors; "quantiles", by pinball losses."""
+    n_outputs: int
+    """The number of classes; 1; the number of quantiles."""
+    quantiles: tuple[float, ...] = ()
+
+
+class Recipe(Described):
+    """How a network for tables is made and trained.
+
+    A recipe's options are parameters of its constructor, with published defaults.  It has one
+    output: logits, or standardised numbers, (B, O), or with k members (B, k, O).
+    """
+
+    name: ClassVar[str]
+    keeps: ClassVar[Mapping[str, str]] = {
+        "classes": "error", "mean": "rmse", "quantiles": "pinball"}  # fmt: skip
+    """The figure of the validation part whose best epoch is kept, by the kind of `Task`: less is
+    better.  See `cnn_core.tabular.fitting.figures`."""
+    clamps: ClassVar[bool] = True
+    """Whether predicted numbers are kept within the range of the targets of training."""
+    epochs: int
+    batch_size: int
+
+    def network(self, rows: Rows, task: Task, seed: int) -> Model:
+        """Return a new network, which reads what `Rows.nodes` returns."""
+        raise NotImplementedError
+
+    def trainer(self, net: Model, rows: Rows, task: Task, *, n_steps: int, seed: int) -> Trainer:
+        """Return what trains it: the loss, and an optimizer whose rates end after ``n_steps``."""
+        raise NotImplementedError
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the options by name."""
+        from inspect import signature
+
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
