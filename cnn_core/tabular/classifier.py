@@ -55,8 +55,10 @@ class TabularClassifier(TabularLearner):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, float64 (N, C), in the order of ``classes_``."""
-        found = [probabilities(raw) for raw in self._raw(self._encoded(X, "predict_proba"))]
-        return np.mean(found, axis=0)
+        return self._predicted(self._encoded(X, "predict_proba"))
+
+    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
+        return np.mean([probabilities(each) for each in raw], axis=0)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row."""

@@ -218,18 +218,28 @@ class TabularLearner(Described):
         inputs = _rows(self.encoder_, encoded, np.empty(0), None).inputs()
         return [each.network.predict(inputs) for each in self.fitted_]
 
-    def _scored(self, X: Any, y: Any, weight: Any) -> tuple[Table, np.ndarray, Any]:
+    def _predicted(self, encoded: Encoded) -> np.ndarray:
+        """Return what encoded rows are predicted to be: probabilities, or numbers."""
+        return self._of_raw(self._raw(encoded))
+
+    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
+        """Return that of what each network says."""
+        raise NotImplementedError
+
+    def _scored(
+        self, X: Any, y: Any, weight: Any, who: str = "score"
+    ) -> tuple[Table, np.ndarray, Any]:
         """Return the table, the targets that predictions are compared with, and their weights."""
-        self._check("score")
+        self._check(who)
         y = self.target_name_ if y is None else y
-        table, y, name = _apart(X, y, "score", "y")
+        table, y, name = _apart(X, y, who, "y")
         if self.target_name_ is not None and self.target_name_ in table.names:
             table = table.without(self.target_name_)
         y = self._targets(y, "y" if name is None else f"column {name!r}")
         if len(y) != table.n_rows:
-            raise ShapeError(f"score: need as many targets as rows; got {len(y)} for "
+            raise ShapeError(f"{who}: need as many targets as rows; got {len(y)} for "
                              f"{table.n_rows}")  # fmt: skip
-        return table, y, _weights(weight, len(y), "score")
+        return table, y, _weights(weight, len(y), who)
 
     def _targets(self, y: Any, name: str) -> np.ndarray:
         """Return targets as predictions are compared with them."""

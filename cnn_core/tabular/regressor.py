@@ -68,7 +68,10 @@ class TabularRegressor(TabularLearner):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return a number for each row, float64 (N,); of quantiles (N, Q)."""
-        found = np.mean([values(raw) for raw in self._raw(self._encoded(X, "predict"))], axis=0)
+        return self._predicted(self._encoded(X, "predict"))
+
+    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
+        found = np.mean([values(each) for each in raw], axis=0)
         t = self.target_
         found = found * t.std + t.mean
         if self.recipe_.clamps:
