@@ -1,4 +1,4 @@
-"""Build: the C core once per instruction set, the Cython modules over it, the stub of operations.
+"""Build: the C core once per instruction set, the Cython module over it, the stub of operations.
 
 The folders are the registry: every file in src_c/ops and src_c/optim is found here, and the
 lists that C needs are written to the build folder; cnn_core/ops/__init__.pyi, for type checkers, is
@@ -113,7 +113,7 @@ class BuildPy(build_py):
 
 
 class BuildExt(build_ext):
-    """Compiles the C core into objects first, in parallel, and links them into `core`."""
+    """Compiles the C core into objects first, in parallel, and links them into the module."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -121,11 +121,9 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         write_stub()
-        objects = self.compile_core()
-        for extension in self.extensions:
-            if extension.name.endswith(".core"):
-                extension.extra_objects = objects
-                extension.depends = [*extension.depends, *objects]
+        (module,) = self.extensions
+        module.extra_objects = self.compile_core()
+        module.depends = [*module.depends, *module.extra_objects]
         super().build_extensions()
 
     def compile_core(self) -> list[str]:
@@ -169,17 +167,16 @@ DIRECTIVES = {
     "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
     "initializedcheck": False, "embedsignature": True,
 }  # fmt: skip
-EXTENSIONS = [
-    Extension(
-        f"cnn_core._ext.{path.stem}",
-        [str(path.relative_to(ROOT))],
-        include_dirs=["src_c", "src_c/include", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=CYTHON_FLAGS,
-        extra_link_args=LINK_FLAGS,
-        depends=[str(p.relative_to(ROOT)) for p in ROOT.glob("src_c/*/*.[ch]")],
-    )
-    for path in sorted((ROOT / "cnn_core" / "_ext").glob("*.pyx"))
-]
+EXT = Path("cnn_core", "_ext")
+CORE = Extension(
+    "cnn_core._ext.core",
+    [str(EXT / "core.pyx")],
+    include_dirs=["src_c", "src_c/include", numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    extra_compile_args=CYTHON_FLAGS,
+    extra_link_args=LINK_FLAGS,
+    depends=[str(p.relative_to(ROOT)) for folder, kind in (("src_c", "*/*.[ch]"), (EXT, "*.p*"))
+             for p in (ROOT / folder).glob(kind)],
+)  # fmt: skip
 
-setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildExt, "build_py": BuildPy})
+setup(ext_modules=[CORE], cmdclass={"build_ext": BuildExt, "build_py": BuildPy})

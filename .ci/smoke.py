@@ -33,7 +33,8 @@ def check_files() -> None:
     stub = (folder / "ops" / "__init__.pyi").read_text(encoding="utf-8")
     untyped = [name for name in cnn.ops.__all__ if f"def {name}(" not in stub]
     assert not untyped, f"operations without a signature for type checkers: {untyped}"
-    sources = [p.name for kind in ("c", "h", "pyx", "pxd") for p in folder.rglob(f"*.{kind}")]
+    kinds = ("c", "h", "pyx", "pxi", "pxd")
+    sources = [p.name for kind in kinds for p in folder.rglob(f"*.{kind}")]
     assert not sources, f"sources in the wheel: {sources}"
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.gather import first_beyond
+from cnn_core._ext.core import first_beyond
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.frames import (
     column_array,

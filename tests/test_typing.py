@@ -21,7 +21,7 @@ from cnn_core import ops
 OPS = Path(ops.__path__[0]) / "__init__.pyi"
 EXT = Path(cnn_core.__file__).parent / "_ext"
 PRIVATE = re.compile(r"(^|\.)_")
-MODULES = sorted(path.name.split(".")[0] for path in [*EXT.glob("*.so"), *EXT.glob("*.pyd")])
+MODULES = sorted(path.stem for path in EXT.glob("*.pyi"))
 
 
 def stub_signatures(body, prefix=""):

@@ -10,9 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from cnn_core._ext.core import PRODUCTS, blas_loaded
-from cnn_core._ext.gate import GateCall
-from cnn_core._ext.plan import Division, Plan, grow_pool
+from cnn_core._ext.core import PRODUCTS, Division, GateCall, Plan, blas_loaded, grow_pool
 from cnn_core.arrays import as_real
 from cnn_core.compile.lowering import Lowering
 from cnn_core.compile.memory import n_bytes, plan_memory

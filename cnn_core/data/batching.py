@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 from cnn_core.arrays import as_numbers, as_plain
 from cnn_core.data.arrays import check_lengths
 from cnn_core.data.mapped import MappedPages

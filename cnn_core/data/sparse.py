@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._ext.gather import first_misplaced
+from cnn_core._ext.core import first_misplaced
 from cnn_core.arrays import find_beyond
 from cnn_core.errors import DataError, DtypeError, ShapeError
 from cnn_core.frames import holds_numbers

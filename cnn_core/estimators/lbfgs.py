@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from cnn_core._ext.optim import Average, Learner
+from cnn_core._ext.core import Average, Learner
 from cnn_core.errors import NotFiniteError
 from cnn_core.estimators import losses
 from cnn_core.nn.model import Model

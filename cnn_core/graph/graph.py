@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.lock import Lock
-from cnn_core._ext.session import Runner
+from cnn_core._ext.core import Lock, Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.lean import Lean

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._ext.binding import Binding
-from cnn_core._ext.core import PRODUCTS
-from cnn_core._ext.lock import Lock
+from cnn_core._ext.core import PRODUCTS, Binding, Lock
 from cnn_core.compile.compiled import FIRST_BLOCK
 from cnn_core.compile.stretches import cache_size
 from cnn_core.errors import CnnCoreError

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from cnn_core._ext.lock import Lock
-from cnn_core._ext.session import Runner
+from cnn_core._ext.core import Lock, Runner
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.ir.node import Node, Parameter
 from cnn_core.run.feeding import as_rows, plain
@@ -17,7 +16,7 @@ from cnn_core.state.blocks import Place
 from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
-    from cnn_core._ext.optim import Learner
+    from cnn_core._ext.core import Learner
 
 
 class Updates(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnn_core import options
-from cnn_core._ext import kernels as _ext
+from cnn_core._ext import core as _ext
 from cnn_core.kernels.arrays import Array, T
 
 _FORMS = {"none": 0, "tanh": 1}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext import kernels as _ext
+from cnn_core._ext import core as _ext
 from cnn_core.kernels.arrays import Array, T
 
 if TYPE_CHECKING:

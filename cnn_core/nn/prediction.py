@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import ops, options
-from cnn_core._ext.gather import convert_rows
-from cnn_core._ext.predictor import Predictor
+from cnn_core._ext.core import Predictor, convert_rows
 from cnn_core.arrays import REACH, as_numbers, check_range, refuse_mask
 from cnn_core.compile.schedule import MIN_FLOP
 from cnn_core.compile.steps import COLUMNS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import Learner
+from cnn_core._ext.core import Learner
 from cnn_core.errors import OptionError, StateError
 from cnn_core.naming import Keywords
 from cnn_core.optim import schedules

@@ -17,7 +17,7 @@ from cnn_core.state.blocks import part
 from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
-    from cnn_core._ext.optim import Learner
+    from cnn_core._ext.core import Learner
 
 N_SCALARS = 4
 """CNN_MAX_SLOT of cnn_core.h: numbers that live from step to step beside the slots."""

@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cnn_core._ext.binding import Binding
-from cnn_core._ext.lock import Lock
-from cnn_core._ext.plan import Plan
+from cnn_core._ext.core import Binding, Lock, Plan
 from cnn_core.compile import schedule
 from cnn_core.compile.compiled import ARENA, Options, compiled
 from cnn_core.compile.schedule import Schedule

@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from cnn_core import options
-from cnn_core._ext.lock import Lock
+from cnn_core._ext.core import Lock
 from cnn_core.run.cores import available_cores
 
 MAX_THREADS = 256  # CNN_MAX_THREAD of pool.h

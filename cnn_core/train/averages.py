@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import Average
+from cnn_core._ext.core import Average
 from cnn_core.errors import OptionError, StateError
 from cnn_core.naming import Described, hint
 from cnn_core.nn.model import Model

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._ext.gather import row_bytes
-from cnn_core._ext.optim import Learner
-from cnn_core._ext.session import Stepper
+from cnn_core._ext.core import Learner, Stepper, row_bytes
 from cnn_core.arrays import REACH
 from cnn_core.compile.schedule import flop
 from cnn_core.data.mapped import MappedPages

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_core._ext.gather import convert_rows
+from cnn_core._ext.core import convert_rows
 from cnn_core.data.sparse import SparseRows
 from cnn_core.errors import NotFiniteError
 from cnn_core.ir.node import Input, Node, Parameter

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import Average, Learner
+from cnn_core._ext.core import Average, Learner
 from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import NotFiniteError, StateError
 from cnn_core.train.batches import LossProgram

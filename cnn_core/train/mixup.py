@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 from cnn_core.errors import OptionError
 from cnn_core.ir.node import BATCH, Input
 from cnn_core.nn.meaning import MARGINS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core._ext.optim import Learner
+from cnn_core._ext.core import Learner
 from cnn_core.errors import CnnCoreError, DataError, NotFiniteError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._ext.session import Stepper
+from cnn_core._ext.core import Stepper
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import OptionError
 from cnn_core.ir.node import Input

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import optim, options
-from cnn_core._ext.gather import shuffled
-from cnn_core._ext.lock import Lock
-from cnn_core._ext.optim import Learner
+from cnn_core._ext.core import Learner, Lock, shuffled
 from cnn_core.errors import NotFiniteError, OptionError, StateError
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning

@@ -1,5 +1,5 @@
 /* denormals.h - treat denormal numbers as zero while a plan runs, and restore the mode after.
- * What a plan calls in Python has the caller's mode again (_ext/gate.pyx).
+ * What a plan calls in Python has the caller's mode again (_ext/gate.pxi).
  *
  * Arithmetic on denormals is slower by an order of magnitude on most CPUs; decaying Adam
  * moments and saturated activations produce them in masses.

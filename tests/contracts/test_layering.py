@@ -67,7 +67,7 @@ def test_what_is_seldom_needed_is_reached_from_inside_functions_only(file):
             assert not parts & INSIDE[file]
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "_ext").glob("*.p[yx][xd]*")),
+@pytest.mark.parametrize("path", sorted((PACKAGE / "_ext").glob("*.p[yx][xdi]*")),
                          ids=lambda p: p.name)  # fmt: skip
 def test_compiled_modules_import_only_errors_and_each_other(path):
     names = re.findall(r"^\s*(?:from|c?import) (cnn_core\.\S+)", path.read_text("utf-8"), re.M)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 from cnn_core.data import Batches
 from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError, StateError
 

@@ -7,7 +7,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core import BATCH, Graph, Input, Parameter, ops
-from cnn_core._ext.gather import first_beyond
+from cnn_core._ext.core import first_beyond
 from cnn_core.arrays import REACH, as_numbers, find_beyond
 from cnn_core.errors import CnnCoreError, DataError, DtypeError
 

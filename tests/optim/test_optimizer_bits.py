@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizer_cases import CASES, DEFAULTS, make_store, padding, set_gradients, train
 
-from cnn_core._ext.optim import Learner
+from cnn_core._ext.core import Learner
 from cnn_core.optim import AdamW, RMSProp
 
 GUARD = 12345.0

@@ -40,7 +40,7 @@ def hook(monkeypatch):
 def test_the_hook_names_every_compiled_module_and_every_operation(hook):
     sources = {f"cnn_core._ext.{path.stem}" for path in (PACKAGE / "_ext").glob("*.pyx")}
     needed = sources | {f"cnn_core.ops.{name}" for name in ops.__all__}
-    assert "cnn_core._ext.table" in needed
+    assert "cnn_core._ext.core" in needed
     assert needed <= set(hook["hiddenimports"])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core import BATCH, Graph, Input, Parameter, ParamStore, Sequential, ops
-from cnn_core._ext.plan import idle_memory
+from cnn_core._ext.core import idle_memory
 from cnn_core.compile import compiled
 from cnn_core.errors import DtypeError, OptionError, StateError
 

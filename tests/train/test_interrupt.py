@@ -300,7 +300,7 @@ SCRIPT = """
 import hashlib, json, sys, warnings
 import numpy as np
 import cnn_core as cnn
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 cnn.set_num_threads(int(sys.argv[1]))
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((4000, 300)).astype("f"), rng.integers(0, 10, 4000)

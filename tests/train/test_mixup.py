@@ -7,7 +7,7 @@ import pytest
 from training_cases import set_threads
 
 import cnn_core as cnn
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 from cnn_core.data import Batches
 from cnn_core.errors import NotFiniteError, OptionError
 from cnn_core.train import mixup

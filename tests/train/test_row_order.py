@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_core._ext.gather import shuffled
+from cnn_core._ext.core import shuffled
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1257, 100_003])

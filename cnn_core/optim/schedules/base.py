@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core._ext.optim import curve, curves
+from cnn_core._ext.core import curve, curves
 from cnn_core.errors import OptionError
 from cnn_core.naming import Described
 
@@ -107,7 +107,7 @@ class Fixed(Described):
 
 
 FLAT, STEPS, SMOOTH, COSINE, POLYNOMIAL, WAVES = range(6)
-"""Curves of four numbers a, b, n and d, over the step s (`_ext/optim.pyx`): a; a b^floor(s / n);
+"""Curves of four numbers a, b, n and d, over the step s (`_ext/optim.pxi`): a; a b^floor(s / n);
 a b^(s / n); b + (a - b) (1 + cos(pi (s - d) / n)) / 2; b + (a - b) (1 - s / n)^d;
 b + (a - b) (1 - cos(2 pi log2(1 + d s / n))) / 2; the last three are b from the step n (+ d) on."""
 

@@ -3,10 +3,27 @@ from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api, raise_for
-from cnn_core._ext.plan cimport Memory, give_memory, take_memory
 
 from cnn_core.errors import OptionError
+
+cdef enum:
+    MAX_STEP = 4
+    MAX_TENSOR = 10
+    MAX_OPERAND = 6
+    MAX_ATTR = 4
+
+cdef struct Table:
+    capi.cnn_tensor tensor[MAX_TENSOR]
+    const char *name[MAX_TENSOR]        # in messages; NULL: no array of the caller
+    int64_t n_byte[MAX_TENSOR]
+    bint written[MAX_TENSOR]
+    int32_t operand[MAX_STEP][MAX_OPERAND]
+    capi.cnn_attr attr[MAX_STEP][MAX_ATTR]
+    capi.cnn_step step[MAX_STEP]
+    int n_tensor
+    int n_step
+    bint in_place                       # a written tensor may be exactly another one
+
 
 cdef const capi.cnn_tensor *add_tensor(Table *t, const char *name, const void *data, int dtype,
                                        bint batched, int64_t n_row, int64_t n_column,

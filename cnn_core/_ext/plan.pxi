@@ -4,15 +4,14 @@ from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api, need_blas
-from cnn_core._ext.gate cimport GateCall, call_gate
 
 from cnn_core.errors import CnnCoreError, ShapeError
 
-from cnn_core._ext.core import PRODUCTS
-
 # Values of a step's `which`; else an input's number.
 FORWARD, FUSED_LOSS, JOINT, STATISTICS, SUMS, UPDATE = range(-1, -7, -1)
+
+cdef enum:
+    ARENA = 0       # the space of what a run makes and nobody looks at afterwards
 
 cdef dict DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "int32": capi.CNN_I32,
                     "uint8": capi.CNN_U8, "int64": capi.CNN_I64}
@@ -30,6 +29,11 @@ cdef void *_aligned(void *memory) noexcept:
 
 
 # -- working memory ------------------------------------------------------------------------------
+
+cdef struct Memory:
+    char *line                          # the first byte that is lent
+    int64_t n_byte
+    Memory *next                        # of those that nobody uses
 
 # What runs leave nothing in is lent to them, by all plans of the process from one stock: the piece
 # that was given back last, of any size, and others up to `MOST_IDLE` bytes.  All under the GIL.
@@ -115,6 +119,12 @@ cdef class Division:
     """How ``n_thread`` threads divide a plan: the members of a `Schedule`, of
     `cnn_core.compile.schedule`."""
 
+    cdef capi.cnn_segment *segment
+    cdef capi.cnn_tile *tile
+    cdef int32_t n_segment, n_first, n_forward
+    cdef readonly int32_t n_thread
+    cdef bint rows_first
+
     def __cinit__(self, list segments, list tiles, bint rows_first, int32_t n_forward,
                   int32_t n_first, int32_t n_thread):
         cdef int i
@@ -145,6 +155,23 @@ cdef class Plan:
     the space `ARENA`.  The last ``n_update`` steps belong to no run but that of a step that has
     learnt.  A plan never changes: any number of `Binding`s and threads run it at once.
     """
+
+    cdef capi.cnn_tensor *_tensor       # with sizes and shapes, without addresses
+    cdef int32_t *_space
+    cdef int64_t *_offset               # bytes from the beginning of the space
+    cdef capi.cnn_step *_step
+    cdef int32_t *_operand
+    cdef capi.cnn_attr *_attr
+    cdef capi.cnn_stretch *_stretch
+    cdef capi.cnn_local *_local
+    cdef int64_t scratch_bytes          # of one thread
+    cdef int64_t block_bytes            # ... and what it needs besides, for blocks of rows
+    cdef int64_t arena_bytes
+    cdef int64_t max_row                # of a batch
+    cdef int32_t n_step, n_update, n_tensor, n_stretch
+    cdef bint is_long
+    cdef list _gates
+    cdef readonly list labels
 
     def __cinit__(self, list tensors, list steps, int64_t arena_bytes, int32_t n_update=0):
         cdef int64_t n_operand = 0, n_attr = 0

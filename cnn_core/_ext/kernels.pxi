@@ -10,8 +10,6 @@ from libc.math cimport NAN
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api, need_blas
-from cnn_core._ext.table cimport Table, add_step, add_tensor, run_table, set_attrs
 
 from cnn_core.errors import DtypeError, LabelError, OptionError, ShapeError
 

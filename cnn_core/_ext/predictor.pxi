@@ -6,10 +6,6 @@ from cpython.time cimport monotonic
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api
-from cnn_core._ext.binding cimport Binding
-
-cnp.import_array()
 
 # Below this much arithmetic, giving up the GIL and taking it back costs more than it gives.  On
 # several threads it is given up always: a gate on another thread would wait for it forever.

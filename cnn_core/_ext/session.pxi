@@ -10,15 +10,6 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.binding cimport Binding
-from cnn_core._ext.core cimport api
-from cnn_core._ext.lock cimport Lock
-from cnn_core._ext.optim cimport Learner
-from cnn_core._ext.plan cimport zeros
-
-cnp.import_array()
-
-cdef int[5] _TYPES = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_INT32, cnp.NPY_UINT8, cnp.NPY_INT64]
 
 cdef enum:
     FEATURES, TARGETS, INDICES, LABELS, WEIGHTS     # what an array is

@@ -5,8 +5,6 @@ import numpy as np
 
 from cnn_core._ext cimport capi
 
-cnp.import_array()
-
 cdef int[5] _TYPES = [cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_INT32, cnp.NPY_UINT8, cnp.NPY_INT64]
 
 
@@ -31,6 +29,10 @@ cdef class GateCall:
     It returns one array for each of the operands ``outputs``, of its shape in ``shapes``; they
     are written or added there as the step says.  What it raises ends the run.
     """
+
+    cdef object _function
+    cdef tuple _inputs, _outputs
+    cdef object _error
 
     def __cinit__(self, function, tuple inputs, tuple outputs):
         self._function, self._inputs, self._outputs, self._error = function, inputs, outputs, None

@@ -8,22 +8,21 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api, raise_for
-from cnn_core._ext.gate cimport take_error
-from cnn_core._ext.lock cimport Lock
-from cnn_core._ext.optim cimport Learner
-from cnn_core._ext.plan cimport (
-    ARENA, DTYPES, Division, Plan, give_memory, take_memory, zeros)
 
 from _thread import get_ident
 
 from cnn_core.errors import DtypeError, ShapeError
 
-cnp.import_array()
-
-
 # Between two looks for signals, which need the GIL.
 cdef double WATCH_SECONDS = 0.04
+
+cdef class Binding
+
+cdef struct Watch:
+    capi.cnn_watch c                    # comes first: C knows no more
+    void *binding
+    double next                         # when it looks for signals again
+    bint stopped
 
 
 cdef void _look_for_signals(Watch *watch) noexcept with gil:
@@ -75,6 +74,20 @@ cdef class Binding:
     ``bases`` gives the address of each space; 0 for `ARENA` lets each run borrow it.  ``keep``
     holds the arrays that the addresses point into.  One run at a time: a second thread waits.
     """
+
+    cdef readonly Plan plan
+    cdef readonly tuple bases
+    cdef capi.cnn_tensor *tensor
+    cdef char *_bound                   # of each tensor: it lies where `bind` has said
+    cdef Lock lock
+    cdef capi.cnn_run _run              # the one under way
+    cdef Division _division
+    cdef Memory *_memory                # borrowed for the run under way
+    cdef char *_arena                   # where it begins at present
+    cdef bint _borrows
+    cdef object _keep
+    cdef Watch _watch
+    cdef object _raised                 # by the handler of a signal, during the run under way
 
     def __cinit__(self, Plan plan, tuple bases, keep):
         self.plan, self.bases, self._keep = plan, bases, keep

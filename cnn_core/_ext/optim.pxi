@@ -8,12 +8,11 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api
 
 from cnn_core.errors import CnnCoreError, DtypeError, NotFiniteError, OptionError, ShapeError
 
 
-cdef void *_address(array, char code, int64_t n, str who) except? NULL:
+cdef void *_start(array, char code, int64_t n, str who) except? NULL:
     """Return where a flat array of ``n`` floats or doubles starts, after checking it."""
     cdef Py_buffer view
     cdef bint fits
@@ -34,6 +33,10 @@ cdef void *_address(array, char code, int64_t n, str who) except? NULL:
 cdef class Average:
     """Running means that follow numbers: ``pairs`` of flat arrays of one length and dtype."""
 
+    cdef capi.cnn_average c
+    cdef capi.cnn_followed *part
+    cdef list keep
+
     def __cinit__(self, list pairs, double least):
         cdef int i
         self.part = <capi.cnn_followed *> calloc(max(len(pairs), 1), sizeof(capi.cnn_followed))
@@ -42,8 +45,8 @@ cdef class Average:
         for i, (value, mean) in enumerate(pairs):
             code = c"d" if value.dtype == np.float64 else c"f"
             self.part[i].n = len(value)
-            self.part[i].value = _address(value, code, len(value), "average: value")
-            self.part[i].mean = _address(mean, code, len(value), "average: mean")
+            self.part[i].value = _start(value, code, len(value), "average: value")
+            self.part[i].mean = _start(mean, code, len(value), "average: mean")
         self.keep = pairs
         self.c.part, self.c.n_part, self.c.least = self.part, <int32_t> len(pairs), least
 
@@ -74,6 +77,16 @@ cdef class Learner:
     use as long as the learner.
     """
 
+    cdef capi.cnn_learner c
+    cdef Average followed, gathered
+    cdef public int64_t step            # updates made so far
+    cdef double hyper[16]
+    cdef double *lr                     # of one step
+    cdef double batch[2]                # see cnn_learner
+    cdef capi.cnn_range *range
+    cdef list keep, names
+    cdef int32_t n_rows                 # ranges whose gradient comes of sparse rows
+
     def __cinit__(self, str kernel, list ranges, scalars, tuple hyper, double clip_norm=0.0,
                   double clip_value=0.0, *, int32_t n_group=1, tuple rows=(), left_alone=()):
         cdef int32_t i, n = <int32_t> len(ranges)
@@ -86,7 +99,7 @@ cdef class Learner:
             self.hyper[i] = option
         self.keep, self.names = [ranges, scalars], []
         self.c.hyper, self.c.clip_norm, self.c.clip_value = self.hyper, clip_norm, clip_value
-        self.c.state = <double *> _address(scalars, c"d", capi.CNN_MAX_SLOT, f"{kernel}: scalars")
+        self.c.state = <double *> _start(scalars, c"d", capi.CNN_MAX_SLOT, f"{kernel}: scalars")
         self.c.n_group = n_group
         if n and ranges[0][0].dtype == np.float64:
             self.c.dtype = capi.CNN_F64
@@ -122,13 +135,13 @@ cdef class Learner:
         cdef char code = c"d" if self.c.dtype == capi.CNN_F64 else c"f"
         cdef int i
         r.n = len(value)
-        r.param = _address(value, code, r.n, f"{kernel}: value")
-        r.grad = _address(grad, code, r.n, f"{kernel}: grad")
+        r.param = _start(value, code, r.n, f"{kernel}: value")
+        r.grad = _start(grad, code, r.n, f"{kernel}: grad")
         if len(slots) > self.c.optim.n_slot:
             raise CnnCoreError(f"{kernel}: need at most {self.c.optim.n_slot} slots; got "
                                f"{len(slots)}")
         for i in range(len(slots)):
-            r.slot[i] = _address(slots[i], code, r.n, f"{kernel}: slot {i}")
+            r.slot[i] = _start(slots[i], code, r.n, f"{kernel}: slot {i}")
 
     def __dealloc__(self):
         free(self.range)
@@ -260,6 +273,6 @@ def curve(int kind, double a, double b, double length, double d, int64_t step):
 def curves(int kind, double a, double b, double length, double d, int64_t first, out):
     """Write the values of a curve from the step ``first`` on into ``out``, float64."""
     cdef int64_t i, n = len(out)
-    cdef double *value = <double *> _address(out, c"d", n, "curves")
+    cdef double *value = <double *> _start(out, c"d", n, "curves")
     for i in range(n):
         value[i] = _curve(kind, a, b, length, d, first + i)

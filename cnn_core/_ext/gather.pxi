@@ -6,13 +6,9 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 
 from cnn_core._ext cimport capi
-from cnn_core._ext.core cimport api
-
-cnp.import_array()
 
 # Elements: to look through fewer takes less than giving up the GIL costs; and those of a few ms.
 cdef int64_t SMALL = 100_000, BLOCK = 1 << 24
-cdef dict _DTYPES = {"float32": capi.CNN_F32, "float64": capi.CNN_F64, "uint8": capi.CNN_U8}
 
 
 def first_beyond(cnp.ndarray array, double limit):
@@ -47,9 +43,9 @@ def convert_rows(rows, target, double scale, double shift):
     """Write ``rows * scale + shift`` into ``target``, both C-contiguous and of one shape."""
     cdef capi.cnn_tensor tensor
     cdef capi.cnn_source source
-    tensor.data, tensor.dtype = <void *> <uintptr_t> target.ctypes.data, _DTYPES[str(target.dtype)]
+    tensor.data, tensor.dtype = <void *> <uintptr_t> target.ctypes.data, DTYPES[str(target.dtype)]
     tensor.size = target.size // len(target)
-    source.data, source.dtype = <void *> <uintptr_t> rows.ctypes.data, _DTYPES[str(rows.dtype)]
+    source.data, source.dtype = <void *> <uintptr_t> rows.ctypes.data, DTYPES[str(rows.dtype)]
     source.scale, source.shift, source.target = scale, shift, &tensor
     api().gather(&source, NULL, 0, len(rows))
 
@@ -57,7 +53,7 @@ def convert_rows(rows, target, double scale, double shift):
 def row_bytes(int64_t n_in, int64_t n_entry, str dtype):
     """Return the bytes of working memory for the gradient of a weight (n_in, O) that comes of
     batches of at most ``n_entry`` entries."""
-    return api().row_bytes(n_in, n_entry, _DTYPES[dtype])
+    return api().row_bytes(n_in, n_entry, DTYPES[dtype])
 
 
 def first_misplaced(cnp.ndarray start, cnp.ndarray column, int64_t n_columns):

@@ -34,6 +34,13 @@ cdef class Lock:
     Every method holds the GIL, which makes the members safe; taking a free lock costs nothing.
     """
 
+    cdef str _refusal
+    cdef long _owner                # the thread that holds it; 0: none
+    cdef int _depth                 # how often the owner has taken it besides
+    cdef int _waiting
+    cdef object _wake               # what those who wait sleep on
+    cdef int64_t _forks             # when it was last taken
+
     def __cinit__(self, str refusal=None):
         self._refusal, self._forks = refusal, _forks_so_far
 

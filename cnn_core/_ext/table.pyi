@@ -1,1 +1,0 @@
-# No function or class for Python: kernels.pyx uses its C functions.
