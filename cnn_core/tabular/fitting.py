@@ -75,8 +75,9 @@ def _mean(x: np.ndarray, weight: np.ndarray | None) -> float:
 class Keeper(Callback):
     """Notes the figures of the validation part after each epoch, and keeps the best epoch."""
 
-    def __init__(self, net: Model, task: Task, held: Rows, keeps: str) -> None:
-        self.net, self.task, self.held, self.keeps = net, task, held, keeps
+    def __init__(self, net: Model, task: Task, held: Rows, recipe: Recipe) -> None:
+        self.net, self.task, self.held = net, task, held
+        self.keeps, self.patience = recipe.keeps[task.kind], recipe.patience
         self.best, self.best_epoch = np.inf, 0
         self.outputs: np.ndarray | None = None
         self._inputs = held.inputs()
@@ -89,6 +90,8 @@ class Keeper(Callback):
         if found[self.keeps] < self.best:
             self.best, self.best_epoch, self.outputs = found[self.keeps], epoch, outputs
             self._params = [block.value.copy() for block in self.net.store.blocks]
+        elif self.patience is not None and epoch - self.best_epoch >= self.patience:
+            trainer.stop = True
 
     def put_back(self) -> None:
         """Give the network the numbers of its best epoch."""
@@ -103,11 +106,12 @@ def fit_one(
     """Train a network with ``rows``; keep the epoch that is the best for ``held``, or the last."""
     with Using(n_threads or spare_threads()):
         net = recipe.network(rows, task, seed)
-        steps = -(-len(rows.y) // recipe.batch_size)
+        batch_size = recipe.rows_of_batch(len(rows.y))
+        steps = -(-len(rows.y) // batch_size)
         trainer = recipe.trainer(net, rows, task, n_steps=steps * recipe.epochs, seed=seed)
-        keeper = None if held is None else Keeper(net, task, held, recipe.keeps[task.kind])
+        keeper = None if held is None else Keeper(net, task, held, recipe)
         try:
-            trainer.fit(rows.inputs(), rows.y, batch_size=recipe.batch_size, epochs=recipe.epochs,
+            trainer.fit(rows.inputs(), rows.y, batch_size=batch_size, epochs=recipe.epochs,
                         sample_weight=rows.weight, progress=progress,
                         callbacks=[] if keeper is None else [keeper])  # fmt: skip
         except KeyboardInterrupt:

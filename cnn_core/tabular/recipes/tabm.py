@@ -1,0 +1,267 @@
+"""The recipe "tabm": many perceptrons that share most of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnn_core import ops, options
+from cnn_core.ir.node import BATCH, Node
+from cnn_core.nn import init
+from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
+from cnn_core.nn.model import Model
+from cnn_core.nn.norms import Embedding
+from cnn_core.optim import AdamW
+from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
+from cnn_core.train.trainer import Trainer
+
+WIDEST = 4096
+"""Numbers that embeddings of a row's numbers give together, at most."""
+
+LEAST_BIN = 1e-6
+"""The width of a bin, at least: scaled numbers lie within [-3, 3], and float32 tells no more."""
+
+BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512))
+"""Rows of a table below which a minibatch has so many; of longer ones it has 1,024."""
+
+
+class TabM(Recipe):
+    """k perceptrons that differ in little but the scales r of their inputs, trained side by side.
+
+    With e, what is made of a row's F numbers, C codes and flags, member i of k predicts
+
+        h_i0 = r_i * e,   h_ij = dropout(relu(h_i,j-1 W_j + b_j)),   y_i = h_iJ V_i + c_i
+
+    where r_i, V_i and c_i are its own (the mini form), or with ``full`` also the scales r_ij, s_ij
+    and the biases b_ij of each layer, relu((r_ij * h) W_j * s_ij + b_ij).  What is made small is
+    the mean of the members' losses, each of its own output; predictions are the mean of their
+    probabilities, or of their numbers.
+
+    A number x has ``d_embedding`` numbers in e: x u + c + sum_t p_t w_t, with its pieces
+
+        p_t = min(max((x - b_t) / (b_t+1 - b_t), 0), 1)
+
+    of which the first has no lower, the last no upper end.  The b are those of the ``n_bins``
+    quantiles of the training rows that are different; w starts at zeros.  A code has as many, from
+    a table of its own.  A flag stays as it is.  With ``n_bins=0``, or where embeddings would be
+    wider than 4,096 for 2 numbers each, a number too.
+
+    r starts at N(0, 1), without embeddings at -1 or 1; what belongs to one number or one code
+    starts with the same.  All other scales start at 1.
+
+    Parameters
+    ----------
+    k
+        Members.  The work of a step is that of one perceptron on k times as many rows.
+    n_blocks
+        Hidden layers: by default 2 with embeddings, else 3.
+    d_block
+        Their width.
+    batch_size
+        By default from 32 to 1,024, the more the longer the table.
+    patience
+        Training ends where the figure of the validation part has not become better for so many
+        epochs.
+    dropout, lr, weight_decay, clip_norm
+        Of AdamW with a constant rate, whose gradients have a norm of at most ``clip_norm``.
+
+    Source: Gorishniy, Kotelnikov, Babenko 2024, "TabM: Advancing tabular deep learning with
+    parameter-efficient ensembling", with the starting values and defaults of the authors' package,
+    but that k is 16 there 32 and d_block 256 there 512.  Embeddings: Gorishniy, Rubachev, Babenko
+    2022, "On embeddings for numerical features in tabular deep learning", in the form that the
+    former describes.  Scales of members: Wen, Tran, Ba 2020, "BatchEnsemble".
+    """
+
+    name = "tabm"
+
+    def __init__(
+        self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 256,
+        dropout: float = 0.1, n_bins: int = 48, d_embedding: int = 16, epochs: int = 100,
+        batch_size: int | None = None, patience: int = 16, lr: float = 2e-3,
+        weight_decay: float = 3e-4, clip_norm: float = 1.0,
+    ) -> None:  # fmt: skip
+        who = "tabm"
+        self.k = options.whole(who, k, option="k")
+        self.full = options.flag(who, full, option="full")
+        self.n_blocks = n_blocks
+        if n_blocks is not None:
+            self.n_blocks = options.whole(who, n_blocks, option="n_blocks")
+        self.d_block = options.whole(who, d_block, option="d_block")
+        self.dropout = options.fraction(who, dropout, option="dropout")
+        self.n_bins = options.whole(who, n_bins, 0, option="n_bins")
+        self.d_embedding = options.whole(who, d_embedding, option="d_embedding")
+        self.epochs = options.whole(who, epochs, option="epochs")
+        self.batch_size = batch_size
+        if batch_size is not None:
+            self.batch_size = options.whole(who, batch_size, option="batch_size")
+        self.patience = options.whole(who, patience, option="patience")
+        self.lr = options.amount(who, lr, open_at="low", option="lr")
+        self.weight_decay = options.amount(who, weight_decay, option="weight_decay")
+        self.clip_norm = options.amount(who, clip_norm, open_at="low", option="clip_norm")
+
+    def rows_of_batch(self, n_rows: int) -> int:
+        return self.batch_size or next((n for most, n in BATCHES if n_rows < most), 1024)
+
+    def network(self, rows: Rows, task: Task, seed: int) -> Model:
+        nodes = rows.nodes()
+        width = self._width(rows.n_real)
+        parts, sizes = self._parts(rows, nodes, width)
+        h = ops.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+        h = _Members(self.k, _start(sizes, signs=not width), name="members")(h)
+        for i in range(self.n_blocks or (2 if width else 3)):
+            h = self._block(h, i)
+        return Model(_Heads(task.n_outputs, name="heads")(h), inputs=nodes.values(), seed=seed)
+
+    def _width(self, n_real: int) -> int:
+        """Return the numbers that stand for a number; 0 where it stands for itself."""
+        width = min(self.d_embedding, WIDEST // n_real) if n_real and self.n_bins else 0
+        return width if width > 1 else 0
+
+    def _parts(
+        self, rows: Rows, nodes: dict[str, Any], width: int
+    ) -> tuple[list[Node], list[int]]:
+        """Return what is made of a row, and how many numbers of that belong together."""
+        parts, sizes = [], []
+        n_real = rows.n_real if width else 0
+        if "numbers" in nodes:
+            x, n_plain = nodes["numbers"], rows.numbers.shape[1] - n_real
+            if width:
+                edges = edges_of(rows.numbers[:, :n_real], self.n_bins)
+                parts.append(_Pieces(edges, width, name="pieces")(x[:, :n_real]))
+                sizes += [width] * n_real
+            if n_plain:
+                parts.append(x[:, n_real:])
+                sizes += [1] * n_plain
+        if "codes" in nodes:
+            n, places = len(rows.code_sizes), sum(rows.code_sizes)
+            start = init.uniform(self.d_embedding**-0.5)
+            found = Embedding(places, self.d_embedding, init=start, name="levels")(nodes["codes"])
+            parts.append(ops.reshape(found, (BATCH, n * self.d_embedding)))
+            sizes += [self.d_embedding] * n
+        return parts, sizes
+
+    def _block(self, h: Node, i: int) -> Node:
+        if not self.full:
+            h = Dense(self.d_block, "relu", init="fan_in_uniform", name=f"block_{i}")(h)
+        else:
+            bias = h.shape[-1] ** -0.5
+            h = _Members(self.k, "ones", name=f"r_{i}")(h) if i else h
+            h = Dense(self.d_block, use_bias=False, init="fan_in_uniform", name=f"block_{i}")(h)
+            h = Activation("relu")(_Members(self.k, "ones", bias, name=f"s_{i}")(h))
+        return Dropout(self.dropout)(h) if self.dropout else h
+
+    def trainer(self, net: Model, rows: Rows, task: Task, *, n_steps: int, seed: int) -> Trainer:
+        optimizer = AdamW(lr=self.lr, weight_decay=self.weight_decay, clip_norm=self.clip_norm)
+        return Trainer(net, loss=loss_of(task), optimizer=optimizer, seed=seed)
+
+
+def loss_of(task: Task) -> Callable[[Any, Any], Node]:
+    """Return the mean of the members' losses of a row, (B,), as a function of nodes.
+
+    Of outputs (B, k, C) and labels (B,): the cross-entropy; of outputs (B, k, Q) and numbers
+    (B, 1): the squared error, or the mean pinball loss of the quantiles.
+    """
+    if task.kind == "classes":
+        return lambda z, y: -ops.mean(ops.take(ops.log_softmax(z), y, axis=2), axis=1)
+
+    def of_numbers(found: Node, y: Node) -> Node:
+        off = ops.reshape(y, (BATCH, 1, 1)) - found
+        if task.kind == "mean":
+            return ops.mean(ops.square(off), axis=(1, 2))
+        q = np.array(task.quantiles)
+        return ops.mean(ops.maximum(off * q, off * (q - 1)), axis=(1, 2))
+
+    return of_numbers
+
+
+# -- piecewise-linear embeddings --------------------------------------------------------------
+
+
+def edges_of(x: np.ndarray, n_bins: int) -> list[np.ndarray]:
+    """Return the ends of each column's bins: quantiles of x (N, F) that are different."""
+    quantiles = np.quantile(x.astype(np.float64), np.linspace(0, 1, n_bins + 1), axis=0)
+    found = []
+    for column in quantiles.T:
+        kept = [column[0]]
+        for edge in column[1:]:
+            if edge - kept[-1] >= LEAST_BIN:
+                kept.append(edge)
+        found.append(np.array(kept))
+    return found
+
+
+class _Pieces(Layer):
+    """(B, F) to (B, F d): x u + c + sum_t p_t w_t, see `TabM`.  A column of one value has no p."""
+
+    def __init__(self, edges: list[np.ndarray], d: int, *, name: str) -> None:
+        super().__init__(name)
+        n_bins = max(1, *(len(e) - 1 for e in edges))
+        shape = (len(edges), n_bins)
+        self.d, self.left, self.scale = d, np.zeros(shape), np.zeros(shape)
+        self.low, self.high = np.zeros(shape), np.ones(shape)
+        for f, e in enumerate(edges):
+            n = len(e) - 1
+            if n:
+                self.left[f, :n], self.scale[f, :n] = e[:-1], 1 / np.diff(e)
+                self.low[f, 0], self.high[f, n - 1] = -np.inf, np.inf
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        n, n_bins = self.left.shape
+        start = init.uniform(self.d**-0.5)
+        u = self.add_parameter("u", (n, self.d), start)
+        c = self.add_parameter("c", (n, self.d), start)
+        w = self.add_parameter("w", (n, n_bins, self.d), "zeros")
+        x = ops.reshape(x, (BATCH, n, 1))
+        p = ops.minimum(ops.maximum((x - self.left) * self.scale, self.low), self.high)
+        return ops.reshape(x * u + c + ops.grouped_dense(p, w), (BATCH, n * self.d))
+
+
+# -- members ----------------------------------------------------------------------------------
+
+
+class _Members(Layer):
+    """(B, I) or (B, k, I) to (B, k, I): y_i = r_i * x, + b_i with ``bias``, which all start with.
+    """
+
+    def __init__(self, k: int, start: Any, bias: float = 0.0, *, name: str) -> None:
+        super().__init__(name)
+        self.k, self.start, self.bias = k, start, bias
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        shape = (self.k, x.shape[-1])
+        x = x if len(x.shape) == 3 else ops.reshape(x, (BATCH, 1, shape[1]))
+        y = x * self.add_parameter("r", shape, self.start)
+        if not self.bias:
+            return y
+        return y + self.add_parameter("b", shape, _same(init.uniform(self.bias)))
+
+
+class _Heads(Layer):
+    """(B, k, I) to (B, k, O): a linear layer for each member."""
+
+    def __init__(self, n_outputs: int, *, name: str) -> None:
+        super().__init__(name)
+        self.n_outputs = n_outputs
+
+    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
+        k, n_in = x.shape[1:]
+        start = init.uniform(n_in**-0.5)
+        w = self.add_parameter("w", (k, n_in, self.n_outputs), start)
+        return ops.grouped_dense(x, w) + self.add_parameter("b", (k, self.n_outputs), start)
+
+
+def _start(sizes: list[int], *, signs: bool) -> Any:
+    """Return what draws (k, I): one number, or sign, for each run of so many ``sizes``."""
+
+    def draw(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        found = rng.standard_normal((shape[0], len(sizes)))
+        return np.repeat(np.sign(found) if signs else found, sizes, axis=1)
+
+    return draw
+
+
+def _same(start: Any) -> Any:
+    """Return what draws (k, I) with the same row for each member."""
+    return lambda shape, rng: np.tile(start(shape[1:], rng), (shape[0], 1))
