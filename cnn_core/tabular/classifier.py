@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnn_core.data.class_weighting import class_weights
+from cnn_core.tabular import figures
+from cnn_core.tabular.evaluation import Evaluation, of_classes
 from cnn_core.tabular.fitting import probabilities
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
@@ -67,8 +69,10 @@ class TabularClassifier(TabularLearner):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right."""
         table, codes, weight = self._scored(X, y, sample_weight)
-        right = self.predict_proba(table).argmax(axis=1) == codes
-        return float(np.average(right, weights=weight))
+        return figures.accuracy(codes, self.predict_proba(table), weight)
+
+    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
+        return of_classes(y, found, self.classes_, weight)
 
     def _targets(self, y: Any, name: str) -> np.ndarray:
         return self.target_.transform(y, name=name)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -125,9 +124,3 @@ def fit_one(
     keeper.put_back()
     return Fitted(net, trainer.history, keeper.best_epoch, held_rows, keeper.outputs, held.y,
                   held.weight)  # fmt: skip
-
-
-def described(history: History, epoch: int) -> Mapping[str, Any]:
-    """Return the figures of an epoch, without what is said of training."""
-    return {name.removeprefix("val_"): series[epoch - 1] for name, series in history.items()
-            if name.startswith("val_")}  # fmt: skip

@@ -14,7 +14,8 @@ from cnn_core.naming import Described, hint
 from cnn_core.run.threads import MAX_THREADS
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
-from cnn_core.tabular.fitting import Fitted, described, fit_one
+from cnn_core.tabular.evaluation import Evaluation
+from cnn_core.tabular.fitting import Fitted, fit_one
 from cnn_core.tabular.parts import held_back
 from cnn_core.tabular.recipes import recipe_of
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
@@ -44,6 +45,8 @@ class TabularLearner(Described):
     _task: Task
     encoder_: TableEncoder
     fitted_: list[Fitted]
+    validation_: Mapping[str, float]
+    """Figures of the validation part, for the first network: an `Evaluation`; empty without one."""
 
     recipe: Any
     options: Any
@@ -130,11 +133,13 @@ class TabularLearner(Described):
 
     def _take(self, made: dict[str, Any], *, recipe: Any, encoder: Any, fitted: Any) -> None:
         first = fitted[0]
-        found = {} if first.outputs is None else described(first.history, first.best_epoch)
         vars(self).update({
             **{name: value for name, value in made.items() if name != "task"},
             "_task": made["task"], "recipe_": recipe, "encoder_": encoder, "fitted_": fitted,
-            "history_": first.history, "validation_": dict(found)})  # fmt: skip
+            "history_": first.history, "validation_": {}})  # fmt: skip
+        if first.outputs is not None:
+            found = self._of_raw([first.outputs])
+            self.validation_ = self._evaluation(self._decoded(first.target), found, first.weight)
 
     def _training_weight(self, rows: Rows) -> np.ndarray | None:
         own = self._class_weights(rows.y)
@@ -240,6 +245,24 @@ class TabularLearner(Described):
             raise ShapeError(f"{who}: need as many targets as rows; got {len(y)} for "
                              f"{table.n_rows}")  # fmt: skip
         return table, y, _weights(weight, len(y), who)
+
+    def evaluate(self, X: Any, y: Any = None, sample_weight: Any = None) -> Evaluation:
+        """Return how good predictions of a table are: see `cnn_core.tabular.evaluation`.
+
+        ``y`` are targets or the name of a column of X; by default that of training.
+
+        Raises what `score` raises.
+        """
+        table, y, weight = self._scored(X, y, sample_weight, "evaluate")
+        return self._evaluation(y, self._predicted(self._encoded(table, "evaluate")), weight)
+
+    def _decoded(self, target: np.ndarray) -> np.ndarray:
+        """Return targets that a network has as `_targets` has them."""
+        return target
+
+    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
+        """Return how good what `_of_raw` returns is."""
+        raise NotImplementedError
 
     def _targets(self, y: Any, name: str) -> np.ndarray:
         """Return targets as predictions are compared with them."""

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import options
+from cnn_core.tabular import figures
+from cnn_core.tabular.evaluation import Evaluation, of_numbers
 from cnn_core.tabular.fitting import values
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
@@ -81,9 +83,14 @@ class TabularRegressor(TabularLearner):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R2 = 1 - sum w (y - p)^2 / sum w (y - mean)^2."""
         table, y, weight = self._scored(X, y, sample_weight)
-        p, mean = self.predict(table), np.average(y, weights=weight)
-        return 1 - float(np.average((y - p) ** 2, weights=weight)
-                         / np.average((y - mean) ** 2, weights=weight))  # fmt: skip
+        return figures.r2(y, self.predict(table), weight)
+
+    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
+        return of_numbers(y, found, weight, self._task.quantiles)
+
+    def _decoded(self, target: np.ndarray) -> np.ndarray:
+        t = self.target_
+        return target[:, 0].astype(np.float64) * t.std + t.mean
 
     def _targets(self, y: Any, name: str) -> np.ndarray:
         return Targets().transform(y, name=name)

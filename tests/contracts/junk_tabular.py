@@ -66,6 +66,8 @@ CALLS: dict[str, Call] = {
                                               also=(OSError,), X=_ROWS),
     "TabularRegressor.predict": method("predict", lambda: _learner(TabularRegressor), _of_learner,
                                        also=(OSError,), X=_ROWS),
+    "TabularClassifier.evaluate": method("evaluate", _learner, _of_learner, also=(OSError,),
+                                         X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "TabularClassifier.score": method("score", _learner, _of_learner, also=(OSError,), X=_ROWS,
                                       y="y", sample_weight=[1.0] * 12),
     "TabularRegressor.score": method("score", lambda: _learner(TabularRegressor), _of_learner,

@@ -1,0 +1,113 @@
+"""`Evaluation`: how good a learner's predictions are, beside those that are the same for every
+row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from cnn_core.tabular import figures
+
+COVERAGE = 0.9
+"""Of the intervals whose coverage is counted."""
+
+
+class Evaluation(Mapping[str, float]):
+    """Figures by name: ``found["auc"]``; printed as a table.
+
+    Of classes ``accuracy``, ``auc``, ``log_loss``, ``brier`` and ``calibration_error``, of numbers
+    ``rmse``, ``mae``, ``r2``, ``coverage`` (of intervals that are to hold 0.9 of the rows) and
+    ``pinball`` (where there are quantiles, their mean): see `cnn_core.tabular.figures`.
+
+    ``n_rows`` is how many rows there were, ``trivial`` the figures of whoever says the same of
+    every row, the shares of the classes or the mean, ``confusion`` (C, C) the rows of the class
+    ``classes[i]`` that are taken for ``classes[j]``, or None.
+    """
+
+    def __init__(
+        self, n_rows: int, found: Mapping[str, float], trivial: Mapping[str, float],
+        classes: Sequence[Any] = (), confusion: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.n_rows, self.trivial = n_rows, dict(trivial)
+        self.classes, self.confusion = list(classes), confusion
+        self._found = dict(found)
+
+    def __getitem__(self, name: str) -> float:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as `json` takes it: None where a figure is not defined."""
+        made = {"n_rows": self.n_rows, **_finite(self._found), "trivial": _finite(self.trivial)}
+        if self.confusion is not None:
+            made |= {"classes": self.classes, "confusion": self.confusion.tolist()}
+        return made
+
+    def __str__(self) -> str:
+        from cnn_core.nn.summary import lines
+
+        rows = [(f"{self.n_rows:,} rows", "model", "same for all")]
+        rows += [(name.replace("_", " "), shown(value), shown(self.trivial.get(name)))
+                 for name, value in self._found.items()]  # fmt: skip
+        made = lines(rows, numbers=2)
+        if self.confusion is not None and 1 < len(self.classes) <= 12:
+            names = list(map(str, self.classes))
+            counts = [[shown(v) for v in line] for line in self.confusion.tolist()]
+            table = [["class, taken for", *names]]
+            table += [[name, *line] for name, line in zip(names, counts, strict=True)]
+            made += ["", *lines(table, numbers=len(names))]
+        return "\n".join(line.rstrip() for line in made)
+
+    __repr__ = __str__
+
+
+def of_classes(
+    y: np.ndarray, p: np.ndarray, classes: np.ndarray, weight: np.ndarray | None = None
+) -> Evaluation:
+    """Return how good probabilities (N, C) are for numbers of classes (N,)."""
+    trivial = figures.trivial(y, len(classes), weight)
+    return Evaluation(len(y), figures.of_classes(y, p, weight), trivial, classes.tolist(),
+                      figures.confusion(y, p, weight))  # fmt: skip
+
+
+def of_numbers(
+    y: np.ndarray, found: np.ndarray, weight: np.ndarray | None = None,
+    quantiles: Sequence[float] = (),
+) -> Evaluation:  # fmt: skip
+    """Return how good numbers (N,) or quantiles (N, Q) are; of these the one nearest to the median
+    is taken for the number."""
+    more, same = {}, {}
+    if quantiles:
+        each = np.array(quantiles)
+        more["pinball"] = figures.pinball(y, found, each, weight)
+        same["pinball"] = figures.pinball(y, figures.quantiles(y, each, weight), each, weight)
+        found = found[:, np.abs(each - 0.5).argmin()]
+    return Evaluation(len(y), {**figures.of_numbers(y, found, weight), **more},
+                      {**figures.trivial(y, weight=weight), **same})  # fmt: skip
+
+
+def shown(value: float | None) -> str:
+    """Return a figure as a table has it.
+
+    >>> shown(0.86941), shown(12345.6), shown(1.5e-7), shown(None), shown(12)
+    ('0.8694', '12,346', '1.500e-07', '', '12')
+    """
+    if value is None:
+        return ""
+    size = abs(value)
+    if isinstance(value, int) or 1e4 <= size < 1e15:
+        return f"{value:,.0f}"
+    plain = not size or 1e-3 <= size < 1e4 or not isfinite(value)
+    return f"{value:.4f}" if plain else f"{value:.3e}"
+
+
+def _finite(found: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if isfinite(value) else None for name, value in found.items()}
