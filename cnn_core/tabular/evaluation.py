@@ -86,10 +86,10 @@ def of_numbers(
     is taken for the number."""
     more, same = {}, {}
     if quantiles:
-        each = np.array(quantiles)
-        more["pinball"] = figures.pinball(y, found, each, weight)
-        same["pinball"] = figures.pinball(y, figures.quantiles(y, each, weight), each, weight)
-        found = found[:, np.abs(each - 0.5).argmin()]
+        best = figures.quantiles(y, quantiles, weight)
+        more["pinball"] = figures.pinballs(y, found, quantiles, weight)
+        same["pinball"] = figures.pinballs(y, best, quantiles, weight)
+        found = found[:, np.abs(np.subtract(quantiles, 0.5)).argmin()]
     return Evaluation(len(y), {**figures.of_numbers(y, found, weight), **more},
                       {**figures.trivial(y, weight=weight), **same})  # fmt: skip
 

@@ -87,20 +87,24 @@ def r2(y: np.ndarray, found: np.ndarray, weight: Weight = None) -> float:
     return 1 - left / there if there else float(left == 0) if left == left else nan
 
 
-def pinball(y: np.ndarray, found: np.ndarray, q: np.ndarray, weight: Weight = None) -> float:
-    """The mean of max(q (y - found), (q - 1) (y - found)), which is least at the quantiles q.
-
-    ``found`` is (N, Q), or (1, Q) for the same of every row, for ``q`` of shape (Q,).
-    """
-    over = y[:, None] - found
-    return mean(np.maximum(q * over, (q - 1) * over).mean(axis=1), weight)
+def pinball(y: np.ndarray, found: np.ndarray, q: float, weight: Weight = None) -> float:
+    """The mean of max(q (y - found), (q - 1) (y - found)), which is least at the quantile q."""
+    over = y - found
+    return mean(np.maximum(q * over, (q - 1) * over), weight)
 
 
-def quantiles(y: np.ndarray, q: np.ndarray, weight: Weight = None) -> np.ndarray:
+def pinballs(
+    y: np.ndarray, found: np.ndarray, q: Sequence[float], weight: Weight = None
+) -> float:  # fmt: skip
+    """The mean of `pinball` over quantiles: ``found`` is (N, Q), or (1, Q) for all rows."""
+    return sum(pinball(y, found[:, i], each, weight) for i, each in enumerate(q)) / len(q)
+
+
+def quantiles(y: np.ndarray, q: Sequence[float], weight: Weight = None) -> np.ndarray:
     """The least y, (1, Q), up to which there is a share q or more of the rows."""
     order = np.argsort(y)
     rows = np.cumsum(np.ones(len(y)) if weight is None else weight[order])
-    place = np.searchsorted(rows, q * rows[-1]).clip(0, len(y) - 1)
+    place = np.searchsorted(rows, np.multiply(q, rows[-1])).clip(0, len(y) - 1)
     return y[order][place][None]
 
 

@@ -48,8 +48,8 @@ def test_numbers_as_scikit_learn(weighted):
         "rmse": metrics.mean_squared_error(y, found, sample_weight=w) ** 0.5,
         "mae": metrics.mean_absolute_error(y, found, sample_weight=w),
         "r2": metrics.r2_score(y, found, sample_weight=w)}, rel=1e-12)  # fmt: skip
-    q = np.array([0.05, 0.5, 0.9])
-    assert figures.pinball(y, np.stack([found, found + 1, y], axis=1), q, w) == pytest.approx(
+    q = (0.05, 0.5, 0.9)
+    assert figures.pinballs(y, np.stack([found, found + 1, y], axis=1), q, w) == pytest.approx(
         np.mean([metrics.mean_pinball_loss(y, f, alpha=a, sample_weight=w)
                  for a, f in zip(q, (found, found + 1, y), strict=True)]), rel=1e-12)  # fmt: skip
 
@@ -58,11 +58,11 @@ def test_numbers_as_scikit_learn(weighted):
 def test_no_number_has_a_smaller_pinball_than_the_quantile(weighted):
     y = RNG.normal(size=40)
     w = RNG.uniform(0.1, 3, 40) if weighted else None
-    for q in np.array([[0.05], [0.5], [0.93]]):
-        (least,) = figures.quantiles(y, q, w)
+    for q in (0.05, 0.5, 0.93):
+        ((least,),) = figures.quantiles(y, [q], w)
         assert least in y
-        best = figures.pinball(y, least[None], q, w)
-        assert all(figures.pinball(y, other[None, None], q, w) >= best for other in y)
+        best = figures.pinball(y, least, q, w)
+        assert all(figures.pinball(y, other, q, w) >= best for other in y)
 
 
 def test_by_hand():
