@@ -20,6 +20,7 @@ dictionaries, lists of rows and CSV files (`read_table`).  `Classes` and `Target
 what `TableEncoder` does for columns.
 """
 
+from cnn_core.tabular.calibration import calibration_error
 from cnn_core.tabular.classifier import TabularClassifier
 from cnn_core.tabular.csv_files import CsvFile, read_table
 from cnn_core.tabular.encoder import TableEncoder
@@ -30,4 +31,5 @@ from cnn_core.tabular.table import Table, as_table
 from cnn_core.tabular.targets import Classes, Targets
 
 __all__ = ["Classes", "CsvFile", "Encoded", "Recipe", "Table", "TableEncoder", "TabularClassifier",
-           "TabularRegressor", "Targets", "as_table", "read_table"]  # fmt: skip
+           "TabularRegressor", "Targets", "as_table", "calibration_error",
+           "read_table"]  # fmt: skip

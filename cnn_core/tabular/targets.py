@@ -44,7 +44,7 @@ class Classes(Keywords):
         Raises `DataError` for a missing label, with its row, for no rows and for a single class;
         `ShapeError` for anything but one label per row; `LabelError` for one that is not hashable.
         """
-        labels = _labels(y, "fit", name)
+        labels = labels_of(y, "fit", name)
         if not labels:
             raise DataError(f"fit: need one row or more in {name}; got none")
         self._take(_counted(labels, "fit", name), name)
@@ -73,14 +73,7 @@ class Classes(Keywords):
         Raises `LabelError` for a label that `fit` has not seen, with its row.
         """
         self._check("transform")
-        place, labels = self._place, _labels(y, "transform", name)
-        try:
-            return np.fromiter(map(place.__getitem__, labels), np.int32, len(labels))
-        except (KeyError, TypeError):
-            row = next(i for i, label in enumerate(labels)
-                       if not _is_hashable(label) or label not in place)  # fmt: skip
-            raise LabelError(f"transform: need classes of {name} among {listed(place)}; got "
-                             f"{options.shown(labels[row])} in row {row}") from None  # fmt: skip
+        return places_of(y, self._place, "transform", name)
 
     def fit_transform(self, y: Any, *, name: str = "y") -> np.ndarray:
         """Do `fit` and `transform`."""
@@ -129,6 +122,18 @@ class Classes(Keywords):
         return self
 
 
+def places_of(y: Any, place: Mapping[Any, int], who: str, name: str = "y") -> np.ndarray:
+    """Return the number of each label's class, int32 (N,), of classes by their numbers."""
+    labels = labels_of(y, who, name)
+    try:
+        return np.fromiter(map(place.__getitem__, labels), np.int32, len(labels))
+    except (KeyError, TypeError):
+        row = next(i for i, label in enumerate(labels)
+                   if not _is_hashable(label) or label not in place)  # fmt: skip
+        raise LabelError(f"{who}: need classes of {name} among {listed(place)}; got "
+                         f"{options.shown(labels[row])} in row {row}") from None  # fmt: skip
+
+
 def _column(y: Any, who: str, name: str) -> Column:
     if isinstance(y, (list, tuple)):
         return list(y)
@@ -144,7 +149,7 @@ def _column(y: Any, who: str, name: str) -> Column:
     return tidy(y, who, name)
 
 
-def _labels(y: Any, who: str, name: str) -> list[Any]:
+def labels_of(y: Any, who: str, name: str) -> list[Any]:
     """Return labels as objects of Python, none of them missing."""
     column = _column(y, who, name)
     labels = column.tolist() if isinstance(column, np.ndarray) else column

@@ -15,6 +15,7 @@ from cnn_core.tabular import (
     TabularRegressor,
     Targets,
     as_table,
+    calibration_error,
     read_table,
 )
 
@@ -127,4 +128,7 @@ CALLS: dict[str, Call] = {
         Classes.state_dict),
     "tabular.Targets.fit_transform": method("fit_transform", Targets, lambda t: 0, y=[1.0, 2.0]),
     "tabular.Targets.transform": method("transform", Targets, lambda t: 0, y=[1.0, 2.0]),
+    "tabular.calibration_error": plain(
+        calibration_error, y=["p", "q"], p=[[0.25, 0.75], [0.5, 0.5]], bins=5, classes=["p", "q"],
+        sample_weight=[1.0, 2.0]),
 }  # fmt: skip
