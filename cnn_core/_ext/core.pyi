@@ -165,9 +165,8 @@ class Predictor:
     def _set_plan(
         self,
         binding: Binding,
-        input: int,
+        inputs: list[tuple[int, tuple[int, ...], bool]],
         output: int,
-        row_shape: tuple[int, ...],
         result_shape: tuple[int, ...],
         dtype: DTypeLike,
         max_rows: int,
@@ -178,11 +177,14 @@ class Predictor:
         only: bool,
     ) -> None: ...
     def _forget_plan(self) -> None: ...
-    def _predict_direct(self, x: int, out: int, n: int, item: int) -> None: ...
+    def _outputs(self, arrays: tuple[NDArray[Any], ...]) -> NDArray[np.floating[Any]]: ...
     def predict(
         self, x: ArrayLike, out: NDArray[np.floating[Any]] | None = None
     ) -> NDArray[np.floating[Any]]: ...
 
+def pool(
+    raw: list[NDArray[np.float32]], scales: list[float], softmax: bool
+) -> NDArray[np.float64]: ...
 @final
 class Stepper:
     def __init__(

@@ -3,7 +3,8 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.time cimport monotonic
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.math cimport exp
+from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
 
@@ -13,6 +14,14 @@ cdef double FLOP_WORTH_THE_GIL = 1e6
 
 # Between two looks for signals, which need the GIL.
 cdef double PIECE_SECONDS = 0.03
+
+cdef enum:
+    MOST = 8        # inputs and outputs, and axes of the output, that the short ways serve
+
+cdef struct _Side:
+    int32_t tensor
+    int type        # NumPy's number of the dtype
+    int64_t bytes   # of a row
 
 
 @cython.final
@@ -27,13 +36,16 @@ cdef class _Compiled:
     cdef Binding first
     cdef list twins                      # that no call uses at present
     cdef bint only
-    cdef int32_t input, output, n_thread
+    cdef int32_t n_thread
+    cdef int n_side
+    cdef _Side[MOST] side                # the inputs, then the only output
     cdef int type                        # NumPy's number of the network's dtype
     cdef int64_t row, result_row         # elements of a row, in and out
+    cdef int n_axis                      # of the output
+    cdef cnp.npy_intp[MOST] result_shape
     cdef int64_t max_rows, parallel_rows
     cdef double flop                     # of one row
-    cdef bint flat                       # rows are vectors, in and out
-    cdef bint direct                     # inputs are read as they are, without scale
+    cdef bint flat                       # the only input is read as it is; rows are vectors
 
 
 cdef class Predictor:
@@ -45,22 +57,36 @@ cdef class Predictor:
 
     cdef _Compiled _compiled
 
-    def _set_plan(self, Binding binding, int32_t input, int32_t output, row_shape, result_shape,
-                  dtype, int64_t max_rows, double flop, bint direct, int32_t n_thread,
+    def _set_plan(self, Binding binding, list inputs, int32_t output, tuple result_shape, dtype,
+                  int64_t max_rows, double flop, bint direct, int32_t n_thread,
                   int64_t parallel_rows, bint only):
         """Take over a compiled inference plan, which uses ``n_thread`` threads for
-        ``parallel_rows`` rows and more; ``only`` one thread at a time runs it."""
+        ``parallel_rows`` rows and more; ``only`` one thread at a time runs it.
+
+        ``inputs`` are the (tensor, shape of a row, whether it takes int32) of each; ``direct``
+        those that are read as they are, without scale, for a single output.
+        """
         cdef _Compiled c = _Compiled.__new__(_Compiled)
+        cdef int i
+        cdef int64_t n
         c.first, c.twins, c.only = binding, [], only
-        c.input, c.output, c.n_thread = input, output, n_thread
-        c.type = cnp.dtype(dtype).num
-        c.row = c.result_row = 1
-        for n in row_shape:
-            c.row *= n
-        for n in result_shape:
-            c.result_row *= n
-        c.flat = len(row_shape) == 1 and len(result_shape) == 1
-        c.max_rows, c.parallel_rows, c.flop, c.direct = max_rows, parallel_rows, flop, direct
+        dtype = cnp.dtype(dtype)
+        c.type = dtype.num
+        if direct and max(len(inputs), len(result_shape)) < MOST:
+            c.n_side, c.n_axis = <int> len(inputs) + 1, <int> len(result_shape) + 1
+            for i in range(1, c.n_axis):
+                c.result_shape[i] = result_shape[i - 1]
+            for i, (tensor, shape, is_int) in enumerate([*inputs, (output, result_shape, False)]):
+                n = 1
+                for m in shape:
+                    n *= m
+                c.side[i].tensor, c.side[i].type = tensor, cnp.NPY_INT32 if is_int else c.type
+                c.side[i].bytes = n * (4 if is_int else <int64_t> dtype.itemsize)
+                c.row, c.result_row = c.result_row, n
+            c.flat = (c.n_side == 2 and len(inputs[0][1]) == len(result_shape) == 1
+                      and not inputs[0][2])
+        c.max_rows, c.parallel_rows, c.flop = max_rows, parallel_rows, flop
+        c.n_thread = n_thread
         self._compiled = c
 
     def _forget_plan(self):
@@ -89,8 +115,9 @@ cdef class Predictor:
         cdef cnp.npy_intp shape[2]
         cdef int64_t n = 1
         cdef int n_dim
+        cdef char *data[2]
         cdef _Compiled c = self._ready()
-        if not (c.flat and c.direct and cnp.PyArray_CheckExact(x)):
+        if not (c.flat and cnp.PyArray_CheckExact(x)):
             return self._predict(x, out)
         a = <cnp.ndarray> x
         n_dim = cnp.PyArray_NDIM(a)
@@ -113,8 +140,8 @@ cdef class Predictor:
                     or cnp.PyArray_DIM(r, n_dim - 1) != c.result_row
                     or cnp.PyArray_DIM(r, 0) != shape[0] or self._overlap(a, r)):
                 return self._predict(x, out)
-        self._run(c, <char *> cnp.PyArray_DATA(a), <char *> cnp.PyArray_DATA(r), n,
-                  cnp.PyArray_ITEMSIZE(a))
+        data[0], data[1] = <char *> cnp.PyArray_DATA(a), <char *> cnp.PyArray_DATA(r)
+        self._run(c, data, n)
         return r
 
     cdef bint _overlap(self, cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -122,23 +149,48 @@ cdef class Predictor:
         cdef char *y = <char *> cnp.PyArray_DATA(b)
         return x < y + cnp.PyArray_NBYTES(b) and y < x + cnp.PyArray_NBYTES(a)
 
-    def _predict_direct(self, uintptr_t x, uintptr_t out, int64_t n, int item):
-        """Run ``n`` rows from address ``x`` to address ``out``, both of the network's dtype."""
-        self._run(self._ready(), <char *> x, <char *> out, n, item)
+    def _outputs(self, tuple arrays):
+        """Return the only output for arrays of all inputs, in their order, of one row or more.
 
-    cdef int _run(self, _Compiled c, char *x, char *out, int64_t n, int item) except -1:
+        Each must be C-contiguous and of the input's dtype: `TypeError` for any other.
+        """
+        cdef cnp.ndarray a, r
+        cdef char *data[MOST]
+        cdef cnp.npy_intp shape[MOST]
+        cdef int i
+        cdef int64_t n = 0
+        cdef _Compiled c = self._ready()
+        if len(arrays) + 1 != c.n_side:
+            raise TypeError(f"need {c.n_side - 1} arrays; got {len(arrays)}")
+        for i in range(c.n_side - 1):
+            if not isinstance(arrays[i], cnp.ndarray):
+                raise TypeError(f"need an array for input {i}; got {type(arrays[i]).__name__}")
+            a = arrays[i]
+            if i == 0 and cnp.PyArray_NDIM(a):
+                n = cnp.PyArray_DIM(a, 0)
+            if (n < 1 or cnp.PyArray_TYPE(a) != c.side[i].type or not cnp.PyArray_ISCARRAY_RO(a)
+                    or cnp.PyArray_NBYTES(a) != n * c.side[i].bytes):
+                raise TypeError(f"need rows as input {i} has them; got {arrays[i].dtype} "
+                                f"{arrays[i].shape}")
+            data[i] = <char *> cnp.PyArray_DATA(a)
+        shape = c.result_shape
+        shape[0] = n
+        r = cnp.PyArray_EMPTY(c.n_axis, shape, c.type, 0)
+        data[c.n_side - 1] = <char *> cnp.PyArray_DATA(r)
+        self._run(c, data, n)
+        return r
+
+    cdef int _run(self, _Compiled c, char **data, int64_t n) except -1:
         """Run all rows, in pieces between which signals such as Ctrl-C are answered."""
         cdef int64_t at = 0
         while at < n:
-            at += self._run_piece(c, x + at * c.row * item, out + at * c.result_row * item, n - at,
-                                  item)
+            at += self._run_piece(c, data, at, n - at)
             if at < n:
                 PyErr_CheckSignals()
         return 0
 
-    cdef int64_t _run_piece(self, _Compiled c, char *x, char *out, int64_t n,
-                            int item) except -1:
-        """Run the first of ``n`` rows or all of them; return how many."""
+    cdef int64_t _run_piece(self, _Compiled c, char **data, int64_t at, int64_t n) except -1:
+        """Run the first of ``n`` rows from ``at`` on, or all of them; return how many."""
         cdef Binding binding = c.first
         cdef bint twin = not c.only and binding.lock._owner != 0
         cdef capi.cnn_run *run
@@ -149,10 +201,10 @@ cdef class Predictor:
             binding = <Binding> c.twins.pop() if c.twins else <Binding> binding.twin()
         run = binding.begin(0, binding.plan.n_step, c.n_thread if n >= c.parallel_rows else 1)
         if run.n_thread == 1 and n * c.flop < FLOP_WORTH_THE_GIL:
-            status = _blocks(c, binding.tensor, run, x, out, n, &done, item, &fault)
+            status = _blocks(c, binding.tensor, run, data, at, n, &done, &fault)
         else:
             with nogil:
-                status = _blocks(c, binding.tensor, run, x, out, n, &done, item, &fault)
+                status = _blocks(c, binding.tensor, run, data, at, n, &done, &fault)
         binding.end()
         if twin:
             c.twins.append(binding)
@@ -161,16 +213,17 @@ cdef class Predictor:
         return done
 
 
-cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run *run, char *x,
-                             char *out, int64_t n, int64_t *done, int item,
+cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run *run,
+                             char **data, int64_t at, int64_t n, int64_t *done,
                              capi.cnn_fault *fault) noexcept nogil:
     """Let input and output lie where the caller's arrays are, block by block, for a while."""
     cdef double end = 0
+    cdef int i
     cdef capi.cnn_status status = capi.CNN_OK
     while status == capi.CNN_OK:
         run.n_row = min(n - done[0], c.max_rows)
-        tensor[c.input].data = x + done[0] * c.row * item
-        tensor[c.output].data = out + done[0] * c.result_row * item
+        for i in range(c.n_side):
+            tensor[c.side[i].tensor].data = data[i] + (at + done[0]) * c.side[i].bytes
         status = api().run(run, fault)
         done[0] += run.n_row
         if done[0] >= n:
@@ -180,3 +233,62 @@ cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run 
         elif monotonic() > end:
             break
     return status
+
+
+cdef void _add(const float *z, int64_t n, int64_t n_member, int64_t n_out, double scale,
+               double *e, double *out) noexcept nogil:
+    """Add up s z over members; with room ``e`` for a row, softmax(s z)."""
+    cdef int64_t i, j, m
+    cdef double top, total
+    for i in range(n):
+        for m in range(n_member):
+            if e == NULL:
+                for j in range(n_out):
+                    out[j] += scale * z[j]
+            else:
+                top, total = z[0], 0
+                for j in range(1, n_out):
+                    top = max(top, <double> z[j])
+                for j in range(n_out):
+                    e[j] = exp(scale * (z[j] - top))
+                    total += e[j]
+                for j in range(n_out):
+                    out[j] += e[j] / total
+            z += n_out
+        out += n_out
+
+
+def pool(list raw, list scales, bint softmax):
+    """Return the mean over networks and their members of s z, or of softmax(s z): (B, O) double.
+
+    ``raw`` are the outputs z of each network, C-contiguous float32, (B, O) or (B, k, O),
+    ``scales`` its s.  A row has the same bits among any others.
+    """
+    cdef cnp.ndarray z, r = None
+    cdef cnp.npy_intp shape[2]
+    cdef int64_t i, n_member, n = 0, count = 0
+    cdef double scale
+    cdef double *out = NULL
+    cdef double *e = NULL
+    for each, scale in zip(raw, scales, strict=True):
+        if not isinstance(each, cnp.ndarray) or not 2 <= each.ndim <= 3 or not each.size:
+            raise TypeError("need outputs (B, O) or (B, k, O)")
+        z = each
+        if r is None:
+            shape[0], shape[1] = cnp.PyArray_DIM(z, 0), cnp.PyArray_DIM(z, cnp.PyArray_NDIM(z) - 1)
+            n = shape[0] * shape[1]
+            r = cnp.PyArray_ZEROS(2, shape, cnp.NPY_DOUBLE, 0)
+            out = <double *> cnp.PyArray_DATA(r)
+            work = cnp.PyArray_EMPTY(1, &shape[1], cnp.NPY_DOUBLE, 0)
+            if softmax:
+                e = <double *> cnp.PyArray_DATA(work)
+        n_member = cnp.PyArray_DIM(z, 1) if cnp.PyArray_NDIM(z) == 3 else 1
+        if (cnp.PyArray_TYPE(z) != cnp.NPY_FLOAT or not cnp.PyArray_ISCARRAY_RO(z)
+                or cnp.PyArray_DIM(z, 0) != shape[0] or cnp.PyArray_SIZE(z) != n * n_member):
+            raise TypeError("need outputs of float32, C-contiguous, of the same rows and columns")
+        with nogil:
+            _add(<const float *> cnp.PyArray_DATA(z), shape[0], n_member, shape[1], scale, e, out)
+        count += n_member
+    for i in range(n):
+        out[i] /= count
+    return r

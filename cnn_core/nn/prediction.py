@@ -105,14 +105,13 @@ class Predicting(Predictor):
         plan = self._plan = self._compile()
         self._program = plan.program
         recompile_on_change(self)
-        first = next(iter(self.inputs.values()))
-        plain = (self.is_single and len(self.inputs) == 1 and first.dtype == "real"
-                 and self.input_scale == 1 and self.input_shift == 0)  # fmt: skip
-        row, result = first.shape[1:], next(iter(self.core.values())).shape[1:]
+        result = next(iter(self.core.values())).shape[1:]
+        direct = self.is_single and self.input_scale == 1 and self.input_shift == 0
+        inputs = [(plan.program.input_tensor(name), node.shape[1:], node.dtype == "int32")
+                  for name, node in self.inputs.items()]  # fmt: skip
         self._set_plan(
-            plan.program.binding, plan.program.input_tensor(first.name), plan.outputs[0], row,
-            result, self.dtype, plan.rows, plan.work, plain, plan.threads, plan.fewest,
-            plan.program.calls_python,
+            plan.program.binding, inputs, plan.outputs[0], result, self.dtype, plan.rows,
+            plan.work, direct, plan.threads, plan.fewest, plan.program.calls_python,
         )  # fmt: skip
 
     def _compile(self, sparse: Iterable[str] = ()) -> _Plan:
