@@ -11,6 +11,7 @@ from cnn_core import options
 from cnn_core.arrays import as_numbers
 from cnn_core.data.targets import as_labels, as_weights
 from cnn_core.errors import DataError, LabelError, ShapeError
+from cnn_core.tabular import figures
 from cnn_core.tabular.table import listed
 from cnn_core.tabular.targets import labels_of, places_of
 
@@ -145,11 +146,7 @@ def calibration_error(
     who = "calibration_error"
     bins = options.whole(who, bins, option="bins")
     p, codes, w = _checked(who, y, p, classes, sample_weight)
-    top = p.argmax(1)
-    confidence = p[np.arange(len(p)), top]
-    place = np.minimum(np.ceil(confidence * bins).astype(np.intp), bins)
-    gap = np.bincount(place, w * ((top == codes) - confidence), bins + 1)
-    return float(np.abs(gap).sum() / w.sum())
+    return figures.calibration_error(codes, p, w, bins)
 
 
 def _checked(

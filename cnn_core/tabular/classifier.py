@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core import options
 from cnn_core.data.class_weighting import class_weights
 from cnn_core.tabular import figures
+from cnn_core.tabular.calibration import temperature_of
 from cnn_core.tabular.evaluation import Evaluation, of_classes
-from cnn_core.tabular.fitting import probabilities
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
 from cnn_core.tabular.targets import Classes
@@ -41,6 +42,7 @@ class TabularClassifier(TabularLearner):
         self.seed, self.n_threads, self.progress = seed, n_threads, progress
 
     def _learn_target(self, y: Any, name: str, made: dict[str, Any]) -> np.ndarray:
+        options.flag("fit", self.calibrate, option="calibrate")
         classes = Classes()
         codes = classes.fit_transform(y, name=name)
         made |= {"target_": classes, "classes_": classes.classes_,
@@ -55,16 +57,39 @@ class TabularClassifier(TabularLearner):
             return None
         return class_weights(self.class_weight, y, who="fit: class_weight")
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each class, float64 (N, C), in the order of ``classes_``."""
-        return self._predicted(self._encoded(X, "predict_proba"))
+    def _settle(self) -> None:
+        self.temperatures_ = [1.0] * len(self.fitted_)
+        self._scales = [1.0] * len(self.fitted_)
+        parts = self._by_part()
+        if self.calibrate and not parts:
+            self.notes_.append("probabilities are not calibrated: there is no validation part")
+        for outputs, part in parts if self.calibrate else ():
+            members = [z if z.ndim == 3 else z[:, None] for z in outputs]
+            held = self.fitted_[part[0]]
+            found, note = temperature_of(np.concatenate(members, 1), held.target, held.weight)
+            for i in part:
+                self.temperatures_[i], self._scales[i] = found, 1 / found
+            self.notes_ += [note] if note and note not in self.notes_ else []
+        self.held_ = self._held()
 
-    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
-        return np.mean([probabilities(each) for each in raw], axis=0)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, float64 (N, C), in the order of ``classes_``.
+
+        It is the mean over networks and members of softmax(z / T), with T the temperature at which
+        the log-loss of the validation part is the least (1 without ``calibrate``).
+        """
+        return self._answer(X, "predict_proba")
+
+    def predict_std(self, X: Any) -> np.ndarray:
+        """Return the standard deviation of each probability over networks and members, (N, C).
+
+        Raises `StateError` where there is only one network, without members.
+        """
+        return np.concatenate([p.std(axis=1) for p in self._members(X, "predict_std")])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return self.classes_[self._answer(X, "predict").argmax(1)]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right."""

@@ -120,15 +120,22 @@ class Encoding:
         self.warn(strays, table.names if table.named and self.named else ())
         return made
 
-    def stream(self, path: Any, rows: int, how: dict[str, Any]) -> Iterator[Encoded]:
-        """Return an iterator of what the rows of a CSV file become, some at a time."""
+    def stream(
+        self, path: Any, rows: int, how: dict[str, Any], passing: Sequence[Any] = ()
+    ) -> Iterator[Encoded]:
+        """Return an iterator of what the rows of a CSV file become, some at a time.
+
+        Of columns that are ``passing``, such as the target, there is no warning.
+        """
         file = CsvFile(path, names=self.names if self.named else None, who=_WHO, **how)
         at = self.places(file.names, file.header, f"{_WHO}: {file.path}")
-        return self._stream(file, at, file.chunks(rows))
+        names = [name for name in file.names if name not in passing]
+        return self._stream(file, at, file.chunks(rows), names)
 
     def _stream(
-        self, file: CsvFile, at: dict[Any, int], chunks: Iterator[list[Sequence[str]]]
-    ) -> Iterator[Encoded]:
+        self, file: CsvFile, at: dict[Any, int], chunks: Iterator[list[Sequence[str]]],
+        names: Sequence[Any],
+    ) -> Iterator[Encoded]:  # fmt: skip
         strays: Strays = {}
         done = 0
         for chunk in chunks:
@@ -136,7 +143,7 @@ class Encoding:
             n = len(chunk[0])
             yield self._fill(columns, n, strays, done)
             done += n
-        self.warn(strays, file.names if file.header and self.named else (), file.path)
+        self.warn(strays, names if file.header and self.named else (), file.path)
 
     def empty(self) -> Encoded:
         """Return what no rows become."""

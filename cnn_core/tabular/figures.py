@@ -61,6 +61,19 @@ def brier(y: np.ndarray, p: np.ndarray, weight: Weight = None) -> float:
     return mean(squares / 2 if p.shape[1] == 2 else squares, weight)
 
 
+def calibration_error(
+    y: np.ndarray, p: np.ndarray, weight: Weight = None, bins: int = 15
+) -> float:
+    """The mean of |accuracy - confidence| over intervals of the largest p: see
+    `cnn_core.tabular.calibration_error`."""
+    sure = p.max(axis=1)
+    off = (p.argmax(axis=1) == y) - sure
+    place = np.minimum(np.ceil(sure * bins).astype(np.intp), bins)
+    gaps = np.bincount(place, off if weight is None else weight * off, bins + 1)
+    total = len(y) if weight is None else weight.sum()
+    return float(np.abs(gaps).sum() / total) if total else nan
+
+
 def confusion(y: np.ndarray, p: np.ndarray, weight: Weight = None) -> np.ndarray:
     """(C, C): rows of class i for which class j is the most probable one."""
     n = p.shape[1]
@@ -116,7 +129,7 @@ def coverage(y: np.ndarray, low: np.ndarray, high: np.ndarray, weight: Weight = 
 # -- all of them ----------------------------------------------------------------------------
 
 Figure = Callable[[np.ndarray, np.ndarray, Weight], float]
-OF_CLASSES: Sequence[Figure] = (accuracy, auc, log_loss, brier)
+OF_CLASSES: Sequence[Figure] = (accuracy, auc, log_loss, brier, calibration_error)
 OF_NUMBERS: Sequence[Figure] = (rmse, mae, r2)
 
 

@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError, ShapeError, StateError, UnknownOptionError
-from cnn_core.naming import Described, hint
+from cnn_core.errors import DataError, OptionError, ShapeError, UnknownOptionError
+from cnn_core.naming import hint
 from cnn_core.run.threads import MAX_THREADS
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.evaluation import Evaluation
-from cnn_core.tabular.fitting import Fitted, fit_one
+from cnn_core.tabular.fitting import fit_one
+from cnn_core.tabular.intervals import Held
 from cnn_core.tabular.parts import held_back
+from cnn_core.tabular.predicting import Predicting
 from cnn_core.tabular.recipes import recipe_of
-from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
+from cnn_core.tabular.recipes.recipe import Recipe, Rows
 from cnn_core.tabular.table import Table, as_table
 from cnn_core.train.progress import make_progress
 
@@ -39,14 +41,13 @@ class _Options(NamedTuple):
     time_limit: float | None
 
 
-class TabularLearner(Described):
+class TabularLearner(Predicting):
     """The base of `TabularClassifier` and `TabularRegressor`."""
 
-    _task: Task
-    encoder_: TableEncoder
-    fitted_: list[Fitted]
+    held_: Held | None
+    """What the validation part was predicted to be: None where there is none."""
     validation_: Mapping[str, float]
-    """Figures of the validation part, for the first network: an `Evaluation`; empty without one."""
+    """Figures of the validation part: an `Evaluation`; empty without one."""
 
     recipe: Any
     options: Any
@@ -128,18 +129,24 @@ class TabularLearner(Described):
                 o.recipe, training, given or validation, made["task"], seed=own, held_rows=held,
                 n_threads=o.n_threads, progress=o.progress))  # fmt: skip
         self._take(made, recipe=o.recipe, encoder=o.encoder, fitted=fitted)
+        self._settle()
+        self.validation_ = {}
+        if self.held_ is not None:
+            found, y, weight = self.held_
+            self.validation_ = self._evaluation(y, found, weight)
         self.fit_seconds_ = time.perf_counter() - begin
         return self
+
+    def _settle(self) -> None:
+        """Learn from the validation part what comes after the networks; set ``held_``."""
+        raise NotImplementedError
 
     def _take(self, made: dict[str, Any], *, recipe: Any, encoder: Any, fitted: Any) -> None:
         first = fitted[0]
         vars(self).update({
             **{name: value for name, value in made.items() if name != "task"},
             "_task": made["task"], "recipe_": recipe, "encoder_": encoder, "fitted_": fitted,
-            "history_": first.history, "validation_": {}})  # fmt: skip
-        if first.outputs is not None:
-            found = self._of_raw([first.outputs])
-            self.validation_ = self._evaluation(self._decoded(first.target), found, first.weight)
+            "history_": first.history, "_way": None})  # fmt: skip
 
     def _training_weight(self, rows: Rows) -> np.ndarray | None:
         own = self._class_weights(rows.y)
@@ -185,10 +192,6 @@ class TabularLearner(Described):
 
     # -- what was learned ------------------------------------------------------------------
 
-    def _check(self, who: str, error: type[Exception] = StateError) -> None:
-        if "fitted_" not in vars(self):
-            raise error(f"{who}: need a {type(self).__name__} that has learned; call fit first")
-
     @property
     def columns_(self) -> Any:
         """A table of what was done with each column and why."""
@@ -206,30 +209,6 @@ class TabularLearner(Described):
         """Their names."""
         self._check("feature_names_in_", AttributeError)
         return self.encoder_.feature_names_in_
-
-    # -- predict ---------------------------------------------------------------------------
-
-    def _encoded(self, X: Any, who: str) -> Encoded:
-        """Return what a table becomes; the target may be among its columns."""
-        self._check(who)
-        if not isinstance(X, Mapping):
-            X = as_table(X, who)
-            if self.target_name_ is not None and self.target_name_ in X.names:
-                X = X.without(self.target_name_)
-        return self.encoder_.transform(X)
-
-    def _raw(self, encoded: Encoded) -> list[np.ndarray]:
-        """Return what each network says of encoded rows, (B, O) or (B, k, O), float32."""
-        inputs = _rows(self.encoder_, encoded, np.empty(0), None).inputs()
-        return [each.network.predict(inputs) for each in self.fitted_]
-
-    def _predicted(self, encoded: Encoded) -> np.ndarray:
-        """Return what encoded rows are predicted to be: probabilities, or numbers."""
-        return self._of_raw(self._raw(encoded))
-
-    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
-        """Return that of what each network says."""
-        raise NotImplementedError
 
     def _scored(
         self, X: Any, y: Any, weight: Any, who: str = "score"
@@ -255,10 +234,6 @@ class TabularLearner(Described):
         """
         table, y, weight = self._scored(X, y, sample_weight, "evaluate")
         return self._evaluation(y, self._predicted(self._encoded(table, "evaluate")), weight)
-
-    def _decoded(self, target: np.ndarray) -> np.ndarray:
-        """Return targets that a network has as `_targets` has them."""
-        return target
 
     def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
         """Return how good what `_of_raw` returns is."""

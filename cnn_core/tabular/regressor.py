@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import options
+from cnn_core.errors import StateError
 from cnn_core.tabular import figures
 from cnn_core.tabular.evaluation import Evaluation, of_numbers
-from cnn_core.tabular.fitting import values
+from cnn_core.tabular.intervals import check_quantiles, margin_of, middle, shifts
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
 from cnn_core.tabular.targets import Targets
@@ -57,28 +58,86 @@ class TabularRegressor(TabularLearner):
         scaled = y / size
         made["target_"] = TargetScale(float(scaled.mean()) * size, float(scaled.std()) * size,
                                       low, high)  # fmt: skip
-        quantiles: tuple[float, ...] = ()
-        if self.quantiles is not None:
-            quantiles = tuple([
-                options.number("fit", q, 0, 1, open_at="low high", option="quantiles")
-                for q in options.items("fit", self.quantiles, "quantiles")])  # fmt: skip
+        quantiles = () if self.quantiles is None else check_quantiles("fit", self.quantiles)
         made["task"] = Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)
         return _standardised(y, made["target_"])
 
     def _encode_target(self, y: Any, name: str, made: Mapping[str, Any]) -> np.ndarray:
         return _standardised(Targets().transform(y, name=name), made["target_"])
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return a number for each row, float64 (N,); of quantiles (N, Q)."""
-        return self._predicted(self._encoded(X, "predict"))
+    def _settle(self) -> None:
+        self._scales = [1.0] * len(self.fitted_)
+        self.shifts_ = np.zeros(self._task.n_outputs)
+        self.held_ = self._held()
+        if self.held_ is not None and self._task.quantiles:
+            self.shifts_ = shifts(self.held_, self._task.quantiles)
+            self.held_ = self._held()
 
-    def _of_raw(self, raw: list[np.ndarray]) -> np.ndarray:
-        found = np.mean([values(each) for each in raw], axis=0)
+    def _of_pooled(self, pooled: np.ndarray) -> np.ndarray:
         t = self.target_
-        found = found * t.std + t.mean
+        found = pooled * t.std + t.mean
         if self.recipe_.clamps:
-            found = np.clip(found, t.low, t.high)
-        return found[:, 0] if self._task.kind == "mean" else found
+            found = np.minimum(np.maximum(found, t.low), t.high)
+        if not self._task.quantiles:
+            return found[:, 0]
+        found.sort(1)
+        found += self.shifts_
+        found.sort(1)
+        return found
+
+    def _middle(self, found: np.ndarray) -> np.ndarray:
+        if not self._task.quantiles:
+            return found
+        return (found * middle(self._task.quantiles)).sum(-1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return a number for each row, float64 (N,): the mean, or the median of ``quantiles``.
+
+        Where 0.5 is not among them, it lies between its neighbours by their distances, or is the
+        quantile closest to it.
+        """
+        return self._middle(self._answer(X, "predict"))
+
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """Return the ``quantiles`` of each row, rising, float64 (N, Q).
+
+        What the networks say is averaged, put in order, and moved by the number for each
+        quantile that makes its pinball loss of the validation part the least.
+
+        Raises `StateError` where the model was not fitted with ``quantiles``.
+
+        Source: Chernozhukov, Fernandez-Val, Galichon 2010 (order).
+        """
+        self._check("predict_quantiles")
+        if not self._task.quantiles:
+            raise StateError("predict_quantiles: need a model of quantiles; got one of the mean: "
+                             "fit with quantiles=(0.05, 0.5, 0.95)")  # fmt: skip
+        return self._answer(X, "predict_quantiles")
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
+        """Return the ends of intervals, (N, 2): targets are within with a chance of ``coverage``.
+
+        That holds over rows like those of training, whatever the model: the validation part says
+        how wide intervals must be.  See `cnn_core.tabular.intervals.ends`; with ``quantiles`` they
+        are wide where targets spread.  The best epoch was chosen by the same rows, which makes
+        them a little too narrow: by less than what the number of rows leaves to chance.
+
+        Raises `StateError` where the validation part has too few rows for the coverage.
+        """
+        who = "predict_interval"
+        coverage = options.number(who, coverage, 0, 1, open_at="low high", option="coverage")
+        self._check(who)
+        margin = margin_of(self.held_, self._task.quantiles, coverage, who)
+        return margin.ends(self._answer(X, who))
+
+    def predict_std(self, X: Any) -> np.ndarray:
+        """Return the standard deviation of `predict` over networks and members, float64 (N,).
+
+        It says where they differ, as for rows unlike those of training; it is not how far targets
+        are off, which `predict_interval` says.  Raises `StateError` where there is only one.
+        """
+        members = self._members(X, "predict_std")
+        return np.concatenate([self._middle(found).std(axis=1) for found in members])
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R2 = 1 - sum w (y - p)^2 / sum w (y - mean)^2."""

@@ -49,6 +49,11 @@ def _learner(cls: Any = TabularClassifier) -> Any:
     return cls(**_LEARNER).fit(_ROWS, "y")
 
 
+def _regressor() -> Any:
+    rows = {name: 10 * column for name, column in _ROWS.items()}
+    return TabularRegressor(**{**_LEARNER, "n_models": 2}, quantiles=(0.25, 0.5)).fit(rows, "y")
+
+
 def _of_learner(m: Any) -> Any:
     learned = [each.network.store.value.tobytes() for each in m.fitted_]
     return m.get_params(), m.encoder_.state_dict(), learned, m.n_rows_, m.notes_, m.validation_
@@ -67,6 +72,16 @@ CALLS: dict[str, Call] = {
                                               also=(OSError,), X=_ROWS),
     "TabularRegressor.predict": method("predict", lambda: _learner(TabularRegressor), _of_learner,
                                        also=(OSError,), X=_ROWS),
+    "TabularClassifier.stream": Call(
+        lambda m, path, **how: list(m.stream(path, **how)),
+        {**{k: v for k, v in _READ.items() if k != "names"}, "method": "predict_proba", "rows": 1},
+        _learner, _of_learner, (OSError,)),
+    "TabularRegressor.predict_quantiles": method("predict_quantiles", _regressor, _of_learner,
+                                                 also=(OSError,), X=_ROWS),
+    "TabularRegressor.predict_interval": method("predict_interval", _regressor, _of_learner,
+                                                also=(OSError,), X=_ROWS, coverage=0.75),
+    "TabularRegressor.predict_std": method("predict_std", _regressor, _of_learner,
+                                           also=(OSError,), X=_ROWS),
     "TabularClassifier.evaluate": method("evaluate", _learner, _of_learner, also=(OSError,),
                                          X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "TabularClassifier.score": method("score", _learner, _of_learner, also=(OSError,), X=_ROWS,
