@@ -27,7 +27,7 @@ MB = 1e6
 REPEATS = 15
 
 LIMITS = {
-    "import on top of NumPy, ms": 30,
+    "import on top of NumPy, ms": 13,
     "wheel, MB": 2,
     "memory after import, MB": 8,
     "memory of training M1 on one thread, MB": 20,

@@ -22,49 +22,49 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from cnn_core import data, errors, ops, optim
-from cnn_core.config import show_config
-from cnn_core.graph.graph import Graph
-from cnn_core.io import load
+from cnn_core import errors, ops
 from cnn_core.ir.gate import Gate
 from cnn_core.ir.group import group
 from cnn_core.ir.node import BATCH, Constant, Input, Node, Parameter
 from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout, GaussianNoise, Layer
-from cnn_core.nn.losses import (
-    MAE,
-    MSE,
-    BinaryCrossEntropy,
-    BinaryFocal,
-    CosineDistance,
-    Focal,
-    GaussianNLL,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    Loss,
-    MultiMargin,
-    Pinball,
-    Poisson,
-    Quantiles,
-    SoftmaxCrossEntropy,
-    SquaredHinge,
-    Triplet,
-    Tweedie,
-)
 from cnn_core.nn.model import Model
 from cnn_core.nn.norms import BatchNorm, Embedding, LayerNorm, RMSNorm
 from cnn_core.nn.sequential import Sequential
 from cnn_core.nn.structure import Concat, Flatten, Reshape, Residual, Scale
-from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
 from cnn_core.run.threadpool import announce as _announce
 from cnn_core.run.threads import get_num_threads, set_num_threads
 from cnn_core.state.params import ParamStore
 
 if TYPE_CHECKING:
-    from cnn_core import kernels
+    from cnn_core import data, kernels, optim
     from cnn_core import tabular as tabular
+    from cnn_core.config import show_config
+    from cnn_core.graph.graph import Graph
+    from cnn_core.io import load
+    from cnn_core.nn.losses import (
+        MAE,
+        MSE,
+        BinaryCrossEntropy,
+        BinaryFocal,
+        CosineDistance,
+        Focal,
+        GaussianNLL,
+        Hinge,
+        Huber,
+        KLDivergence,
+        LogCosh,
+        Loss,
+        MultiMargin,
+        Pinball,
+        Poisson,
+        Quantiles,
+        SoftmaxCrossEntropy,
+        SquaredHinge,
+        Triplet,
+        Tweedie,
+    )
+    from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSProp
     from cnn_core.train import (
         Callback,
         Checkpoint,
@@ -85,23 +85,29 @@ if TYPE_CHECKING:
     from cnn_core.train.proof import verify
 
 _ON_DEMAND = {
-    "kernels": "kernels",
-    "tabular": "tabular",
-    "train": "train",
+    **{name: name for name in ("data", "graph", "io", "kernels", "optim", "tabular", "train")},
+    **dict.fromkeys(("Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "Optimizer", "RMSProp",
+                     "SGD"), "optim"),
+    **dict.fromkeys(("BinaryCrossEntropy", "BinaryFocal", "CosineDistance", "Focal", "GaussianNLL",
+                     "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss", "MAE", "MSE",
+                     "MultiMargin", "Pinball", "Poisson", "Quantiles", "SoftmaxCrossEntropy",
+                     "SquaredHinge", "Triplet", "Tweedie"), "nn.losses"),
     **dict.fromkeys(("Callback", "Checkpoint", "EarlyStopping", "History", "Metric",
                      "ReduceLROnPlateau", "TopK", "Trainer"), "train"),
-    "EMA": "train.averages",
-    "SWA": "train.averages",
     "CSVLogger": "train.hooks.csv_logger",
+    "EMA": "train.averages",
+    "Graph": "graph.graph",
     "LambdaCallback": "train.hooks.lambda_callback",
     "ProgressBar": "train.hooks.progress_bar",
     "Record": "train.hooks.record",
+    "SWA": "train.averages",
     "TensorBoard": "train.hooks.tensorboard",
     "Timer": "train.hooks.timer",
+    "load": "io",
+    "show_config": "config",
     "verify": "train.proof",
 }  # fmt: skip
-"""What a program that only predicts does without, or few need, and the module that is read when
-it is first used."""
+"""What making a network does without, and the module that is read when it is first used."""
 
 
 def __getattr__(name: str) -> object:

@@ -17,10 +17,11 @@ from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
 from cnn_core.ir.named import NamedNodes
 from cnn_core.ir.node import Input, Node, Parameter, State
+from cnn_core.ir.order import parameters_of
 from cnn_core.ir.shapes import with_rows
 from cnn_core.options import shown
 from cnn_core.run.feeding import as_rows, check_inputs, check_leaves, check_seeds, plain
-from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.run.program import Program, what_stops_gradients
 from cnn_core.state.blocks import Place
 from cnn_core.state.params import ParamStore, store_of
 

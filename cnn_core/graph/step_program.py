@@ -10,8 +10,9 @@ import numpy as np
 from cnn_core._ext.core import Lock, Runner
 from cnn_core.errors import GraphError, ShapeError
 from cnn_core.ir.node import Node, Parameter
+from cnn_core.ir.order import parameters_of
 from cnn_core.run.feeding import as_rows, plain
-from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.run.program import Program, what_stops_gradients
 from cnn_core.state.blocks import Place
 from cnn_core.state.params import ParamStore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnn_core.errors import GraphError
-from cnn_core.ir.node import Node
+from cnn_core.ir.node import Node, Parameter
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:
@@ -84,3 +84,8 @@ def _joined(groups: tuple[str, ...]) -> tuple[str, ...]:
     groups = tuple([label.split("@")[0] for label in groups])
     following = (*groups[1:], "")
     return tuple([a for a, b in zip(groups, following, strict=True) if not b.startswith(f"{a}.")])
+
+
+def parameters_of(outputs: Iterable[Node]) -> list[Parameter]:
+    """Return the parameters that ``outputs`` depend on, in topological order."""
+    return [n for n in topological_order(outputs) if isinstance(n, Parameter)]

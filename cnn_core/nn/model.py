@@ -5,7 +5,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Iterable, Mapping
 from os import PathLike, urandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from cnn_core.ir import labels
 from cnn_core.ir.clone import cloned
 from cnn_core.ir.group import plain
 from cnn_core.ir.node import Input, Node, Parameter
-from cnn_core.ir.order import topological_order, unique_names
+from cnn_core.ir.order import parameters_of, topological_order, unique_names
 from cnn_core.nn.prediction import Predicting
 from cnn_core.options import shown
-from cnn_core.run.program import Program, parameters_of
 from cnn_core.state.params import ParamStore, store_of
+
+if TYPE_CHECKING:
+    from cnn_core.run.program import Program
 
 RESERVED = frozenset({"w", "y", "loss"})
 """Names that a trainer gives to targets, sample weights and the loss."""

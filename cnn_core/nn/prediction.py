@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnn_core import ops, options
 from cnn_core._ext.core import Predictor, convert_rows
 from cnn_core.arrays import REACH, as_numbers, check_range, refuse_mask
-from cnn_core.compile.schedule import MIN_FLOP
-from cnn_core.compile.steps import COLUMNS
 from cnn_core.data.arrays import as_features, as_indices, check_lengths
 from cnn_core.data.mapped import MappedPages, find_beyond
 from cnn_core.data.sparse import SparseRows, as_sparse
@@ -23,9 +21,11 @@ from cnn_core.ir.shapes import row_size
 from cnn_core.naming import hint
 from cnn_core.nn.meaning import last_operation
 from cnn_core.options import shown
-from cnn_core.run.program import Program
 from cnn_core.run.threads import get_num_threads, recompile_on_change
 from cnn_core.state.params import ParamStore
+
+if TYPE_CHECKING:
+    from cnn_core.run.program import Program
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 1 << 19
 """A prediction runs in blocks of rows: of about BLOCK_BYTES, and at least BLOCK_ROWS rows, ...
@@ -116,6 +116,11 @@ class Predicting(Predictor):
 
     def _compile(self, sparse: Iterable[str] = ()) -> _Plan:
         """Compile the network, in blocks of rows that stay in the caches."""
+        # Read when a network is first compiled: it takes as long as half of the import.
+        from cnn_core.compile.schedule import MIN_FLOP
+        from cnn_core.compile.steps import COLUMNS
+        from cnn_core.run.program import Program
+
         ends: dict[str, Node] = {}
         for name, node in self.core.items():
             end = last_operation(node)

@@ -27,11 +27,6 @@ from cnn_core.state.params import ParamStore
 T = TypeVar("T")
 
 
-def parameters_of(outputs: Collection[Node]) -> list[Parameter]:
-    """Return the parameters that ``outputs`` depend on, in topological order."""
-    return [n for n in topological_order(outputs) if isinstance(n, Parameter)]
-
-
 def what_stops_gradients(program: Program, targets: Sequence[Node], who: str = "backward") -> str:
     """Return why no gradient reaches any of ``targets``; empty if one does."""
     if not targets or any(program.has_grad(n) for n in targets):

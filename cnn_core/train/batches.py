@@ -15,9 +15,10 @@ from cnn_core.compile.schedule import flop
 from cnn_core.data.mapped import MappedPages
 from cnn_core.errors import DataError, GraphError, OptionError
 from cnn_core.ir.node import BATCH, Input, Parameter
+from cnn_core.ir.order import parameters_of
 from cnn_core.nn.model import Model
 from cnn_core.run.pace import Pace
-from cnn_core.run.program import Program, parameters_of, what_stops_gradients
+from cnn_core.run.program import Program, what_stops_gradients
 from cnn_core.state.blocks import aligned_zeros
 from cnn_core.train.build import SHARE, build_metric, check_metric, ignored_label
 from cnn_core.train.checked import Data

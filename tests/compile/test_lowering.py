@@ -8,7 +8,8 @@ import pytest
 from cnn_core import BATCH, Graph, Input, Parameter, ParamStore, ops
 from cnn_core.compile.steps import LATE
 from cnn_core.errors import GraphError
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 
 RNG = np.random.default_rng(5)
 W0, W1 = RNG.standard_normal((6, 8)), RNG.standard_normal((8, 3))

@@ -8,7 +8,8 @@ import pytest
 from cnn_core import BATCH, Input, Parameter, ops
 from cnn_core.compile.schedule import pieces
 from cnn_core.compile.steps import UNITS, WHOLE
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 from cnn_core.state.params import ParamStore
 
 

@@ -12,7 +12,8 @@ from cnn_core import BATCH, Graph, Input, Parameter, ParamStore, ops
 from cnn_core._ext import core
 from cnn_core.compile import compiled, schedule, stretches
 from cnn_core.errors import DataError, LabelError
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 
 needs_own_products = pytest.mark.skipif(
     core.gemm_mode() == "blas", reason="sums of BLAS depend on how they are divided"

@@ -67,6 +67,15 @@ def test_what_is_seldom_needed_is_reached_from_inside_functions_only(file):
             assert not parts & INSIDE[file]
 
 
+def test_importing_the_package_reads_neither_compiler_nor_training():
+    code = "import sys, cnn_core; print(*(n for n in sys.modules if n.startswith('cnn_core.')))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    read = {name.split(".")[1] for name in done.stdout.split()}
+    assert read == {"_ext", "arrays", "data", "errors", "frames", "ir", "naming", "nn", "ops",
+                    "options", "run", "state"}  # fmt: skip
+    assert not {"cnn_core.run.program", "cnn_core.nn.losses"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "_ext").glob("*.p[yx][xdi]*")),
                          ids=lambda p: p.name)  # fmt: skip
 def test_compiled_modules_import_only_errors_and_each_other(path):

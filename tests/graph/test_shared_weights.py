@@ -7,7 +7,8 @@ import pytest
 from gates import Multiply
 
 from cnn_core import BATCH, SGD, Graph, Input, Parameter, ParamStore, ops
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

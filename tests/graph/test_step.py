@@ -7,8 +7,8 @@ import pytest
 from gates import Multiply, Square
 
 from cnn_core import BATCH, Graph, Input, Node, Parameter, ParamStore, ops
+from cnn_core.ir.order import parameters_of
 from cnn_core.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSProp
-from cnn_core.run.program import parameters_of
 
 RNG = np.random.default_rng(11)
 X, Y = RNG.standard_normal((6, 3)), RNG.standard_normal((6, 2))

@@ -13,7 +13,8 @@ from op_case import OpCase
 
 from cnn_core.compile.steps import Buffer, Step
 from cnn_core.ir.node import BATCH, Input, Node, Parameter
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 from cnn_core.state.params import ParamStore
 
 Patch = Callable[[Program], None]

@@ -14,7 +14,8 @@ import pytest
 
 from cnn_core import BATCH, Dense, Dropout, Graph, Input, Parameter, ParamStore, Sequential, ops
 from cnn_core.errors import GraphError, ShapeError, StateError
-from cnn_core.run.program import Program, parameters_of
+from cnn_core.ir.order import parameters_of
+from cnn_core.run.program import Program
 
 RNG = np.random.default_rng(11)
 

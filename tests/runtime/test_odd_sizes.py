@@ -44,8 +44,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def use(n: int) -> None:
         monkeypatch.setattr(batches, "Pace", Everywhere)
-        for module in ("compile.schedule", "nn.prediction"):
-            monkeypatch.setattr(f"cnn_core.{module}.MIN_FLOP", 1.0)
+        monkeypatch.setattr("cnn_core.compile.schedule.MIN_FLOP", 1.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             cnn.set_num_threads(n)

@@ -39,7 +39,6 @@ def _columns(monkeypatch):
     monkeypatch.setattr(batches, "Pace", AllThreads)
     monkeypatch.setattr(schedule, "COLUMN_WEIGHTS", 1)
     monkeypatch.setattr(schedule, "MIN_FLOP", 1.0)
-    monkeypatch.setattr("cnn_core.nn.prediction.MIN_FLOP", 1.0)
     yield
     cnn.set_num_threads(None)
 

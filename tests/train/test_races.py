@@ -34,7 +34,6 @@ def _all_divided(monkeypatch):
     monkeypatch.setattr(batches, "Pace", AllThreads)
     monkeypatch.setattr(schedule, "COLUMN_WEIGHTS", 1)
     monkeypatch.setattr(schedule, "MIN_FLOP", 1.0)
-    monkeypatch.setattr("cnn_core.nn.prediction.MIN_FLOP", 1.0)
     set_threads(3)
     yield
     cnn.set_num_threads(None)
