@@ -96,7 +96,9 @@ class TabularClassifier(TabularLearner):
         table, codes, weight = self._scored(X, y, sample_weight)
         return figures.accuracy(codes, self.predict_proba(table), weight)
 
-    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
+    def _evaluation(
+        self, y: np.ndarray, found: np.ndarray, weight: Any, unseen: bool = False
+    ) -> Evaluation:
         return of_classes(y, found, self.classes_, weight)
 
     def _targets(self, y: Any, name: str) -> np.ndarray:

@@ -19,8 +19,9 @@ class Evaluation(Mapping[str, float]):
     """Figures by name: ``found["auc"]``; printed as a table.
 
     Of classes ``accuracy``, ``auc``, ``log_loss``, ``brier`` and ``calibration_error``, of numbers
-    ``rmse``, ``mae``, ``r2``, ``coverage`` (of intervals that are to hold 0.9 of the rows) and
-    ``pinball`` (where there are quantiles, their mean): see `cnn_core.tabular.figures`.
+    ``rmse``, ``mae``, ``r2``, ``coverage`` (of intervals that are to hold 0.9 of the rows; not of
+    the rows held back, which told how wide they must be) and ``pinball`` (where there are
+    quantiles, their mean): see `cnn_core.tabular.figures`.
 
     ``n_rows`` is how many rows there were, ``trivial`` the figures of whoever says the same of
     every row, the shares of the classes or the mean, ``confusion`` (C, C) the rows of the class
@@ -80,16 +81,18 @@ def of_classes(
 
 def of_numbers(
     y: np.ndarray, found: np.ndarray, weight: np.ndarray | None = None,
-    quantiles: Sequence[float] = (),
+    quantiles: Sequence[float] = (), of_quantiles: np.ndarray | None = None,
+    ends: np.ndarray | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Return how good numbers (N,) or quantiles (N, Q) are; of these the one nearest to the median
-    is taken for the number."""
+    """Return how good numbers (N,) are, and if there are any, ``of_quantiles`` (N, Q) and the
+    ``ends`` of intervals (N, 2)."""
     more, same = {}, {}
-    if quantiles:
+    if ends is not None:
+        more["coverage"] = figures.coverage(y, *ends.T, weight)
+    if quantiles and of_quantiles is not None:
         best = figures.quantiles(y, quantiles, weight)
-        more["pinball"] = figures.pinballs(y, found, quantiles, weight)
+        more["pinball"] = figures.pinballs(y, of_quantiles, quantiles, weight)
         same["pinball"] = figures.pinballs(y, best, quantiles, weight)
-        found = found[:, np.abs(np.subtract(quantiles, 0.5)).argmin()]
     return Evaluation(len(y), {**figures.of_numbers(y, found, weight), **more},
                       {**figures.trivial(y, weight=weight), **same})  # fmt: skip
 

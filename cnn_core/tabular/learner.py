@@ -233,10 +233,13 @@ class TabularLearner(Predicting):
         Raises what `score` raises.
         """
         table, y, weight = self._scored(X, y, sample_weight, "evaluate")
-        return self._evaluation(y, self._predicted(self._encoded(table, "evaluate")), weight)
+        found = self._predicted(self._encoded(table, "evaluate"))
+        return self._evaluation(y, found, weight, unseen=True)
 
-    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
-        """Return how good what `_of_raw` returns is."""
+    def _evaluation(
+        self, y: np.ndarray, found: np.ndarray, weight: Any, unseen: bool = False
+    ) -> Evaluation:
+        """Return how good predictions are; ``unseen``: of rows that are not the held back ones."""
         raise NotImplementedError
 
     def _targets(self, y: Any, name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.errors import StateError
 from cnn_core.tabular import figures
-from cnn_core.tabular.evaluation import Evaluation, of_numbers
+from cnn_core.tabular.evaluation import COVERAGE, Evaluation, of_numbers
 from cnn_core.tabular.intervals import check_quantiles, margin_of, middle, shifts
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
@@ -144,8 +145,14 @@ class TabularRegressor(TabularLearner):
         table, y, weight = self._scored(X, y, sample_weight)
         return figures.r2(y, self.predict(table), weight)
 
-    def _evaluation(self, y: np.ndarray, found: np.ndarray, weight: Any) -> Evaluation:
-        return of_numbers(y, found, weight, self._task.quantiles)
+    def _evaluation(
+        self, y: np.ndarray, found: np.ndarray, weight: Any, unseen: bool = False
+    ) -> Evaluation:
+        quantiles, ends = self._task.quantiles, None
+        if unseen:
+            with suppress(StateError):  # of too few rows held back
+                ends = margin_of(self.held_, quantiles, COVERAGE, "evaluate").ends(found)
+        return of_numbers(y, self._middle(found), weight, quantiles, found, ends)
 
     def _decoded(self, target: np.ndarray) -> np.ndarray:
         t = self.target_
