@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,21 +42,27 @@ class TabularClassifier(TabularLearner):
         self.class_weight, self.kinds, self.encoder = class_weight, kinds, encoder
         self.seed, self.n_threads, self.progress = seed, n_threads, progress
 
-    def _learn_target(self, y: Any, name: str, made: dict[str, Any]) -> np.ndarray:
+    def _learned(self, y: Any, name: str) -> tuple[dict[str, Any], np.ndarray]:
         options.flag("fit", self.calibrate, option="calibrate")
         classes = Classes()
         codes = classes.fit_transform(y, name=name)
-        made |= {"target_": classes, "classes_": classes.classes_,
-                 "task": Task("classes", len(classes.classes_))}  # fmt: skip
-        return codes
+        task = Task("classes", len(classes.classes_))
+        return {"target_": classes, "classes_": classes.classes_, "_task": task}, codes
 
-    def _encode_target(self, y: Any, name: str, made: Mapping[str, Any]) -> np.ndarray:
-        return made["target_"].transform(y, name=name)
+    def _targets(self, y: Any, name: str, who: str, target: Classes) -> np.ndarray:
+        return target.transform(y, name=name, who=who)
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
-        if self.class_weight is None:
+    def _scaled(self, y: np.ndarray, target: Classes) -> np.ndarray:
+        return y
+
+    def _class_weights(self, target: Classes) -> Callable[[np.ndarray], np.ndarray] | None:
+        given = self.class_weight
+        if given is None:
             return None
-        return class_weights(self.class_weight, y, who="fit: class_weight")
+        if isinstance(given, Mapping):
+            codes = target.transform(list(given), name="class_weight", who="fit")
+            given = dict(zip(codes.tolist(), given.values(), strict=True))
+        return partial(class_weights, given, who="fit: class_weight")
 
     def _settle(self) -> None:
         self.temperatures_ = [1.0] * len(self.fitted_)
@@ -100,6 +107,3 @@ class TabularClassifier(TabularLearner):
         self, y: np.ndarray, found: np.ndarray, weight: Any, unseen: bool = False
     ) -> Evaluation:
         return of_classes(y, found, self.classes_, weight)
-
-    def _targets(self, y: Any, name: str) -> np.ndarray:
-        return self.target_.transform(y, name=name)

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from collections.abc import Callable
+from math import ceil, floor, log10
 from typing import NamedTuple
 
 import numpy as np
 
 from cnn_core.nn.model import Model
 from cnn_core.run.threads import Using, spare_threads
+from cnn_core.tabular.budget import Budget
+from cnn_core.tabular.encoder import TableEncoder
+from cnn_core.tabular.figures import Weight, accuracy, log_loss, pinballs, rmse
+from cnn_core.tabular.parts import FEWEST, NO_ROWS, divided, held_back, picked, reweighted
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.history import History
 from cnn_core.train.trainer import Trainer
+
+RESERVE = 0.03
+"""The share of a time limit that is left for what comes after the trainings."""
+
+
+class Settings(NamedTuple):
+    """The parameters of a learner's fit, looked through."""
+
+    recipe: Recipe
+    n_models: int
+    fraction: float
+    encoder: TableEncoder
+    seed: int
+    n_threads: int | None
+    progress: bool | str
+    time_limit: float | None
+    begin: float
+    """When it began, as ``time.perf_counter`` says."""
 
 
 class Fitted(NamedTuple):
@@ -48,49 +73,55 @@ def values(outputs: np.ndarray) -> np.ndarray:
 
 
 def figures(
-    task: Task, outputs: np.ndarray, target: np.ndarray, weight: np.ndarray | None
+    task: Task, outputs: np.ndarray, target: np.ndarray, weight: Weight
 ) -> dict[str, float]:
-    """Return how good outputs are, less is better: weighted means over the rows.
+    """Return how good outputs are, less is better.
 
     ``error`` (the share of wrong classes) and ``log_loss``; ``rmse``; ``pinball``, the mean over
     the quantiles.  Numbers are in standard deviations of the targets.
     """
     if task.kind == "classes":
         p = probabilities(outputs)
-        own = p[np.arange(len(p)), target]
-        return {"error": _mean(p.argmax(axis=1) != target, weight),
-                "log_loss": _mean(-np.log(np.maximum(own, 1e-300)), weight)}  # fmt: skip
-    off = target.astype(np.float64) - values(outputs)
+        return {"error": 1 - accuracy(target, p, weight), "log_loss": log_loss(target, p, weight)}
+    y, found = target[:, 0].astype(np.float64), values(outputs)
     if task.kind == "mean":
-        return {"rmse": float(np.sqrt(_mean(off[:, 0] ** 2, weight)))}
-    q = np.array(task.quantiles)
-    return {"pinball": _mean(np.maximum(q * off, (q - 1) * off).mean(axis=1), weight)}
-
-
-def _mean(x: np.ndarray, weight: np.ndarray | None) -> float:
-    return float(np.average(x, weights=weight))
+        return {"rmse": rmse(y, found[:, 0], weight)}
+    return {"pinball": pinballs(y, found, task.quantiles, weight)}
 
 
 class Keeper(Callback):
     """Notes the figures of the validation part after each epoch, and keeps the best epoch."""
 
     def __init__(self, net: Model, task: Task, held: Rows, recipe: Recipe) -> None:
-        self.net, self.task, self.held = net, task, held
-        self.keeps, self.patience = recipe.keeps[task.kind], recipe.patience
+        self.net, self.task, self.held, self.recipe = net, task, held, recipe
         self.best, self.best_epoch = np.inf, 0
         self.outputs: np.ndarray | None = None
+        self.seconds = 0.0
+        """What the last look took."""
         self._inputs = held.inputs()
         self._params: list[np.ndarray] = []
 
+    def estimate(self) -> None:
+        """Find out how long a look will take, of some of the rows."""
+        n = min(len(self.held.y), 2000)
+        some = {name: array[:n] for name, array in self._inputs.items()}
+        self.net.predict(some)  # which is compiled for it
+        begin = time.perf_counter()
+        self.net.predict(some)
+        self.seconds = (time.perf_counter() - begin) * len(self.held.y) / n
+
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
+        begin = time.perf_counter()
         outputs = self.net.predict(self._inputs)
         found = figures(self.task, outputs, self.held.y, self.held.weight)
         values |= {f"val_{name}": value for name, value in found.items()}
-        if found[self.keeps] < self.best:
-            self.best, self.best_epoch, self.outputs = found[self.keeps], epoch, outputs
+        figure, patience = found[self.recipe.keeps[self.task.kind]], self.recipe.patience
+        if figure < self.best or not self.best_epoch:
+            self.best, self.best_epoch, self.outputs = figure, epoch, outputs
             self._params = [block.value.copy() for block in self.net.store.blocks]
-        elif self.patience is not None and epoch - self.best_epoch >= self.patience:
+        elif patience is not None and epoch - self.best_epoch >= patience:
             trainer.stop = True
+        self.seconds = time.perf_counter() - begin
 
     def put_back(self) -> None:
         """Give the network the numbers of its best epoch."""
@@ -100,27 +131,117 @@ class Keeper(Callback):
 
 def fit_one(
     recipe: Recipe, rows: Rows, held: Rows | None, task: Task, *, seed: int,
-    held_rows: np.ndarray, n_threads: int | None = None, progress: bool | str = False,
-) -> Fitted:  # fmt: skip
-    """Train a network with ``rows``; keep the epoch that is the best for ``held``, or the last."""
-    with Using(n_threads or spare_threads()):
-        net = recipe.network(rows, task, seed)
-        batch_size = recipe.rows_of_batch(len(rows.y))
-        steps = -(-len(rows.y) // batch_size)
-        trainer = recipe.trainer(net, rows, task, n_steps=steps * recipe.epochs, seed=seed)
-        keeper = None if held is None else Keeper(net, task, held, recipe)
-        try:
-            trainer.fit(rows.inputs(), rows.y, batch_size=batch_size, epochs=recipe.epochs,
-                        sample_weight=rows.weight, progress=progress,
-                        callbacks=[] if keeper is None else [keeper])  # fmt: skip
-        except KeyboardInterrupt:
-            if not trainer.history.epochs:
-                raise
-            warnings.warn(f"fit: interrupted in epoch {trainer.epochs_done + 1} of "
-                          f"{recipe.epochs}: the best before it is kept", stacklevel=4)  # fmt: skip
+    held_rows: np.ndarray, progress: bool | str = False, end: float | None = None,
+) -> tuple[Fitted, Budget | None]:  # fmt: skip
+    """Train a network with ``rows``; keep the epoch that is the best for ``held``, or the last.
+
+    ``end`` is the value of ``time.perf_counter`` by which it is done.
+    """
+    net = recipe.network(rows, task, seed)
+    batch_size = recipe.rows_of_batch(len(rows.y))
+    n_steps = -(-len(rows.y) // batch_size) * recipe.epochs
+    trainer = recipe.trainer(net, rows, task, n_steps=n_steps, seed=seed)
+    keeper = budget = None
+    if held is not None:
+        keeper = Keeper(net, task, held, recipe)
+        if end is not None:
+            keeper, held_rows = _in_time(keeper, held_rows, end, seed)
+    if end is not None:
+        budget = Budget(end, n_steps, recipe.epochs, lambda: keeper.seconds if keeper else 0.0)
+    try:
+        trainer.fit(rows.inputs(), rows.y, batch_size=batch_size, epochs=recipe.epochs,
+                    sample_weight=rows.weight, progress=progress,
+                    callbacks=[c for c in (keeper, budget) if c is not None])  # fmt: skip
+    except KeyboardInterrupt:
+        if not trainer.history.epochs:
+            raise
+        warnings.warn(f"fit: interrupted in epoch {trainer.epochs_done + 1} of {recipe.epochs}: "
+                      f"the best before it is kept", stacklevel=4)  # fmt: skip
+    history = trainer.history
+    if budget is not None and budget.part is not None:
+        values = dict(budget.part)
+        if keeper is not None:
+            keeper.on_epoch_end(trainer, history.epochs + 1, values)
+        history.append(values, time.perf_counter() - budget.epoch_begin)
     if keeper is None:
-        return Fitted(net, trainer.history, trainer.epochs_done, held_rows, None, None, None)
-    assert held is not None
+        return Fitted(net, history, history.epochs, held_rows, None, None, None), budget
     keeper.put_back()
-    return Fitted(net, trainer.history, keeper.best_epoch, held_rows, keeper.outputs, held.y,
-                  held.weight)  # fmt: skip
+    return Fitted(net, history, keeper.best_epoch, held_rows, keeper.outputs, keeper.held.y,
+                  keeper.held.weight), budget  # fmt: skip
+
+
+def _in_time(
+    keeper: Keeper, held_rows: np.ndarray, end: float, seed: int
+) -> tuple[Keeper, np.ndarray]:
+    """Return one that looks at so few rows that it takes no more than a tenth of the time."""
+    keeper.estimate()
+    n, most = len(keeper.held.y), 0.1 * (end - time.perf_counter())
+    if keeper.seconds <= most:
+        return keeper, held_rows
+    n_kept = max(int(n * most / keeper.seconds), min(n, FEWEST))
+    kept = np.sort(np.random.default_rng(seed).permutation(n)[:n_kept])
+    fewer = Keeper(keeper.net, keeper.task, picked(keeper.held, kept), keeper.recipe)
+    fewer.seconds = keeper.seconds * n_kept / n
+    return fewer, held_rows[kept] if len(held_rows) else held_rows
+
+
+class Fits(NamedTuple):
+    """Several trainings, and what there is to say of them."""
+
+    fitted: list[Fitted]
+    notes: list[str]
+
+
+def fit_all(
+    o: Settings, rows: Rows, given: Rows | None, task: Task, use: np.ndarray | None,
+    class_weights: Callable[[np.ndarray], np.ndarray] | None,
+) -> Fits:  # fmt: skip
+    """Train networks with seeds, and validation parts unless one is given, of their own.
+
+    ``use`` are the numbers that the rows have in the table of training; ``class_weights`` makes
+    weights of classes.  Each network has an equal share of the time that is left.
+    """
+    fitted: list[Fitted] = []
+    budgets: list[Budget] = []
+    notes, start = [], time.perf_counter()
+    codes = rows.y if task.kind == "classes" else None
+    for seed in np.random.SeedSequence(o.seed).generate_state(o.n_models).tolist():
+        end, now = None, time.perf_counter()
+        if o.time_limit is not None:
+            left = o.begin + (1 - RESERVE) * o.time_limit - now
+            if left <= 0 and fitted:
+                break
+            end = now + left / (o.n_models - len(fitted))
+        held = NO_ROWS if given is not None else held_back(len(rows.y), o.fraction, seed, codes)
+        training, validation = divided(rows, held)
+        if class_weights is not None:
+            training = reweighted(training, class_weights(training.y))
+        with Using(o.n_threads or spare_threads()):
+            found, budget = fit_one(
+                o.recipe, training, given or validation, task, seed=seed, end=end,
+                held_rows=held if use is None else use[held], progress=o.progress)  # fmt: skip
+        fitted.append(found)
+        budgets += [budget] if budget is not None else []
+        if found.history.interrupted:
+            notes.append(f"interrupted in epoch {found.history.epochs + 1}")
+            break
+    if len(fitted) < o.n_models:
+        notes.append(f"{len(fitted)} of {o.n_models} networks were trained")
+    if fitted[0].outputs is None and o.fraction:
+        notes.append(f"no validation part, as it would have fewer than {FEWEST} rows: the last "
+                     f"epoch is kept")  # fmt: skip
+    return Fits(fitted, notes + _of_time(budgets, o, start - o.begin))
+
+
+def _of_time(budgets: list[Budget], o: Settings, before: float) -> list[str]:
+    """Say what was cut to keep to the time, and what it would take to cut nothing; ``before`` are
+    the seconds until the first training."""
+    least = min(budgets, key=lambda b: b.done, default=None)
+    if least is None or (least.done >= least.n_steps and len(budgets) == o.n_models):
+        return []
+    need = (before + o.n_models * least.n_steps * least.seconds_each()) / (1 - RESERVE)
+    digits = 10.0 ** (floor(log10(need)) - 1)
+    done = least.done / least.per_epoch
+    cut = ", which ended before the rates had fallen" if least.cut else ""
+    return [f"{done:.4g} of {o.recipe.epochs} epochs fitted into {o.time_limit:g} s{cut}: with "
+            f"time_limit={ceil(1.1 * need / digits) * digits:g} all would"]  # fmt: skip

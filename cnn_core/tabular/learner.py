@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import DataError, OptionError, ShapeError, UnknownOptionError
+from cnn_core.errors import OptionError, ShapeError, UnknownOptionError
 from cnn_core.naming import hint
 from cnn_core.run.threads import MAX_THREADS
 from cnn_core.tabular.encoder import TableEncoder
-from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.evaluation import Evaluation
-from cnn_core.tabular.fitting import fit_one
+from cnn_core.tabular.fitting import Settings, fit_all
 from cnn_core.tabular.intervals import Held
-from cnn_core.tabular.parts import held_back
+from cnn_core.tabular.parts import apart, checked_weights, few_enough, rows_of, some_rows
 from cnn_core.tabular.predicting import Predicting
 from cnn_core.tabular.recipes import recipe_of
-from cnn_core.tabular.recipes.recipe import Recipe, Rows
-from cnn_core.tabular.table import Table, as_table
+from cnn_core.tabular.recipes.recipe import Rows
+from cnn_core.tabular.table import Table
 from cnn_core.train.progress import make_progress
 
 MOST_MODELS = 1000
 """More networks than anybody waits for."""
-
-
-class _Options(NamedTuple):
-    """The parameters of a fit, looked through."""
-
-    recipe: Recipe
-    n_models: int
-    fraction: float
-    encoder: TableEncoder
-    seed: int
-    n_threads: int | None
-    progress: bool | str
-    time_limit: float | None
 
 
 class TabularLearner(Predicting):
@@ -85,14 +72,20 @@ class TabularLearner(Predicting):
 
     # -- what the classes say of targets ---------------------------------------------------
 
-    def _learn_target(self, y: Any, name: str, made: dict[str, Any]) -> np.ndarray:
-        """Note in ``made`` what is learned of the targets; return them as the network has them."""
+    def _learned(self, y: Any, name: str) -> tuple[dict[str, Any], np.ndarray]:
+        """Return what is learned of the targets of training, and them as `_targets` does."""
         raise NotImplementedError
 
-    def _encode_target(self, y: Any, name: str, made: Mapping[str, Any]) -> np.ndarray:
+    def _targets(self, y: Any, name: str, who: str, target: Any) -> np.ndarray:
+        """Return targets (N,) as predictions are compared with them: classes by number, or numbers;
+        ``target`` is what was learned of those of training."""
         raise NotImplementedError
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
+    def _scaled(self, y: np.ndarray, target: Any) -> np.ndarray:
+        """Return what `_targets` has returned as networks are trained with."""
+        raise NotImplementedError
+
+    def _class_weights(self, target: Any) -> Callable[[np.ndarray], np.ndarray] | None:
         return None
 
     # -- fit -------------------------------------------------------------------------------
@@ -101,62 +94,78 @@ class TabularLearner(Predicting):
         self, X: Any, y: Any = None, *, sample_weight: Any = None, X_val: Any = None,
         y_val: Any = None, time_limit: float | None = None,
     ) -> Any:  # fmt: skip
-        """Learn from a table ``X`` and targets ``y``: an array, or the name of a column of X."""
-        begin, who = time.perf_counter(), "fit"
-        o = self._checked(who, time_limit)
-        table, y, target = _apart(X, y, who, "y")
-        made: dict[str, Any] = {"target_name_": target, "n_rows_": table.n_rows, "notes_": []}
-        target = "y" if target is None else f"column {target!r}"
-        codes = self._learn_target(y, target, made)
-        if len(codes) != table.n_rows:
-            raise ShapeError(f"{who}: need as many targets as rows; got {len(codes)} for "
-                             f"{table.n_rows}")  # fmt: skip
-        weight = _weights(sample_weight, table.n_rows, who)
+        """Learn from a table; return the learner.
+
+        Parameters
+        ----------
+        X
+            A frame of pandas, Polars or Arrow, an array (N, columns), a dictionary of columns, rows
+            as dictionaries, or the path of a CSV file.
+        y
+            Targets (N,), or the name of the column of X that has them.
+        sample_weight
+            How much each row counts, (N,), no less than 0; those of 0 are left out.
+        X_val, y_val
+            Rows to choose the best epoch by; without them a share of X is held back, see
+            ``validation_fraction``.  If y is a name, y_val is that column of X_val.
+        time_limit
+            Seconds that all of this may take; None: as long as the recipe takes.  The pace is
+            measured, and the schedule of the rates shortened to end in time, so that results depend
+            on it; where the time is enough, they are those without a limit, to the bit.  Of tables
+            that take too long to encode, rows are drawn.  ``notes_`` says what was cut, and how
+            much time would be enough.
+
+        Nothing changes where it raises.  Ctrl-C keeps the best epoch so far, with a warning, once
+        there is one.
+
+        Raises `DataError`, `ShapeError`, `DtypeError` and `LabelError` for tables and targets,
+        `OptionError` for parameters, which are looked at here.
+        """
+        who, o = "fit", self._checked("fit", time_limit)
+        table, y, column = apart(X, y, who, "y")
+        learned, y = self._learned(y, "y" if column is None else f"column {column!r}")
+        _check_lengths(who, y, table)
+        weight = checked_weights(sample_weight, table.n_rows, who)
+        use, notes = few_enough(table, weight, o)
+        if use is not None:
+            table, y = some_rows(table, use), y[use]
+            weight = None if weight is None else weight[use]
         encoded = o.encoder.fit(table).transform(table)
-        whole = _rows(o.encoder, encoded, codes, weight)
-        given = None
-        if X_val is not None or y_val is not None:
-            given = self._given(o.encoder, X_val, y_val, made)
-        fitted = []
-        for own in np.random.SeedSequence(o.seed).generate_state(o.n_models).tolist():
-            held = np.empty(0, np.int64)
-            if given is None:
-                held = held_back(len(codes), o.fraction, own,
-                                 codes if made["task"].kind == "classes" else None)  # fmt: skip
-            training, validation = _divided(whole, held)
-            training = training._replace(weight=self._training_weight(training))
-            fitted.append(fit_one(
-                o.recipe, training, given or validation, made["task"], seed=own, held_rows=held,
-                n_threads=o.n_threads, progress=o.progress))  # fmt: skip
-        self._take(made, recipe=o.recipe, encoder=o.encoder, fitted=fitted)
-        self._settle()
-        self.validation_ = {}
-        if self.held_ is not None:
-            found, y, weight = self.held_
-            self.validation_ = self._evaluation(y, found, weight)
-        self.fit_seconds_ = time.perf_counter() - begin
+        target = learned["target_"]
+        given = self._given(o.encoder, X_val, y_val, column, target)
+        rows = rows_of(o.encoder, encoded, self._scaled(y, target), weight)
+        fits = fit_all(o, rows, given, learned["_task"], use, self._class_weights(target))
+        notes += fits.notes
+        self._take({**learned, "target_name_": column, "n_rows_": len(y), "recipe_": o.recipe,
+                    "encoder_": o.encoder, "fitted_": fits.fitted, "notes_": notes,
+                    "history_": fits.fitted[0].history})  # fmt: skip
+        self.fit_seconds_ = time.perf_counter() - o.begin
+        if o.progress and self.notes_:
+            print("\n".join(self.notes_), file=sys.stderr)
         return self
+
+    def _take(self, made: dict[str, Any]) -> None:
+        """Become what was learned."""
+        now = vars(self)
+        before = now.copy()
+        try:
+            now.update({**made, "_way": None, "validation_": {}})
+            self._settle()
+            if self.held_ is not None:
+                found, y, weight = self.held_
+                self.validation_ = self._evaluation(y, found, weight)
+        except BaseException:  # Ctrl-C may come here too
+            now.clear()
+            now.update(before)
+            raise
 
     def _settle(self) -> None:
         """Learn from the validation part what comes after the networks; set ``held_``."""
         raise NotImplementedError
 
-    def _take(self, made: dict[str, Any], *, recipe: Any, encoder: Any, fitted: Any) -> None:
-        first = fitted[0]
-        vars(self).update({
-            **{name: value for name, value in made.items() if name != "task"},
-            "_task": made["task"], "recipe_": recipe, "encoder_": encoder, "fitted_": fitted,
-            "history_": first.history, "_way": None})  # fmt: skip
-
-    def _training_weight(self, rows: Rows) -> np.ndarray | None:
-        own = self._class_weights(rows.y)
-        if own is None:
-            return rows.weight
-        own = own if rows.weight is None else own * rows.weight
-        return (own / own.mean()).astype(np.float32)
-
-    def _checked(self, who: str, time_limit: Any) -> _Options:
+    def _checked(self, who: str, time_limit: Any) -> Settings:
         """Return what the parameters say; raise `OptionError` where one cannot be."""
+        begin = time.perf_counter()
         threads, given = self.n_threads, {} if self.encoder is None else self.encoder
         if not isinstance(given, Mapping):
             raise options.refuse(who, "encoder, a dictionary of options of TableEncoder", given)
@@ -165,7 +174,7 @@ class TabularLearner(Predicting):
         if time_limit is not None:
             time_limit = options.amount(who, time_limit, open_at="low", option="time_limit")
         make_progress(self.progress, 1, 1, silent=True)
-        return _Options(
+        return Settings(
             recipe_of(self.recipe, self.options, who),
             options.whole(who, self.n_models, 1, MOST_MODELS, option="n_models"),
             options.fraction(who, self.validation_fraction, option="validation_fraction"),
@@ -174,21 +183,21 @@ class TabularLearner(Predicting):
             options.seed(who, self.seed),
             None if threads is None else
             options.whole(who, threads, 1, MAX_THREADS, option="n_threads"),
-            self.progress, time_limit,
+            self.progress, time_limit, begin,
         )  # fmt: skip
 
-    def _given(self, encoder: Any, X_val: Any, y_val: Any, made: Mapping[str, Any]) -> Rows:
-        if X_val is None:
+    def _given(
+        self, encoder: TableEncoder, X: Any, y: Any, column: Any, target: Any
+    ) -> Rows | None:
+        """Return the rows that are given for validation; None: there are none."""
+        if X is None and y is None:
+            return None
+        if X is None:
             raise OptionError("fit: need X_val beside y_val; got none")
-        name = made["target_name_"]
-        table, y, found = _apart(X_val, name if y_val is None else y_val, "fit: X_val", "y_val")
-        if name is not None and name in table.names:
-            table = table.without(name)
-        y = self._encode_target(y, "y_val" if found is None else f"column {found!r}", made)
-        if len(y) != table.n_rows:
-            raise ShapeError(f"fit: need as many targets as rows in X_val; got {len(y)} for "
-                             f"{table.n_rows}")  # fmt: skip
-        return _rows(encoder, encoder.transform(table), y, None)
+        table, y, name = apart(X, column if y is None else y, "fit: X_val", "y_val", column)
+        y = self._targets(y, "y_val" if name is None else f"column {name!r}", "fit: X_val", target)
+        _check_lengths("fit: X_val", y, table)
+        return rows_of(encoder, encoder.transform(table), self._scaled(y, target))
 
     # -- what was learned ------------------------------------------------------------------
 
@@ -215,15 +224,12 @@ class TabularLearner(Predicting):
     ) -> tuple[Table, np.ndarray, Any]:
         """Return the table, the targets that predictions are compared with, and their weights."""
         self._check(who)
-        y = self.target_name_ if y is None else y
-        table, y, name = _apart(X, y, who, "y")
-        if self.target_name_ is not None and self.target_name_ in table.names:
-            table = table.without(self.target_name_)
-        y = self._targets(y, "y" if name is None else f"column {name!r}")
-        if len(y) != table.n_rows:
-            raise ShapeError(f"{who}: need as many targets as rows; got {len(y)} for "
-                             f"{table.n_rows}")  # fmt: skip
-        return table, y, _weights(weight, len(y), who)
+        own = self.target_name_
+        table, y, name = apart(X, own if y is None else y, who, "y", own)
+        name = "y" if name is None else f"column {name!r}"
+        y = self._targets(y, name, who, self.target_)
+        _check_lengths(who, y, table)
+        return table, y, checked_weights(weight, len(y), who)
 
     def evaluate(self, X: Any, y: Any = None, sample_weight: Any = None) -> Evaluation:
         """Return how good predictions of a table are: see `cnn_core.tabular.evaluation`.
@@ -242,53 +248,7 @@ class TabularLearner(Predicting):
         """Return how good predictions are; ``unseen``: of rows that are not the held back ones."""
         raise NotImplementedError
 
-    def _targets(self, y: Any, name: str) -> np.ndarray:
-        """Return targets as predictions are compared with them."""
-        raise NotImplementedError
 
-
-def _apart(X: Any, y: Any, who: str, name: str) -> tuple[Table, Any, Any]:
-    """Return a table, its targets, and the name of their column if they were one of it."""
-    table = as_table(X, who)
-    if isinstance(y, str) or options.is_whole(y):
-        return table.without(y, who), table.column(y, who), y
-    if y is None:
-        raise OptionError(f"{who}: need {name}, targets or the name of a column; got None")
-    return table, y, None
-
-
-def _rows(encoder: Any, encoded: Encoded, y: np.ndarray, weight: np.ndarray | None) -> Rows:
-    sizes = encoder.code_sizes_
-    begin = np.cumsum([0, *sizes[:-1]], dtype=np.int32) if sizes else np.empty(0, np.int32)
-    return Rows(encoded.numbers, encoded.codes + begin, encoder.n_real_, sizes, y, weight)
-
-
-def _divided(rows: Rows, held: np.ndarray) -> tuple[Rows, Rows | None]:
-    if not len(held):
-        return rows, None
-    kept = np.ones(len(rows.y), bool)
-    kept[held] = False
-
-    def part(which: np.ndarray) -> Rows:
-        weight = None if rows.weight is None else rows.weight[which]
-        return rows._replace(numbers=rows.numbers[which], codes=rows.codes[which],
-                             y=rows.y[which], weight=weight)  # fmt: skip
-
-    return part(kept), part(held)
-
-
-def _weights(given: Any, n: int, who: str) -> np.ndarray | None:
-    if given is None:
-        return None
-    from cnn_core.arrays import as_numbers
-
-    found = as_numbers(given, who=who, name="sample_weight").astype(np.float64)
-    if found.shape != (n,):
-        raise ShapeError(f"{who}: need sample_weight of shape ({n},); got {found.shape}")
-    bad = ~(np.isfinite(found) & (found >= 0))
-    if bad.any():
-        row = int(bad.argmax())
-        raise DataError(f"{who}: need finite sample_weight >= 0; got {found[row]} in row {row}")
-    if not found.any():
-        raise DataError(f"{who}: need a sample_weight above 0; got zeros")
-    return (found / found.mean()).astype(np.float32)
+def _check_lengths(who: str, y: np.ndarray, table: Table) -> None:
+    if len(y) != table.n_rows:
+        raise ShapeError(f"{who}: need as many targets as rows; got {len(y)} for {table.n_rows}")

@@ -1,11 +1,29 @@
-"""The rows that are held back from training, to choose the best epoch by."""
+"""Parts of a table: its target, the rows that are held back from training, and those that count.
+"""
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+from cnn_core import options
+from cnn_core.arrays import as_numbers
+from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError
+from cnn_core.tabular.encoder import TableEncoder
+from cnn_core.tabular.encoding import Encoded
+from cnn_core.tabular.recipes.recipe import Rows
+from cnn_core.tabular.table import Column, Table, as_table
+
+if TYPE_CHECKING:
+    from cnn_core.tabular.fitting import Settings
 
 FEWEST = 10
 """A validation part of fewer rows says nothing, and there is none."""
+
+NO_ROWS = np.empty(0, np.int64)
 
 
 def held_back(n: int, fraction: float, seed: int, codes: np.ndarray | None = None) -> np.ndarray:
@@ -21,7 +39,7 @@ def held_back(n: int, fraction: float, seed: int, codes: np.ndarray | None = Non
     """
     most = round(fraction * n)
     if most < FEWEST:
-        return np.empty(0, np.int64)
+        return NO_ROWS
     rng = np.random.default_rng(seed)
     if codes is None:
         return np.sort(rng.permutation(n)[:most])
@@ -35,3 +53,116 @@ def held_back(n: int, fraction: float, seed: int, codes: np.ndarray | None = Non
     place = np.arange(n) - np.repeat(begin, counts)
     held = np.sort(order[place < np.repeat(share, counts)])
     return held if len(held) >= FEWEST else held[:0]
+
+
+def divided(rows: Rows, held: np.ndarray) -> tuple[Rows, Rows | None]:
+    """Return the rows without those that are held back, and these; None where there are none."""
+    if not len(held):
+        return rows, None
+    kept = np.ones(len(rows.y), bool)
+    kept[held] = False
+    return picked(rows, kept), picked(rows, held)
+
+
+def picked(rows: Rows, which: np.ndarray) -> Rows:
+    """Return some of the rows."""
+    weight = None if rows.weight is None else rows.weight[which]
+    return rows._replace(numbers=rows.numbers[which], codes=rows.codes[which], y=rows.y[which],
+                         weight=weight)  # fmt: skip
+
+
+def reweighted(rows: Rows, weight: np.ndarray) -> Rows:
+    """Return rows whose weights are multiplied by others."""
+    weight = weight if rows.weight is None else weight * rows.weight
+    return rows._replace(weight=(weight / weight.mean()).astype(np.float32))
+
+
+def rows_of(
+    encoder: TableEncoder, encoded: Encoded, y: np.ndarray, weight: np.ndarray | None = None
+) -> Rows:
+    """Return encoded rows and their targets as networks take them."""
+    sizes = encoder.code_sizes_
+    begin = np.cumsum([0, *sizes[:-1]], dtype=np.int32) if sizes else NO_ROWS.astype(np.int32)
+    return Rows(encoded.numbers, encoded.codes + begin, encoder.n_real_, sizes, y, weight)
+
+
+def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Table, Any, Any]:
+    """Return a table, its targets, and the name of their column if they were one of it.
+
+    The column ``target`` is left out too.
+    """
+    table, found = as_table(X, who), None
+    if isinstance(y, str) or options.is_whole(y):
+        found, column = y, table.column(y, who)
+        table, y = table.without(y), _as_read(column) if table.source else column
+    elif y is None:
+        raise OptionError(f"{who}: need {name}, targets or the name of a column; got None")
+    if target is not None and target in table.names:
+        table = table.without(target)
+    return table, y, found
+
+
+def _as_read(column: Column) -> Any:
+    """Return a column of a file, of which all is text, as whole numbers where it is nothing else.
+    """
+    try:
+        found = [int(text) for text in column]
+    except (TypeError, ValueError):
+        return column
+    plain = all(str(number) == text.strip() for number, text in zip(found, column, strict=True))
+    return found if plain else column
+
+
+SAMPLE = 20_000
+"""Rows whose encoding tells how long that of all takes, where these are five times as many."""
+
+SHARE = 0.25
+"""Of the time, which the encoding may take."""
+
+
+def few_enough(
+    table: Table, weight: np.ndarray | None, o: Settings
+) -> tuple[np.ndarray | None, list[str]]:
+    """Return the rows that are used, in order, and what there is to say of it; None: all of them.
+
+    Those of weight 0 are not; and of those that cannot be encoded in time some are drawn.
+    """
+    n, counted = table.n_rows, None if weight is None or weight.all() else np.flatnonzero(weight)
+    if o.time_limit is None or n < 5 * SAMPLE:
+        return counted, []
+    rows = np.random.default_rng(o.seed).permutation(n if counted is None else counted)
+    sample = some_rows(table, rows[:SAMPLE])
+    start = time.perf_counter()
+    with suppress(CnnCoreError):  # of these rows, perhaps not of all
+        o.encoder.fit(sample).transform(sample)
+    now = time.perf_counter()
+    most = max(SAMPLE, int(SHARE * (o.begin + o.time_limit - start) / (now - start) * SAMPLE))
+    if most >= len(rows):
+        return counted, []
+    return np.sort(rows[:most]), [f"{most} of {len(rows)} rows were used, drawn by the seed: more "
+                                  f"would take too long to encode"]  # fmt: skip
+
+
+def some_rows(table: Table, which: np.ndarray) -> Table:
+    """Return a table of some of the rows."""
+    at = which.tolist()
+    columns = [column[which] if isinstance(column, np.ndarray) else [column[i] for i in at]
+               for column in table.columns]  # fmt: skip
+    return Table(table.names, columns, named=table.named, source=table.source)
+
+
+def checked_weights(given: Any, n: int, who: str) -> np.ndarray | None:
+    """Return weights of ``n`` rows, float64, with a mean of 1; None as it is."""
+    if given is None:
+        return None
+    found = as_numbers(given, who=who, name="sample_weight").astype(np.float64)
+    if found.shape != (n,):
+        raise ShapeError(f"{who}: need sample_weight of shape ({n},); got {found.shape}")
+    bad = ~(np.isfinite(found) & (found >= 0))
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(f"{who}: need finite sample_weight >= 0; got {found[row]} in row {row}")
+    if not found.any():
+        raise DataError(f"{who}: need a sample_weight above 0; got zeros")
+    found /= found.max()
+    return found / found.mean()

@@ -52,19 +52,20 @@ class TabularRegressor(TabularLearner):
         self.kinds, self.encoder = kinds, encoder
         self.seed, self.n_threads, self.progress = seed, n_threads, progress
 
-    def _learn_target(self, y: Any, name: str, made: dict[str, Any]) -> np.ndarray:
+    def _learned(self, y: Any, name: str) -> tuple[dict[str, Any], np.ndarray]:
+        quantiles = () if self.quantiles is None else check_quantiles("fit", self.quantiles)
         y = Targets().fit_transform(y, name=name)
         low, high = float(y.min()), float(y.max())
-        size = max(abs(low), abs(high))
-        scaled = y / size
-        made["target_"] = TargetScale(float(scaled.mean()) * size, float(scaled.std()) * size,
-                                      low, high)  # fmt: skip
-        quantiles = () if self.quantiles is None else check_quantiles("fit", self.quantiles)
-        made["task"] = Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)
-        return _standardised(y, made["target_"])
+        size = max(abs(low), abs(high))  # whose square may be too large, or too small
+        mean, std = float((y / size).mean()) * size, float((y / size).std()) * size
+        task = Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)
+        return {"target_": TargetScale(mean, std, low, high), "_task": task}, y
 
-    def _encode_target(self, y: Any, name: str, made: Mapping[str, Any]) -> np.ndarray:
-        return _standardised(Targets().transform(y, name=name), made["target_"])
+    def _targets(self, y: Any, name: str, who: str, target: TargetScale) -> np.ndarray:
+        return Targets().transform(y, name=name, who=who)
+
+    def _scaled(self, y: np.ndarray, target: TargetScale) -> np.ndarray:
+        return ((y - target.mean) / target.std).astype(np.float32)[:, None]
 
     def _settle(self) -> None:
         self._scales = [1.0] * len(self.fitted_)
@@ -157,10 +158,3 @@ class TabularRegressor(TabularLearner):
     def _decoded(self, target: np.ndarray) -> np.ndarray:
         t = self.target_
         return target[:, 0].astype(np.float64) * t.std + t.mean
-
-    def _targets(self, y: Any, name: str) -> np.ndarray:
-        return Targets().transform(y, name=name)
-
-
-def _standardised(y: np.ndarray, scale: TargetScale) -> np.ndarray:
-    return ((y - scale.mean) / scale.std).astype(np.float32)[:, None]

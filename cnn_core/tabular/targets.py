@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DataError, LabelError, ShapeError, StateError
-from cnn_core.naming import Keywords
+from cnn_core.naming import Keywords, hint
 from cnn_core.tabular.table import Column, listed, tidy
 from cnn_core.tabular.values import is_nothing, numbers_of
 
@@ -67,13 +67,15 @@ class Classes(Keywords):
         self._check("singles")
         return [label for label, i in self._place.items() if self.counts_[i] == 1]
 
-    def transform(self, y: Any, *, name: str = "y") -> np.ndarray:
+    def transform(self, y: Any, *, name: str = "y", who: str = "transform") -> np.ndarray:
         """Return the number of each label's class, int32 (N,).
+
+        A whole number is what a file has for it: 1 is the class "1", and the other way round.
 
         Raises `LabelError` for a label that `fit` has not seen, with its row.
         """
-        self._check("transform")
-        return places_of(y, self._place, "transform", name)
+        self._check(who)
+        return places_of(y, self._place, who, name)
 
     def fit_transform(self, y: Any, *, name: str = "y") -> np.ndarray:
         """Do `fit` and `transform`."""
@@ -128,10 +130,14 @@ def places_of(y: Any, place: Mapping[Any, int], who: str, name: str = "y") -> np
     try:
         return np.fromiter(map(place.__getitem__, labels), np.int32, len(labels))
     except (KeyError, TypeError):
-        row = next(i for i, label in enumerate(labels)
-                   if not _is_hashable(label) or label not in place)  # fmt: skip
+        labels = [_alike(label, place) for label in labels]
+    odd = next((i for i, label in enumerate(labels)
+                if not _is_hashable(label) or label not in place), None)  # fmt: skip
+    if odd is not None:
         raise LabelError(f"{who}: need classes of {name} among {listed(place)}; got "
-                         f"{options.shown(labels[row])} in row {row}") from None  # fmt: skip
+                         f"{options.shown(labels[odd])} in row {odd}"
+                         f"{hint(labels[odd], map(str, place))}")  # fmt: skip
+    return np.array([place[label] for label in labels], np.int32)
 
 
 def _column(y: Any, who: str, name: str) -> Column:
@@ -179,6 +185,18 @@ def _is_hashable(label: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _alike(label: Any, place: Mapping[Any, int]) -> Any:
+    """Return the class that is written as a label is, where there is no other."""
+    if not _is_hashable(label) or label in place:
+        return label
+    if type(label) is int:
+        return str(label) if str(label) in place else label
+    if type(label) is str and label.removeprefix("-").isdecimal() and label.isascii():
+        number = int(label[:20])
+        return number if str(number) == label and number in place else label
+    return label
 
 
 def _in_order(labels: Iterable[Any]) -> list[Any]:

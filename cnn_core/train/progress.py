@@ -43,6 +43,9 @@ class Progress:
     def end_epoch(self, values: Mapping[str, float]) -> None:
         """End the epoch with its figures, validation included."""
 
+    def expect(self, epochs: int) -> None:
+        """Take another number for that of the last epoch."""
+
     def close(self) -> None:
         """Leave a line with the last figures.  May be called any number of times."""
 
@@ -109,6 +112,9 @@ class _Shown(Progress):
         self._figures: Figures | None = None  # of an epoch that runs
         self._closed = False
         self._left = 0  # the last epoch of which a line was left
+
+    def expect(self, epochs: int) -> None:
+        self._epochs = epochs
 
     def start_epoch(self, epoch: int, rows_done: int = 0) -> None:
         self._epoch, self._rows, self._rows_before = epoch, rows_done, rows_done
@@ -206,7 +212,7 @@ class _Bar(_Shown):
             self._bar.start_t -= time.perf_counter() - self._begin
             self._bar.dynamic_ncols = _shape
             self._bar.ncols, self._bar.nrows = _shape(self._file)
-        self._bar.n = self._done()
+        self._bar.total, self._bar.n = self._epochs, self._done()
         self._bar.set_description_str(self._name(), refresh=False)
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.refresh()

@@ -1,0 +1,155 @@
+"""A training that ends in time: its pace is measured, and the schedule of its rates shortened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import exp
+from typing import Any
+
+import numpy as np
+
+from cnn_core.optim.schedules import Rate
+from cnn_core.optim.schedules.base import Fixed, own, rate_at, rates_of
+from cnn_core.train.callbacks import Callback, Chunk
+from cnn_core.train.trainer import Trainer
+
+MEASURED = 0.02, 0.3
+"""The share of the time, and the seconds, after which the pace is known; the lesser of both."""
+
+TRIALS = 6
+"""The first calls into C, which try numbers of threads and tell nothing of the pace."""
+
+WHOLE = 8
+"""So many epochs or more are whole ones; of fewer the last may be a part of one."""
+
+AHEAD = 0.1
+"""A share of the time that is left over makes a training longer again."""
+
+
+@own
+class Hastened(Fixed):
+    """The rate of ``then`` at the step ``place`` + ``pace`` (s - ``step``), rounded down, at the
+    step s: a schedule that from ``step`` on runs ``pace`` times as fast.
+
+    >>> from cnn_core.optim import CosineDecay
+    >>> Hastened(CosineDecay(0.1, steps=1000), step=100, place=100, pace=4.0)(200)
+    0.05
+    """
+
+    then: Rate
+    step: int
+    place: float
+    pace: float
+
+    def __init__(self, then: Rate, step: int, place: float, pace: float) -> None:
+        super().__init__(then=then, step=step, place=place, pace=pace)
+
+    def at(self, step: int) -> float:
+        """Return the place in the schedule of a step."""
+        return self.place + self.pace * (step - self.step)
+
+    def __call__(self, step: int) -> float:
+        return rate_at("Hastened", self.then, int(self.at(step)))
+
+    def of_steps(self, first: int, n: int) -> np.ndarray:
+        """Return the rates of ``n`` steps from ``first`` on."""
+        places = (self.place + self.pace * (np.arange(first, first + n) - self.step)).astype(int)
+        begin = int(places[0])
+        return rates_of("Hastened", self.then, begin, int(places[-1]) + 1 - begin)[places - begin]
+
+
+class Budget(Callback):
+    """Ends a training by the time ``end``, a value of ``time.perf_counter``.
+
+    The pace of the first steps tells how many there will be, in place of the ``n_steps`` that were
+    planned, and it is looked at again after each epoch: `Hastened` rates then fall as they would
+    have over all of them.  Nothing changes where the time is enough.  Where the machine has become
+    so slow that even this is too late, the training ends at once.
+
+    ``judged`` returns the seconds that the validation after an epoch takes.
+    """
+
+    def __init__(
+        self, end: float, n_steps: int, n_epochs: int, judged: Callable[[], float]
+    ) -> None:
+        self.end, self.n_steps, self.judged = end, n_steps, judged
+        self.per_epoch = n_steps // n_epochs
+        self.planned = n_steps
+        """How many steps there will be."""
+        self.seconds = 0.0
+        """Of a step, as measured last."""
+        self.part: dict[str, float] | None = None
+        """The figures of the last epoch, where it was not a whole one, ..."""
+        self.epoch_begin = 0.0
+        """... and when it began."""
+        self._schedule: Rate | None = None
+        self._chunks, self._known = 0, False
+        self.done = 0
+        """How many steps there were."""
+
+    def seconds_each(self) -> float:
+        """Return the seconds that a step takes, with its share of a validation."""
+        return self.seconds + self.judged() / self.per_epoch
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self._begin = self._looked = time.perf_counter()
+        self._span = max(self.end - self._begin, 1e-3)
+        self._schedule = trainer.optimizer.lr
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        self._last = self.epoch_begin = time.perf_counter()
+
+    def on_chunk_end(self, trainer: Trainer, chunk: Chunk) -> None:
+        now = time.perf_counter()
+        self._measure(now - self._last, chunk.step - self.done)
+        self._last, self.done, self._chunks = now, chunk.step, self._chunks + 1
+        probe = min(MEASURED[0] * self._span, MEASURED[1])
+        if not self._known:
+            self._known = self._chunks > TRIALS and now - self._begin >= probe
+            if self._known:
+                self._plan(trainer, now)
+        elif now - self._looked >= 0.05 * self._span:
+            self._plan(trainer, now)
+        late = now + self.judged() >= self.end
+        if late or (self.done >= self.planned and self.planned % self.per_epoch):
+            self.part, trainer.stop = chunk.values, True
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
+        now, self.part = time.perf_counter(), None
+        if self.done >= self.planned or now >= self.end:
+            trainer.stop = True
+        elif self._known:
+            self._plan(trainer, now)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the time was up well before the planned steps were made."""
+        return self.done < 0.98 * self.planned
+
+    def _measure(self, seconds: float, steps: int) -> None:
+        if self._chunks < TRIALS or not self.seconds:
+            self.seconds = seconds / steps
+            return
+        weight = 1 - exp(-seconds / max(0.05 * self._span, 0.2))
+        self.seconds += weight * (seconds / steps - self.seconds)
+
+    def _plan(self, trainer: Trainer, now: float) -> None:
+        """Decide how many steps there will be, and let the rates end with them."""
+        self._looked = now
+        left = 0.97 * (self.end - now) - self.judged()
+        each = self.seconds_each()
+        possible = self.done + max(int(left / each), 1)
+        if possible >= WHOLE * self.per_epoch:
+            possible -= possible % self.per_epoch
+        possible = min(max(possible, self.done + 1), self.n_steps)
+        longer = possible > self.planned
+        if possible == self.planned or (longer and (possible - self.planned) * each < AHEAD * left):
+            return
+        self.planned = possible
+        assert trainer._loop is not None
+        trainer._loop.bar.expect(-(-possible // self.per_epoch))
+        old: Any = trainer.optimizer.lr
+        place = old.at(self.done) if isinstance(old, Hastened) else float(self.done)
+        pace = (self.n_steps - place) / (possible - self.done)
+        trainer.optimizer.lr = Hastened(self._schedule, self.done, place, pace)
