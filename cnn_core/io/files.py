@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -45,23 +46,36 @@ def write(path: Any, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any
 
 
 def replace(path: Any, arrays: Mapping[str, np.ndarray], texts: dict[str, str], who: str) -> None:
-    """Write arrays and texts as safetensors, for `write`.
-
-    The new file is written beside the old one, flushed to the disk and renamed, and the folder
-    flushed.
-    """
+    """Write arrays and texts as safetensors, for `write`."""
     from safetensors.numpy import save  # imported with the first file
 
-    target = os.path.abspath(options.path(who, path))
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     data = save(whole, texts)
+    with replacing(path, who) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Any, who: str) -> Iterator[Any]:
+    """Open a file that takes the place of ``path`` in the end, as a whole or not at all.
+
+    The new file is written beside the old one, flushed to the disk and renamed, and the folder
+    flushed.  Raises `OSError`, which names ``path``, where that cannot be.
+    """
+    target = os.path.abspath(options.path(who, path))
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
     folder, name = os.path.split(target)
     beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
     # As open() would make it, so that others may read what the user's umask lets them read.
-    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        file = os.open(beside, how, 0o666)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, target) from None
     try:
         with os.fdopen(file, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(beside, target)

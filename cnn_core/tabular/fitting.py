@@ -24,6 +24,9 @@ from cnn_core.train.trainer import Trainer
 RESERVE = 0.03
 """The share of a time limit that is left for what comes after the trainings."""
 
+SAMPLE, SAMPLE_BYTES = 2000, 1 << 22
+"""Rows of the validation part that are kept, and about what they may take."""
+
 
 class Settings(NamedTuple):
     """The parameters of a learner's fit, looked through."""
@@ -54,6 +57,8 @@ class Fitted(NamedTuple):
     target: np.ndarray | None
     """Its encoded targets."""
     weight: np.ndarray | None
+    sample: Rows | None = None
+    """Some of its rows, to tell by what the network looks at; not saved."""
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:
@@ -167,7 +172,14 @@ def fit_one(
         return Fitted(net, history, history.epochs, held_rows, None, None, None), budget
     keeper.put_back()
     return Fitted(net, history, keeper.best_epoch, held_rows, keeper.outputs, keeper.held.y,
-                  keeper.held.weight), budget  # fmt: skip
+                  keeper.held.weight, _some(keeper.held)), budget  # fmt: skip
+
+
+def _some(rows: Rows) -> Rows:
+    """Return up to `SAMPLE` rows, fewer of wide tables, evenly spread."""
+    size = 4 * (rows.numbers.shape[1] + rows.codes.shape[1])
+    n = min(SAMPLE, max(100, SAMPLE_BYTES // size))
+    return picked(rows, np.unique(np.linspace(0, len(rows.y) - 1, n).astype(int)))
 
 
 def _in_time(

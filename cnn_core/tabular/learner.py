@@ -22,13 +22,14 @@ from cnn_core.tabular.predicting import Predicting
 from cnn_core.tabular.recipes import recipe_of
 from cnn_core.tabular.recipes.recipe import Rows
 from cnn_core.tabular.table import Table
+from cnn_core.tabular.understanding import Understanding
 from cnn_core.train.progress import make_progress
 
 MOST_MODELS = 1000
 """More networks than anybody waits for."""
 
 
-class TabularLearner(Predicting):
+class TabularLearner(Understanding, Predicting):
     """The base of `TabularClassifier` and `TabularRegressor`."""
 
     held_: Held | None

@@ -14,7 +14,7 @@ from cnn_core.arrays import as_numbers
 from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
-from cnn_core.tabular.recipes.recipe import Rows
+from cnn_core.tabular.recipes.recipe import Rows, first_places
 from cnn_core.tabular.table import Column, Table, as_table
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def rows_of(
 ) -> Rows:
     """Return encoded rows and their targets as networks take them."""
     sizes = encoder.code_sizes_
-    begin = np.cumsum([0, *sizes[:-1]], dtype=np.int32) if sizes else NO_ROWS.astype(np.int32)
-    return Rows(encoded.numbers, encoded.codes + begin, encoder.n_real_, sizes, y, weight)
+    return Rows(encoded.numbers, encoded.codes + first_places(sizes), encoder.n_real_, sizes, y,
+                weight)  # fmt: skip
 
 
 def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Table, Any, Any]:

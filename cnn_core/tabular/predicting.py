@@ -16,7 +16,7 @@ from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.fitting import Fitted
 from cnn_core.tabular.intervals import Held
-from cnn_core.tabular.recipes.recipe import Task
+from cnn_core.tabular.recipes.recipe import Task, first_places
 from cnn_core.tabular.table import as_table, is_row
 
 BLOCK = 8192
@@ -143,10 +143,10 @@ class Predicting(Described):
                 raise OptionError(f"{who}: need networks of float32 with one output that read "
                                   f"numbers and codes; got others of {self.recipe_!r}")
         sizes = encoding.code_sizes
-        begin = np.cumsum([0, *sizes[:-1]], dtype=np.int32) if sizes else np.empty(0, np.int32)
         self._way = _Way([net._outputs for net in nets],
-                         tuple([("numbers", "codes").index(name) for name in names]), begin,
-                         (encoding.width, len(sizes)), encoding.row)  # fmt: skip
+                         tuple([("numbers", "codes").index(name) for name in names]),
+                         first_places(sizes), (encoding.width, len(sizes)),
+                         encoding.row)  # fmt: skip
         return self._way
 
     # -- files -----------------------------------------------------------------------------

@@ -90,6 +90,15 @@ CALLS: dict[str, Call] = {
                                      also=(OSError,), X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "TabularClassifier.set_params": Call(lambda m, name: m.set_params(**{name: 3}),
                                          {"name": "seed"}, _learner, _of_learner, (TypeError,)),
+    "TabularClassifier.permutation_importance": method(
+        "permutation_importance", _learner, _of_learner, also=(OSError, TypeError), X=_ROWS, y="y",
+        n_repeats=1, seed=0, metric="auc", sample_weight=[1.0] * 12),
+    "TabularClassifier.partial_dependence": method(
+        "partial_dependence", _learner, _of_learner, also=(OSError,), X=_ROWS, column="a",
+        grid=3, kind="average"),
+    "TabularRegressor.report": method(
+        "report", _regressor, _of_learner, also=(OSError,), path=str(FOLDER / "page.html"),
+        X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "tabular.TableEncoder": plain(
         lambda **options: TableEncoder(**options).fit(_TABLE),
         kinds=None, max_one_hot=8, min_rows=2, discrete_rows=500),

@@ -40,6 +40,11 @@ class Rows(NamedTuple):
                 for name, array in self.inputs().items()}  # fmt: skip
 
 
+def first_places(code_sizes: list[int]) -> np.ndarray:
+    """Return where the places of each column begin in `Rows.codes`, int32 (C,)."""
+    return np.cumsum([0, *code_sizes], dtype=np.int32)[: len(code_sizes)]
+
+
 class Task(NamedTuple):
     """What is to be learned."""
 

@@ -1,0 +1,65 @@
+"""Markup: elements of HTML and SVG, of which nothing comes in that is not escaped."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from cnn_core.tabular.evaluation import shown
+
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_VOID = {"meta", "br"}
+
+
+class Markup(str):
+    """Text that is markup already."""
+
+
+def text(value: Any, most: int = 2000) -> Markup:
+    """Return anything as text, cut where it is long; what no page can hold becomes U+FFFD."""
+    if isinstance(value, Markup):
+        return value
+    whole = str(value)
+    whole = whole if len(whole) <= most else f"{whole[: most - 2]} …"
+    return Markup(escape(_NO_TEXT.sub("\ufffd", whole)))
+
+
+def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:
+    """Return an element; ``class_`` is written class, ``aria_label`` aria-label.
+
+    Attributes that are None are left out.
+
+    >>> tag("p", "1 < 2", tag("b", "!"), class_="x")
+    '<p class="x">1 &lt; 2<b>!</b></p>'
+    """
+    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+                    for key, value in attributes.items() if value is not None)  # fmt: skip
+    if name in _VOID:
+        return Markup(f"<{name}{given}/>")
+    return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def joined(*parts: Any) -> Markup:
+    """Return parts, one after the other."""
+    return Markup("".join(map(text, parts)))
+
+
+def table(caption: Any, head: list[Any], rows: list[list[Any]], class_: str = "") -> Markup:
+    """Return a table whose first column names the rows; numbers stand to the right."""
+    made = [tag("tr", *(tag("th", cell, scope="row") if i == 0 else _cell(cell)
+                        for i, cell in enumerate(row))) for row in rows]  # fmt: skip
+    right = [bool(rows) and 'class="n"' in _cell(cell) for cell in (rows[0] if rows else head)]
+    top = tag("tr", *(tag("th", cell, scope="col", class_="n" if is_right else None)
+                      for cell, is_right in zip(head, right, strict=True)))  # fmt: skip
+    inner = tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *made))
+    # A reader without a pointer must be able to scroll it.
+    return tag("div", inner, class_=f"wide {class_}".strip(), tabindex=0, role="region",
+               aria_label=re.sub("<[^>]*>", "", caption))  # fmt: skip
+
+
+def _cell(cell: Any) -> Markup:
+    if isinstance(cell, Markup):
+        return cell if cell.startswith("<td") else tag("td", cell)
+    is_number = isinstance(cell, (int, float))
+    return tag("td", shown(cell) if is_number else cell, class_="n" if is_number else None)
