@@ -122,19 +122,15 @@ def margin_of(
     Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018; Romano, Patterson, Candes 2019.
     """
     need, n = ceil(coverage / (1 - coverage) - 1e-9), 0 if held is None else len(held.target)
-    size = np.inf
-    if held is not None and n >= need:
-        low, high = _pair(quantiles, coverage)
-        first, last = _columns(held.predicted, low, high)
-        off = np.maximum(first - held.target, held.target - last)
-        size = level(off, coverage, held.weight)
-    if not np.isfinite(size):
-        much = ", of equal weights" if n >= need else ""
+    if held is None or n < need:
         raise StateError(
-            f"{who}: need {need} rows or more{much} in the validation part for a coverage of "
+            f"{who}: need {need} rows or more in the validation part for a coverage of "
             f"{coverage:g}; got {n}: fit with more rows, a larger validation_fraction, or X_val"
         )
-    return Margin(low, high, size)
+    low, high = _pair(quantiles, coverage)
+    first, last = _columns(held.predicted, low, high)
+    off = np.maximum(first - held.target, held.target - last)
+    return Margin(low, high, level(off, coverage, held.weight))
 
 
 def _columns(predicted: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
