@@ -26,7 +26,8 @@ def of_mean():
 
 @pytest.fixture(scope="module")
 def of_quantiles():
-    return TabularRegressor("mlp", options=SMALL, seed=1, quantiles=(0.05, 0.5, 0.95)).fit(
+    longer = {**SMALL, "epochs": 40}
+    return TabularRegressor("mlp", options=longer, seed=1, quantiles=(0.05, 0.5, 0.95)).fit(
         *made(1500))  # fmt: skip
 
 
