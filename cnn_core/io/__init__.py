@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from cnn_core.nn.model import Model
+from typing import Any
 
 
-def load(path: str | PathLike[str]) -> Model:
-    """Return the network of a file that `Model.save` or a `Checkpoint` has written.
+def load(path: str | PathLike[str]) -> Any:
+    """Return the network of a file that `Model.save` or a `Checkpoint` has written, or the learner
+    of one that `TabularClassifier.save` or `TabularRegressor.save` has.
 
     It predicts the same bits, and its parameters have the same names, roles and places.  Names of
     layers, operations and options are looked up in what this package has: a file runs no code.

@@ -34,11 +34,15 @@ def save(net: Model, path: Any) -> None:
     files.write(path, arrays, {"kind": "network", "version": cnn_core.__version__, **content})
 
 
-def load(path: Any) -> Model:
-    """Return the network of a file: see `cnn_core.load`."""
+def load(path: Any) -> Any:
+    """Return the network, or the learner, of a file: see `cnn_core.load`."""
     saved = files.read(path, "load")
     with files.damage("load", saved.path):
         content = saved.content
+        if content["kind"] == "table":
+            from cnn_core.tabular.saved import learner_of
+
+            return learner_of(saved.arrays, content)
         if content["kind"] == "training":
             if "missing" in content:
                 raise DataError(f"need a network that a file can hold; got {content['missing']}")

@@ -77,7 +77,17 @@ class TabularClassifier(TabularLearner):
             for i in part:
                 self.temperatures_[i], self._scales[i] = found, 1 / found
             self.notes_ += [note] if note and note not in self.notes_ else []
-        self.held_ = self._held()
+
+    def _state(self) -> tuple[Any, dict[str, Any]]:
+        return self.target_.state_dict(), {"temperatures": self.temperatures_}
+
+    def _load_state(self, target: Any, content: Mapping[str, Any], made: dict[str, Any]) -> None:
+        classes = Classes().load_state_dict(target)
+        found = [options.number("temperatures", t, 0, open_at="low")
+                 for _, t in zip(content["networks"], content["temperatures"], strict=True)]
+        made |= {"target_": classes, "classes_": classes.classes_, "temperatures_": found,
+                 "_scales": [1 / t for t in found],
+                 "_task": Task("classes", len(classes.classes_))}  # fmt: skip
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, float64 (N, C), in the order of ``classes_``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -150,19 +151,22 @@ class TabularLearner(Understanding, Predicting):
         now = vars(self)
         before = now.copy()
         try:
-            now.update({**made, "_way": None, "validation_": {}})
+            now.update({**made, "_way": None})
             self._settle()
-            if self.held_ is not None:
-                found, y, weight = self.held_
-                self.validation_ = self._evaluation(y, found, weight)
+            self._set_held(self._held())
         except BaseException:  # Ctrl-C may come here too
             now.clear()
             now.update(before)
             raise
 
     def _settle(self) -> None:
-        """Learn from the validation part what comes after the networks; set ``held_``."""
+        """Learn from the validation part what comes after the networks."""
         raise NotImplementedError
+
+    def _set_held(self, held: Held | None) -> None:
+        self.held_, self.validation_ = held, {}
+        if held is not None:
+            self.validation_ = self._evaluation(held.target, held.predicted, held.weight)
 
     def _checked(self, who: str, time_limit: Any) -> Settings:
         """Return what the parameters say; raise `OptionError` where one cannot be."""
@@ -199,6 +203,30 @@ class TabularLearner(Understanding, Predicting):
         y = self._targets(y, "y_val" if name is None else f"column {name!r}", "fit: X_val", target)
         _check_lengths("fit: X_val", y, table)
         return rows_of(encoder, encoder.transform(table), self._scaled(y, target))
+
+    # -- files -----------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that was learned to one file, which `cnn_core.load` reads.
+
+        What is loaded predicts the same bits, in any process, of one row as of many: encoder,
+        networks, classes, temperatures, what intervals are made of, history, figures and notes
+        are in it, and no row of the table.  The file is safetensors and JSON, replaced as a whole.
+
+        Raises `OptionError` for what a file cannot hold, such as a recipe of your own, and
+        `OSError` where writing fails.
+        """
+        from cnn_core.tabular.saved import save  # not needed to train
+
+        save(self, path)
+
+    def _state(self) -> tuple[Any, dict[str, Any]]:
+        """Return as JSON what was learned of targets, and from the validation part."""
+        raise NotImplementedError
+
+    def _load_state(self, target: Any, content: Mapping[str, Any], made: dict[str, Any]) -> None:
+        """Note in ``made`` what `_state` made this of; raise whatever is wrong with it."""
+        raise NotImplementedError
 
     # -- what was learned ------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ class Predicting(Described):
     fitted_: list[Fitted]
     target_name_: Any
     _task: Task
+    recipe_: Any
     _scales: list[float]
     """Of each network: what its outputs are multiplied by."""
     _way: _Way | None = None
@@ -134,19 +135,25 @@ class Predicting(Described):
     def _find_way(self, who: str) -> _Way:
         self._check(who)
         encoding = self.encoder_._fitted(who)
-        nets = [each.network for each in self.fitted_]
-        names = list(nets[0].inputs)
-        for net in nets:
-            if net.dtype != np.float32 or not net.is_single or list(net.inputs) != names or not (
-                set(names) <= {"numbers", "codes"}
-            ):
-                raise OptionError(f"{who}: need networks of float32 with one output that read "
-                                  f"numbers and codes; got others of {self.recipe_!r}")
-        sizes = encoding.code_sizes
-        self._way = _Way([net._outputs for net in nets],
-                         tuple([("numbers", "codes").index(name) for name in names]),
-                         first_places(sizes), (encoding.width, len(sizes)),
-                         encoding.row)  # fmt: skip
+        sizes, names = encoding.code_sizes, list(self.fitted_[0].network.inputs)
+        widths = {"numbers": encoding.width, "codes": len(sizes)}
+        for net in [each.network for each in self.fitted_]:
+            # What a network was made for, and what the short way takes.
+            if (net.dtype != np.float32 or not net.is_single or list(net.inputs) != names
+                    or any(node.shape[1:] != (widths.get(name),) or
+                           node.dtype != ("int32" if name == "codes" else "real")
+                           for name, node in net.inputs.items())
+                    or net.input_scale != 1 or net.input_shift != 0
+                    or len(net.output.shape) not in (2, 3)
+                    or net.output.shape[-1] != self._task.n_outputs):  # fmt: skip
+                raise OptionError(
+                    f"{who}: need networks of float32 that read numbers (B, {widths['numbers']}) "
+                    f"and codes (B, {widths['codes']}) and say (B, {self._task.n_outputs}), or "
+                    f"(B, k, {self._task.n_outputs}); got others of {self.recipe_!r}"
+                )
+        self._way = _Way([each.network._outputs for each in self.fitted_],
+                         tuple([[*widths].index(name) for name in names]), first_places(sizes),
+                         (widths["numbers"], widths["codes"]), encoding.row)  # fmt: skip
         return self._way
 
     # -- files -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import StateError
+from cnn_core.errors import DataError, StateError
 from cnn_core.tabular import figures
 from cnn_core.tabular.evaluation import COVERAGE, Evaluation, of_numbers
 from cnn_core.tabular.intervals import check_quantiles, margin_of, middle, shifts
@@ -58,8 +58,7 @@ class TabularRegressor(TabularLearner):
         low, high = float(y.min()), float(y.max())
         size = max(abs(low), abs(high))  # whose square may be too large, or too small
         mean, std = float((y / size).mean()) * size, float((y / size).std()) * size
-        task = Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)
-        return {"target_": TargetScale(mean, std, low, high), "_task": task}, y
+        return {"target_": TargetScale(mean, std, low, high), "_task": _task(quantiles)}, y
 
     def _targets(self, y: Any, name: str, who: str, target: TargetScale) -> np.ndarray:
         return Targets().transform(y, name=name, who=who)
@@ -70,10 +69,23 @@ class TabularRegressor(TabularLearner):
     def _settle(self) -> None:
         self._scales = [1.0] * len(self.fitted_)
         self.shifts_ = np.zeros(self._task.n_outputs)
-        self.held_ = self._held()
-        if self.held_ is not None and self._task.quantiles:
-            self.shifts_ = shifts(self.held_, self._task.quantiles)
-            self.held_ = self._held()
+        held = self._held()
+        if held is not None and self._task.quantiles:
+            self.shifts_ = shifts(held, self._task.quantiles)
+
+    def _state(self) -> tuple[Any, dict[str, Any]]:
+        return list(self.target_), {"quantiles": list(self._task.quantiles),
+                                    "shifts": self.shifts_.tolist()}  # fmt: skip
+
+    def _load_state(self, target: Any, content: Mapping[str, Any], made: dict[str, Any]) -> None:
+        scale = TargetScale(*[options.number("target", v) for v in target])
+        quantiles = content["quantiles"] and check_quantiles("quantiles", content["quantiles"])
+        task = _task(tuple(quantiles))
+        moved = np.array([options.number("shifts", v) for v in content["shifts"]])
+        if len(moved) != task.n_outputs:
+            raise DataError(f"need {task.n_outputs} shifts; got {len(moved)}")
+        made |= {"target_": scale, "_task": task, "shifts_": moved,
+                 "_scales": [1.0] * len(content["networks"])}  # fmt: skip
 
     def _of_pooled(self, pooled: np.ndarray) -> np.ndarray:
         t = self.target_
@@ -158,3 +170,7 @@ class TabularRegressor(TabularLearner):
     def _decoded(self, target: np.ndarray) -> np.ndarray:
         t = self.target_
         return target[:, 0].astype(np.float64) * t.std + t.mean
+
+
+def _task(quantiles: tuple[float, ...]) -> Task:
+    return Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)

@@ -7,6 +7,7 @@ name, and is read when that name is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -18,11 +19,12 @@ from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 __all__ = ["Recipe", "Rows", "Task", "names", "recipe_of"]
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Return the names of the recipes."""
     from pkgutil import iter_modules
 
-    return sorted(module.name for module in iter_modules(__path__) if module.name != "recipe")
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "recipe"))
 
 
 def recipe_of(
