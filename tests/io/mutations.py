@@ -113,8 +113,13 @@ def _load(path: Path) -> None:
     _ask(cnn.load(path))
 
 
-def _ask(net: cnn.Model) -> None:
-    """Let a network predict something, or say what is wrong."""
+def _ask(net: Any) -> None:
+    """Let a network or a learner predict something, or say what is wrong."""
+    if not isinstance(net, cnn.Model):
+        with suppress(CnnCoreError):
+            net.predict(make_files.ROWS[0])
+            net.predict(make_files.ROWS[:2])
+        return
     rows = {name: np.zeros((2, *x.shape[1:]), x.dtype.replace("real", "f4"))
             for name, x in net.inputs.items()
             if np.prod(x.shape[1:], dtype=float) < 1e6}  # fmt: skip
@@ -182,7 +187,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 """By name: what reads a file, and how the message begins where it cannot."""
 
-KINDS = {"network": ("load", "show"), "torch": ("load_torch",),
+KINDS = {"network": ("load", "show"), "torch": ("load_torch",), "table": ("load",),
          "training": ("load", "show", "resume", "fit", "verify", "cnn-core verify")}  # fmt: skip
 
 
@@ -192,6 +197,7 @@ def bases(folder: Path) -> dict[str, bytes]:
     make_files.network().save_torch(folder / "torch")
     return {
         "network": (newest / "network.safetensors").read_bytes(),
+        "table": (newest / "table.safetensors").read_bytes(),
         "training": (newest / "training.safetensors").read_bytes(),
         "torch": (folder / "torch").read_bytes(),
     }
@@ -226,7 +232,9 @@ def _prepare() -> None:
     """Read what is read with the first file, or the first error."""
     for op in cnn.ops.__all__:
         getattr(cnn.ops, op)
-    for name in ("argparse", "difflib", "numpy.ma", "scipy.sparse", "cnn_core.cli.show"):
+    make_files.learner().predict(make_files.ROWS[0])
+    for name in ("argparse", "difflib", "numpy.ma", "scipy.sparse", "cnn_core.cli.show",
+                 "cnn_core.tabular.saved", "cnn_core.tabular.recipes.tabm"):  # fmt: skip
         with suppress(ImportError):
             import_module(name)
     sys.addaudithook(_note)  # for good: there is no way to take one away
@@ -248,7 +256,7 @@ def watched(folder: Path) -> Iterator[None]:
 def check(seed: int, whole: dict[str, bytes], path: Path, reader: str = "") -> str:
     """Read the file of ``seed``; return what was said of it, which is nothing if it is as good."""
     rng = np.random.default_rng(seed)
-    kind = ("network", "torch", "training", "training")[int(rng.integers(4))]
+    kind = ("network", "torch", "training", "table")[int(rng.integers(4))]
     own = KINDS[kind] if rng.random() < 0.95 else tuple(READERS)
     name = reader or own[int(rng.integers(len(own)))]
     path.unlink(missing_ok=True)  # to cut one off that the disk still writes would have to wait

@@ -57,6 +57,14 @@ def test_a_network_predicts_what_it_did(folder, recorded):
     assert repr(net) == repr(make_files.network())
 
 
+def test_a_learner_predicts_what_it_did(folder, recorded):
+    model = cnn.load(folder / "table.safetensors")
+    check_near(make_files.probabilities(model), recorded["table"])
+    assert str(model.columns_) == str(make_files.learner().columns_)
+    assert model.classes_.tolist() == ["high", "low", "middle"]
+    assert len(model.held_.target) == 48
+
+
 def test_a_training_is_taken_up_and_ends_where_it_did(folder, recorded, tmp_path):
     path = Path(shutil.copy(folder / "training.safetensors", tmp_path))
     check_near(make_files.answers(cnn.load(path)), recorded["stopped"])
@@ -90,6 +98,12 @@ def test_there_are_files_of_the_present_format_and_they_hold_every_kind_of_thing
     assert {each["map"][0][1] for each in training["state"]["callbacks"]} == {
         "EarlyStopping", "Checkpoint", "Stop"}  # fmt: skip
     assert "missing" not in training["proof"]
+    table = files.read(FORMATS[-1] / "table.safetensors", "test")
+    steps = {step["op"]: step for step in table.content["encoder"]["steps"]}
+    assert set(steps) == {"number", "category", "boolean", "date"}
+    assert steps["number"]["marked"]
+    assert all(t != 1 for t in table.content["temperatures"])
+    assert {name.split("/")[0] for name in table.arrays} == {"0", "1", "rows", "held"}
 
 
 def keys(content: Any) -> Iterator[str]:

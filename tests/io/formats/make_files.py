@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import cnn_core as cnn
+from cnn_core.tabular import TabularClassifier
 
 FOLDER = Path(__file__).parent
 N, BATCH, EPOCHS, STOP = 16, 5, 4, 6
@@ -64,6 +65,23 @@ def trainer() -> cnn.Trainer:
     )  # fmt: skip
 
 
+ROWS = [{"size": 0.125 * (i * 7 % 11) if i % 6 else None, "kind": "abcde"[i % 5], "wide": i % 4 > 0,
+         "day": f"2020-{1 + i % 12:02}-0{1 + i % 7}", "pair": "no" if i % 3 else "yes"}
+        for i in range(60)]  # fmt: skip
+LEVEL = ["low" if i % 2 else "high" if i % 5 else "middle" for i in range(60)]
+
+
+def learner() -> TabularClassifier:
+    """Every kind of column, a code, two networks, temperatures."""
+    model = TabularClassifier("mlp", options={"epochs": 2, "hidden": (3,), "width": 2}, n_models=2,
+                              validation_fraction=0.4, encoder={"max_one_hot": 3}, seed=6)  # fmt: skip
+    return model.fit(ROWS, LEVEL)
+
+
+def probabilities(model: TabularClassifier) -> dict[str, list]:
+    return {"probabilities": model.predict_proba(ROWS[:20]).round(9).tolist()}
+
+
 class Stop(cnn.Callback):
     """Ends the training at a step, as Ctrl-C does."""
 
@@ -103,11 +121,13 @@ def main(version: str) -> None:
     folder.mkdir()
     net, one, stop = network(), trainer(), Stop()
     net.save(folder / "network.safetensors")
+    table = learner()
+    table.save(folder / "table.safetensors")
     path = folder / "training.safetensors"
     with suppress(KeyboardInterrupt):
         fit(one, path, stop)
     with TemporaryDirectory() as other:
-        recorded = {"network": answers(net), "stopped": stop.seen,
+        recorded = {"network": answers(net), "table": probabilities(table), "stopped": stop.seen,
                     **finished(Path(shutil.copy(path, other)))}  # fmt: skip
     text = re.sub(r"\n {3,}| *\n {2,}(?=\])", "", json.dumps(recorded, indent=1))
     (folder / "recorded.json").write_text(text + "\n")
