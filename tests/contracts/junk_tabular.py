@@ -82,6 +82,8 @@ CALLS: dict[str, Call] = {
                                                 also=(OSError,), X=_ROWS, coverage=0.75),
     "TabularRegressor.predict_std": method("predict_std", _regressor, _of_learner,
                                            also=(OSError,), X=_ROWS),
+    "TabularClassifier.save": method("save", _learner, _of_learner, also=(OSError,),
+                                     path=FOLDER / "learner.safetensors"),
     "TabularClassifier.evaluate": method("evaluate", _learner, _of_learner, also=(OSError,),
                                          X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "TabularClassifier.score": method("score", _learner, _of_learner, also=(OSError,), X=_ROWS,
