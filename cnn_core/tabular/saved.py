@@ -126,11 +126,11 @@ def _held(learner: TabularLearner, arrays: Mapping[str, np.ndarray]) -> Held | N
         return None
     held = Held(*[arrays.get(f"held/{name}") for name in Held._fields])
     n, kind, o = len(held.target), learner._task.kind, learner._task.n_outputs
-    need = [((n,) if kind == "mean" else (n, o), "f8"), ((n,), "i4" if kind == "classes" else "f8"),
-            ((n,), "f4")]  # fmt: skip
-    for array, (shape, dtype) in zip(held, need, strict=True):
-        if array is not None and (array.shape != shape or array.dtype != dtype or not len(array)):
-            raise DataError(f"need held rows {shape}, {dtype}; got {array.shape}, {array.dtype}")
+    need = [((n,) if kind == "mean" else (n, o), "d"), ((n,), "i" if kind == "classes" else "d"),
+            ((n,), "fd")]  # fmt: skip
+    for array, (shape, types) in zip(held, need, strict=True):
+        if array is not None and (array.shape != shape or array.dtype.char not in types or not n):
+            raise DataError(f"need held rows {shape}, {types}; got {array.shape}, {array.dtype}")
     if kind == "classes" and not (held.target.min() >= 0 and held.target.max() < o):
         raise DataError(f"need held rows of classes below {o}; got others")
     return held
