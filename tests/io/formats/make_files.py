@@ -73,9 +73,9 @@ LEVEL = ["low" if i % 2 else "high" if i % 5 else "middle" for i in range(60)]
 
 def learner() -> TabularClassifier:
     """Every kind of column, a code, two networks, temperatures."""
-    model = TabularClassifier("mlp", options={"epochs": 2, "hidden": (3,), "width": 2}, n_models=2,
-                              validation_fraction=0.4, encoder={"max_one_hot": 3}, seed=6)  # fmt: skip
-    return model.fit(ROWS, LEVEL)
+    options = {"epochs": 2, "hidden": (3,), "width": 2}
+    return TabularClassifier("mlp", options=options, n_models=2, validation_fraction=0.4,
+                             encoder={"max_one_hot": 3}, seed=6).fit(ROWS, LEVEL)  # fmt: skip
 
 
 def probabilities(model: TabularClassifier) -> dict[str, list]:
