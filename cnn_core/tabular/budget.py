@@ -23,6 +23,9 @@ TRIALS = 6
 WHOLE = 8
 """So many epochs or more are whole ones; of fewer the last may be a part of one."""
 
+RANGE = 30
+"""Up to this pace, rates are made of all steps of the schedule, to pick from."""
+
 AHEAD = 0.1
 """A share of the time that is left over makes a training longer again."""
 
@@ -30,33 +33,36 @@ AHEAD = 0.1
 @own
 class Hastened(Fixed):
     """The rate of ``then`` at the step ``place`` + ``pace`` (s - ``step``), rounded down, at the
-    step s: a schedule that from ``step`` on runs ``pace`` times as fast.
+    step s: a schedule of ``steps`` that from ``step`` on runs ``pace`` times as fast.
 
     >>> from cnn_core.optim import CosineDecay
-    >>> Hastened(CosineDecay(0.1, steps=1000), step=100, place=100, pace=4.0)(200)
+    >>> Hastened(CosineDecay(0.1, steps=1000), 1000, step=100, place=100.0, pace=4.0)(200)
     0.05
     """
 
     then: Rate
+    steps: int
     step: int
     place: float
     pace: float
 
-    def __init__(self, then: Rate, step: int, place: float, pace: float) -> None:
-        super().__init__(then=then, step=step, place=place, pace=pace)
+    def __init__(self, then: Rate, steps: int, step: int, place: float, pace: float) -> None:
+        super().__init__(then=then, steps=steps, step=step, place=place, pace=pace)
 
     def at(self, step: int) -> float:
         """Return the place in the schedule of a step."""
-        return self.place + self.pace * (step - self.step)
+        return min(self.place + self.pace * (step - self.step), self.steps)
 
     def __call__(self, step: int) -> float:
         return rate_at("Hastened", self.then, int(self.at(step)))
 
     def of_steps(self, first: int, n: int) -> np.ndarray:
         """Return the rates of ``n`` steps from ``first`` on."""
-        places = (self.place + self.pace * (np.arange(first, first + n) - self.step)).astype(int)
-        begin = int(places[0])
-        return rates_of("Hastened", self.then, begin, int(places[-1]) + 1 - begin)[places - begin]
+        if self.pace > RANGE:
+            return np.array([self(step) for step in range(first, first + n)])
+        begin = int(self.at(first))
+        rates = rates_of("Hastened", self.then, begin, int(self.at(first + n - 1)) + 1 - begin)
+        return rates[[int(self.at(step)) - begin for step in range(first, first + n)]]
 
 
 class Budget(Callback):
@@ -152,4 +158,4 @@ class Budget(Callback):
         old: Any = trainer.optimizer.lr
         place = old.at(self.done) if isinstance(old, Hastened) else float(self.done)
         pace = (self.n_steps - place) / (possible - self.done)
-        trainer.optimizer.lr = Hastened(self._schedule, self.done, place, pace)
+        trainer.optimizer.lr = Hastened(self._schedule, self.n_steps, self.done, place, pace)

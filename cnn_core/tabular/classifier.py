@@ -19,7 +19,43 @@ from cnn_core.tabular.targets import Classes
 
 
 class TabularClassifier(TabularLearner):
-    """Learns classes from a raw table.
+    """Learns classes from a raw table: `fit`, `predict`, `predict_proba`, `score`.
+
+    Parameters
+    ----------
+    recipe
+        How the network is made and trained: the name of one, see `cnn_core.tabular.recipes`, or a
+        `Recipe`.
+    options
+        Options of the recipe by name, such as ``{"epochs": 50}``.
+    n_models
+        So many networks, with seeds and validation parts of their own, whose predictions are
+        averaged.
+    validation_fraction
+        The share of the rows that is held back to choose the best epoch by, of each class in
+        its proportion, but that one row or more of each stays in training.  Where that would be
+        fewer than 10 rows, none is held back, and the last epoch is kept.
+    calibrate
+        Whether probabilities are calibrated on the validation part, see `predict_proba`.
+    class_weight
+        Weights of classes, which multiply those of the rows: a dictionary, 1 where it says nothing,
+        or "balanced": N / (C N_c) for a class of N_c rows.
+    kinds, encoder
+        Kinds of columns by name, where the one that is told from the data is not the right one,
+        and other options of `TableEncoder`, such as ``{"min_rows": 5}``.
+    seed
+        Decides all that is drawn: the same seed, table and parameters give the same predictions to
+        the bit, on any number of threads, unless a time limit has cut the training.
+    n_threads
+        At most so many threads; None: those that are to spare, see `cnn_core.set_num_threads`.
+    progress
+        A bar for each training, as in `Trainer.fit`, and the notes.
+
+    After `fit` there are ``classes_``, the labels in order; ``columns_``, a table of what was made
+    of each column; ``validation_``, figures of the validation part, an `Evaluation`; ``history_``,
+    the curves of the first training; ``notes_``, what was decided on the way and what more time
+    would do; ``fit_seconds_``, ``n_rows_``, ``n_features_in_``, ``feature_names_in_``;
+    ``encoder_``, the `TableEncoder`; ``recipe_``; ``fitted_``, the networks.
 
     Example
     -------
@@ -106,7 +142,8 @@ class TabularClassifier(TabularLearner):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row."""
-        return self.classes_[self._answer(X, "predict").argmax(1)]
+        found = self._answer(X, "predict")
+        return self.classes_[found.argmax(1)]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right."""

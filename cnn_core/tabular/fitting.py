@@ -15,7 +15,16 @@ from cnn_core.run.threads import Using, spare_threads
 from cnn_core.tabular.budget import Budget
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.figures import Weight, accuracy, log_loss, pinballs, rmse
-from cnn_core.tabular.parts import FEWEST, NO_ROWS, divided, held_back, picked, reweighted
+from cnn_core.tabular.parts import (
+    FEWEST,
+    NO_ROWS,
+    SHARE,
+    Used,
+    divided,
+    held_back,
+    picked,
+    reweighted,
+)
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.history import History
@@ -26,6 +35,10 @@ RESERVE = 0.03
 
 SAMPLE, SAMPLE_BYTES = 2000, 1 << 22
 """Rows of the validation part that are kept, and about what they may take."""
+
+
+JUDGED = 500
+"""Rows of the validation part that are looked at however short the time is."""
 
 
 class Settings(NamedTuple):
@@ -190,7 +203,7 @@ def _in_time(
     n, most = len(keeper.held.y), 0.1 * (end - time.perf_counter())
     if keeper.seconds <= most:
         return keeper, held_rows
-    n_kept = max(int(n * most / keeper.seconds), min(n, FEWEST))
+    n_kept = max(int(n * most / keeper.seconds), min(n, JUDGED))
     kept = np.sort(np.random.default_rng(seed).permutation(n)[:n_kept])
     fewer = Keeper(keeper.net, keeper.task, picked(keeper.held, kept), keeper.recipe)
     fewer.seconds = keeper.seconds * n_kept / n
@@ -205,13 +218,13 @@ class Fits(NamedTuple):
 
 
 def fit_all(
-    o: Settings, rows: Rows, given: Rows | None, task: Task, use: np.ndarray | None,
+    o: Settings, rows: Rows, given: Rows | None, task: Task, used: Used,
     class_weights: Callable[[np.ndarray], np.ndarray] | None,
 ) -> Fits:  # fmt: skip
     """Train networks with seeds, and validation parts unless one is given, of their own.
 
-    ``use`` are the numbers that the rows have in the table of training; ``class_weights`` makes
-    weights of classes.  Each network has an equal share of the time that is left.
+    ``used`` are the rows of the table of training that these are; ``class_weights`` makes weights
+    of classes.  Each network has an equal share of the time that is left.
     """
     fitted: list[Fitted] = []
     budgets: list[Budget] = []
@@ -228,10 +241,10 @@ def fit_all(
         training, validation = divided(rows, held)
         if class_weights is not None:
             training = reweighted(training, class_weights(training.y))
+        own = held if used.rows is None else used.rows[held]
         with Using(o.n_threads or spare_threads()):
-            found, budget = fit_one(
-                o.recipe, training, given or validation, task, seed=seed, end=end,
-                held_rows=held if use is None else use[held], progress=o.progress)  # fmt: skip
+            found, budget = fit_one(o.recipe, training, given or validation, task, seed=seed,
+                                    end=end, held_rows=own, progress=o.progress)  # fmt: skip
         fitted.append(found)
         budgets += [budget] if budget is not None else []
         if found.history.interrupted:
@@ -242,18 +255,23 @@ def fit_all(
     if fitted[0].outputs is None and o.fraction:
         notes.append(f"no validation part, as it would have fewer than {FEWEST} rows: the last "
                      f"epoch is kept")  # fmt: skip
-    return Fits(fitted, notes + _of_time(budgets, o, start - o.begin))
+    if used.times > 1:
+        notes.append(f"{len(rows.y)} of {round(used.times * len(rows.y))} rows were used, drawn by "
+                     f"the seed: more would take too long to encode")  # fmt: skip
+    return Fits(fitted, notes + _of_time(budgets, o, start - o.begin, used.times))
 
 
-def _of_time(budgets: list[Budget], o: Settings, before: float) -> list[str]:
+def _of_time(budgets: list[Budget], o: Settings, before: float, times: float) -> list[str]:
     """Say what was cut to keep to the time, and what it would take to cut nothing; ``before`` are
-    the seconds until the first training."""
+    the seconds until the first training, ``times`` how many times as many rows there are."""
     least = min(budgets, key=lambda b: b.done, default=None)
-    if least is None or (least.done >= least.n_steps and len(budgets) == o.n_models):
+    if least is None or (times == 1 and least.done >= least.n_steps
+                         and len(budgets) == o.n_models):  # fmt: skip
         return []
-    need = (before + o.n_models * least.n_steps * least.seconds_each()) / (1 - RESERVE)
+    seconds = before + o.n_models * least.n_steps * least.seconds_each()
+    need = max(1.1 * times * seconds / (1 - RESERVE), times * before / SHARE if times > 1 else 0)
     digits = 10.0 ** (floor(log10(need)) - 1)
     done = least.done / least.per_epoch
     cut = ", which ended before the rates had fallen" if least.cut else ""
     return [f"{done:.4g} of {o.recipe.epochs} epochs fitted into {o.time_limit:g} s{cut}: with "
-            f"time_limit={ceil(1.1 * need / digits) * digits:g} all would"]  # fmt: skip
+            f"time_limit={ceil(need / digits) * digits:g} all would"]  # fmt: skip

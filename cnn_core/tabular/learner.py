@@ -38,6 +38,7 @@ class TabularLearner(Understanding, Predicting):
     validation_: Mapping[str, float]
     """Figures of the validation part: an `Evaluation`; empty without one."""
 
+    _estimator_type: str
     recipe: Any
     options: Any
     n_models: int
@@ -71,6 +72,18 @@ class TabularLearner(Understanding, Predicting):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "fitted_" in vars(self)
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn import utils  # which has asked
+
+        kind = self._estimator_type
+        tags = utils.Tags(
+            estimator_type=kind, target_tags=utils.TargetTags(required=True),
+            input_tags=utils.InputTags(categorical=True, string=True, allow_nan=True),
+        )  # fmt: skip
+        tags.classifier_tags = utils.ClassifierTags() if kind == "classifier" else None
+        tags.regressor_tags = utils.RegressorTags() if kind == "regressor" else None
+        return tags
 
     # -- what the classes say of targets ---------------------------------------------------
 
@@ -128,18 +141,17 @@ class TabularLearner(Understanding, Predicting):
         learned, y = self._learned(y, "y" if column is None else f"column {column!r}")
         _check_lengths(who, y, table)
         weight = checked_weights(sample_weight, table.n_rows, who)
-        use, notes = few_enough(table, weight, o)
-        if use is not None:
-            table, y = some_rows(table, use), y[use]
-            weight = None if weight is None else weight[use]
+        used = few_enough(table, weight, o)
+        if used.rows is not None:
+            table, y = some_rows(table, used.rows), y[used.rows]
+            weight = None if weight is None else weight[used.rows]
         encoded = o.encoder.fit(table).transform(table)
         target = learned["target_"]
         given = self._given(o.encoder, X_val, y_val, column, target)
         rows = rows_of(o.encoder, encoded, self._scaled(y, target), weight)
-        fits = fit_all(o, rows, given, learned["_task"], use, self._class_weights(target))
-        notes += fits.notes
+        fits = fit_all(o, rows, given, learned["_task"], used, self._class_weights(target))
         self._take({**learned, "target_name_": column, "n_rows_": len(y), "recipe_": o.recipe,
-                    "encoder_": o.encoder, "fitted_": fits.fitted, "notes_": notes,
+                    "encoder_": o.encoder, "fitted_": fits.fitted, "notes_": fits.notes,
                     "history_": fits.fitted[0].history})  # fmt: skip
         self.fit_seconds_ = time.perf_counter() - o.begin
         if o.progress and self.notes_:
@@ -185,7 +197,7 @@ class TabularLearner(Understanding, Predicting):
             options.fraction(who, self.validation_fraction, option="validation_fraction"),
             TableEncoder(**{options.name(who, k, option="an option of encoder"): v
                             for k, v in given.items()}),
-            options.seed(who, self.seed),
+            options.seed(who, self.seed, "seed"),
             None if threads is None else
             options.whole(who, threads, 1, MAX_THREADS, option="n_threads"),
             self.progress, time_limit, begin,

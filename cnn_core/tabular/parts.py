@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.recipes.recipe import Rows, first_places
-from cnn_core.tabular.table import Column, Table, as_table
+from cnn_core.tabular.table import Table, as_table
 
 if TYPE_CHECKING:
     from cnn_core.tabular.fitting import Settings
@@ -93,54 +93,58 @@ def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Tabl
     """
     table, found = as_table(X, who), None
     if isinstance(y, str) or options.is_whole(y):
-        found, column = y, table.column(y, who)
-        table, y = table.without(y), _as_read(column) if table.source else column
+        found = y
+        table, y = table.without(y, who), table.column(y, who)
     elif y is None:
         raise OptionError(f"{who}: need {name}, targets or the name of a column; got None")
     if target is not None and target in table.names:
         table = table.without(target)
+    if not table.names:
+        raise DataError(f"{who}: need a column to learn from; got the target alone")
     return table, y, found
 
 
-def _as_read(column: Column) -> Any:
-    """Return a column of a file, of which all is text, as whole numbers where it is nothing else.
-    """
-    try:
-        found = [int(text) for text in column]
-    except (TypeError, ValueError):
-        return column
-    plain = all(str(number) == text.strip() for number, text in zip(found, column, strict=True))
-    return found if plain else column
+QUICK = 2_000_000
+"""Values of a table that are encoded within a second, whatever the limit."""
 
-
-SAMPLE = 20_000
-"""Rows whose encoding tells how long that of all takes, where these are five times as many."""
+SAMPLE_ROWS, SAMPLE_COLUMNS = 20_000, 100
+"""At most so many are encoded to see how long all of a larger table takes: up to a tenth of it."""
 
 SHARE = 0.25
 """Of the time, which the encoding may take."""
 
 
-def few_enough(
-    table: Table, weight: np.ndarray | None, o: Settings
-) -> tuple[np.ndarray | None, list[str]]:
-    """Return the rows that are used, in order, and what there is to say of it; None: all of them.
+class Used(NamedTuple):
+    """The rows of a table that are used."""
 
-    Those of weight 0 are not; and of those that cannot be encoded in time some are drawn.
+    rows: np.ndarray | None
+    """Their numbers, in order; None: all of them."""
+    times: float = 1.0
+    """How many times as many would have been."""
+
+
+def few_enough(table: Table, weight: np.ndarray | None, o: Settings) -> Used:
+    """Return the rows that are used: not those of weight 0, and of those that cannot be encoded in
+    time some that are drawn.
     """
-    n, counted = table.n_rows, None if weight is None or weight.all() else np.flatnonzero(weight)
-    if o.time_limit is None or n < 5 * SAMPLE:
-        return counted, []
-    rows = np.random.default_rng(o.seed).permutation(n if counted is None else counted)
-    sample = some_rows(table, rows[:SAMPLE])
-    start = time.perf_counter()
-    with suppress(CnnCoreError):  # of these rows, perhaps not of all
-        o.encoder.fit(sample).transform(sample)
+    counted = None if weight is None or weight.all() else np.flatnonzero(weight)
+    n, columns = table.n_rows if counted is None else len(counted), len(table.names)
+    if o.time_limit is None or n * columns < QUICK:
+        return Used(counted)
+    rng = np.random.default_rng(o.seed)
+    rows, start = rng.permutation(n if counted is None else counted), time.perf_counter()
+    width = min(columns, SAMPLE_COLUMNS)
+    k = min(n, SAMPLE_ROWS, n * columns // (10 * width))
+    at = rng.permutation(columns)[:width].tolist()
+    some = Table([table.names[i] for i in at], [table.columns[i] for i in at], named=table.named)
+    with suppress(CnnCoreError):  # of these, perhaps not of all
+        TableEncoder().fit_transform(some_rows(some, rows[:k]))
     now = time.perf_counter()
-    most = max(SAMPLE, int(SHARE * (o.begin + o.time_limit - start) / (now - start) * SAMPLE))
-    if most >= len(rows):
-        return counted, []
-    return np.sort(rows[:most]), [f"{most} of {len(rows)} rows were used, drawn by the seed: more "
-                                  f"would take too long to encode"]  # fmt: skip
+    left = SHARE * (o.begin + o.time_limit - now)
+    most = max(k, int(left / (now - start) * k * width / columns))
+    if most >= n:
+        return Used(counted)
+    return Used(np.sort(rows[:most]), n / most)
 
 
 def some_rows(table: Table, which: np.ndarray) -> Table:
@@ -152,7 +156,7 @@ def some_rows(table: Table, which: np.ndarray) -> Table:
 
 
 def checked_weights(given: Any, n: int, who: str) -> np.ndarray | None:
-    """Return weights of ``n`` rows, float64, with a mean of 1; None as it is."""
+    """Return weights of ``n`` rows, float64; those above 0 have a mean of 1.  None as it is."""
     if given is None:
         return None
     found = as_numbers(given, who=who, name="sample_weight").astype(np.float64)
@@ -165,4 +169,4 @@ def checked_weights(given: Any, n: int, who: str) -> np.ndarray | None:
     if not found.any():
         raise DataError(f"{who}: need a sample_weight above 0; got zeros")
     found /= found.max()
-    return found / found.mean()
+    return found / found[found > 0].mean()

@@ -28,7 +28,15 @@ class TargetScale(NamedTuple):
 
 
 class TabularRegressor(TabularLearner):
-    """Learns numbers from a raw table.
+    """Learns numbers from a raw table: `fit`, `predict`, `predict_interval`, `score`.
+
+    Parameters
+    ----------
+    quantiles
+        Learn these, rising, each in (0, 1), in place of the mean: see `predict_quantiles`.
+
+    Other parameters, and what there is after `fit`, are those of `TabularClassifier`, with
+    ``target_``, the mean, deviation and range of the targets, in place of ``classes_``.
 
     Example
     -------
