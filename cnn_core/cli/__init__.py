@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -42,13 +42,19 @@ def _parser() -> ArgumentParser:
             raise SystemExit(_fail(f"{message} ({self.prog} --help)"))
 
     import cnn_core
+    from cnn_core.cli import evaluate, predict, train  # which import nothing else
 
-    parser = Parser(prog="cnn-core", description="Neural networks on CPUs: files, and this machine")
+    parser = Parser(prog="cnn-core", description="Neural networks on CPUs: tables of any kind in, "
+                    "predictions out; files, and this machine")  # fmt: skip
     parser.add_argument("--version", action="version", version=f"cnn_core {cnn_core.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for name, module in (("train", train), ("predict", predict), ("evaluate", evaluate)):
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.declare(command)
+        command.set_defaults(run=module.run)
     commands.add_parser("info", help="versions, instruction set, threads: for bug reports")
     for name, text in (
-        ("show", "what is in a file: network, parameters, and how far a training is"),
+        ("show", "what is in a file: a model of a table, a network, a training"),
         ("verify", "make a checkpoint's step again; status 0: the bits agree, 1: they do not"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -57,30 +63,41 @@ def _parser() -> ArgumentParser:
 
 
 def _run(given: Namespace) -> tuple[int, str]:
-    """Return the status and the output of a command."""
+    """Return the status and the output of a command; print its warnings."""
+    import warnings
+
     import cnn_core
 
     out, status = StringIO(), 0
-    with redirect_stdout(out):
+    given.stdout = sys.stdout
+    with redirect_stdout(out), warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _warn
         if given.command == "info":
             cnn_core.show_config()
         elif given.command == "show":
             from cnn_core.cli.show import show
 
             show(given.file)
-        else:
+        elif given.command == "verify":
             found = cnn_core.verify(given.file)
             print(f"{given.file}: {found}")
             status = 0 if found else 1
-    return status, _harmless(out.getvalue())
+        else:
+            status = given.run(given)
+    return status, harmless(out.getvalue())
+
+
+def _warn(message: Warning | str, *where: Any, **more: Any) -> None:
+    _fail(f"warning: {message}")
 
 
 def _fail(message: str) -> int:
-    print(f"cnn-core: {_harmless(' '.join(message.split()))}", file=sys.stderr)
+    print(f"cnn-core: {harmless(' '.join(message.split()))}", file=sys.stderr)
     return FAILED
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Return text without what a terminal would obey: names in files are anybody's."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text).encode(
         sys.stdout.encoding or "utf-8", "backslashreplace").decode(

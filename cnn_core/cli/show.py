@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.cli.tables import print_pairs
 from cnn_core.errors import DataError
 from cnn_core.io import files, networks
 from cnn_core.nn.model import Model
-from cnn_core.nn.summary import lines
+from cnn_core.nn.summary import lines, total
 from cnn_core.options import shown
 from cnn_core.train import train_state
 from cnn_core.train.history import History, format_value
@@ -27,13 +28,17 @@ def show(path: str) -> None:
     content = saved.content
     with files.damage("show", saved.path):
         kind = content["kind"]
-        if kind not in ("network", "training"):
-            raise DataError(f"need a network or a training; got {shown(kind)}")
+        if kind not in ("network", "training", "table"):
+            raise DataError(f"need a network, a training or a model of a table; got {shown(kind)}")
         head = f"{path}: {kind}, format {content['format']}, of version {content['version']}"
         print(f"{head}\n")
         if kind == "network":
             _show_network(networks.network_of(saved.arrays, content))
             return
+        if kind == "table":
+            from cnn_core.tabular.saved import learner_of  # not needed to look at others
+
+            return _show_table(learner_of(saved.arrays, content))
         state = train_state.state_in(saved)
         if "missing" in content:
             print(f"the state alone, as a file cannot hold all: {content['missing']}\n")
@@ -46,6 +51,28 @@ def show(path: str) -> None:
             print(f"metrics    {', '.join(metric.name for metric in trainer.metrics)}")
         print(f"optimizer  {trainer.optimizer}")
         _show_state(state)
+
+
+def _show_table(model: Any) -> None:
+    first, nets = model.fitted_[0], len(model.fitted_)
+    target = "" if model.target_name_ is None else f"{model.target_name_}: "
+    if hasattr(model, "classes_"):
+        target += ", ".join(map(str, model.classes_.tolist()))
+    else:
+        t = model.target_
+        target += f"{t.low:,.5g} to {t.high:,.5g}"
+    print_pairs({
+        "target": target,
+        "recipe": model.recipe_,
+        "networks": f"{nets}, {total(first.network)} {'each' if nets > 1 else ''}".rstrip(),
+        "trained": f"{first.best_epoch} of {first.history.epochs} epochs, with {model.n_rows_:,} "
+                   f"rows, in {model.fit_seconds_:.1f} s",
+    })  # fmt: skip
+    print(f"\n{model.columns_}")
+    if model.validation_:
+        print(f"\nvalidation:\n{model.validation_}")
+    for note in model.notes_:
+        print(f"note: {note}")
 
 
 def _show_network(net: Model) -> None:

@@ -65,6 +65,8 @@ def replacing(path: Any, who: str) -> Iterator[Any]:
     target = os.path.abspath(options.path(who, path))
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+    if os.path.exists(target) and not os.path.isfile(target):  # it would be replaced, too
+        raise options.refuse(who, "the name of a file", f"{target}, a device")
     folder, name = os.path.split(target)
     beside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
     # As open() would make it, so that others may read what the user's umask lets them read.

@@ -100,15 +100,17 @@ def of_numbers(
 def shown(value: float | None) -> str:
     """Return a figure as a table has it.
 
-    >>> shown(0.86941), shown(12345.6), shown(1.5e-7), shown(None), shown(12)
-    ('0.8694', '12,346', '1.500e-07', '', '12')
+    >>> shown(0.86941), shown(12345.6), shown(1.5e-7), shown(1e-17), shown(None), shown(12)
+    ('0.8694', '12,346', '1.500e-07', '0.0000', '', '12')
     """
     if value is None:
         return ""
     size = abs(value)
+    if size < 1e-14:  # what rounding leaves
+        return "0.0000" if isinstance(value, float) else "0"
     if isinstance(value, int) or 1e4 <= size < 1e15:
         return f"{value:,.0f}"
-    plain = not size or 1e-3 <= size < 1e4 or not isfinite(value)
+    plain = 1e-3 <= size < 1e4 or not isfinite(value)
     return f"{value:.4f}" if plain else f"{value:.3e}"
 
 

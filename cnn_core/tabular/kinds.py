@@ -48,6 +48,9 @@ from cnn_core.tabular.values import (
 FEW = 32
 """Values that a discrete column has at most; each of them 8 times on average."""
 
+MOST_CLASSES = 20
+"""Whole numbers up to which they are told to be classes."""
+
 ENOUGH = 20
 """Rows below which nothing is said to be an identifier or a text unless no value repeats."""
 
@@ -155,6 +158,27 @@ def kind_of(p: Profile) -> tuple[str, str]:
         return _kind_of_numbers(p)
     form = format_of(p)
     return ("date", form) if form else (_kind_of_texts(p), "")
+
+
+def task_of(p: Profile) -> tuple[str, str]:
+    """Return whether a target is one of "classification" or "regression", and what tells so.
+
+    Texts and flags are classes, and whole numbers of up to 20 values that have 4 rows each on
+    average; all other numbers are to be predicted as such.
+
+    >>> task_of(Profile("stars", np.repeat([1, 2, 5], 10)))
+    ('classification', 'whole numbers of 3 values')
+    """
+    if isinstance(p.column, list):
+        if p.share_of_numbers() < 0.99:
+            return "classification", f"texts of {p.levels():,} values"
+    elif p.column.dtype.kind == "b":
+        return "classification", "flags"
+    values, counts = p.values
+    whole = "whole " if (values == np.trunc(values)).all() else ""
+    few = 4 * len(values) <= counts.sum() and len(values) <= MOST_CLASSES
+    told = f"{whole}numbers of {len(values):,} values"
+    return ("classification" if whole and few else "regression"), told
 
 
 def _all_dates(column: Column) -> bool:
