@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import cnn_core as cnn
+import cnn_core.tabular.page
 from cnn_core.errors import OptionError, ShapeError, StateError
 from cnn_core.tabular import TabularClassifier, TabularRegressor, figures
 from cnn_core.tabular.evaluation import shown
@@ -77,7 +79,10 @@ def check(tree, text):
     for svg in tree.iter("svg"):
         named = svg.get("role") == "img" and len(svg.get("aria-label")) > 10
         assert named or svg.get("aria-hidden") == "true"
-        assert "nan" not in "".join(e.get("d", "") + e.get("x", "") for e in svg.iter())
+        for path in svg.iter("path"):
+            assert re.fullmatch(r"(([MLHVhv]-?[\d.]+|[MLhv]-?[\d.]+ -?[\d.]+|z))*", path.get("d"))
+        for mark in svg.iter("circle"):
+            assert all(float(mark.get(at)) >= 0 for at in ("cx", "cy", "r"))
     policy = tree.find("./head/meta[@http-equiv='Content-Security-Policy']")
     assert policy.get("content").startswith("default-src 'none'")
 
@@ -111,6 +116,14 @@ def test_figures_are_those_of_python(two, numbers, tmp_path):
         weight = RNG.integers(0, 3, N)
         tree, _ = page(model, tmp_path, {**X, model.target_name_: y}, sample_weight=weight)
         assert tiles(tree) == expected(model.evaluate(X, y, weight))
+
+
+def test_a_curve_ends_where_it_should(two, tmp_path):
+    tree, _ = page(two, tmp_path)
+    (chart,) = (s for s in tree.iter("svg") if s.get("aria-label", "").startswith("ROC"))
+    dotted, curve = (e.get("d") for e in chart.iter("path") if e.get("class") in ("mark", "a"))
+    assert curve.endswith(dotted[dotted.index("L") :])
+    assert re.match(r"M[\d. ]+", curve)[0] == re.match(r"M[\d. ]+", dotted)[0]
 
 
 def test_the_matrix_counts_rows(two, tmp_path):
@@ -203,6 +216,23 @@ def test_members_and_networks_of_parts_of_their_own(tmp_path):
     assert "by each of 3 networks" in text
     (_, *lines) = cells(tree, "What it looks at")[0]
     assert lines[0][0] == "x"
+
+
+def test_a_learner_of_a_file_has_all_but_importances(two, tmp_path):
+    saved = tmp_path / "model.safetensors"
+    two.save(saved)
+    loaded = cnn.load(saved)
+    saved.unlink()
+    tree, text = page(loaded, tmp_path)
+    assert tiles(tree) == expected(two.validation_)
+    assert "No rows were kept to find importances by: report(path, X, y)" in text
+    assert page(loaded, tmp_path, X, LABELS)[1] == page(two, tmp_path, X, LABELS)[1]
+
+
+def test_importances_that_take_too_long_are_left_to_a_call(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(cnn.tabular.page, "WORK", 1e6)
+    _, text = page(two, tmp_path)
+    assert "permutation_importance(X, y) finds them" in text
 
 
 # -- numbers that are none ------------------------------------------------------------------

@@ -108,7 +108,8 @@ def _lead(model: TabularLearner, seen: Seen | None) -> Markup:
 
 def _figures(model: TabularLearner, seen: Seen) -> Markup:
     found = model._evaluation(seen.y, seen.predicted, seen.weight, seen.encoded is not None)
-    same = ", ".join(f"{name} {shown(value)}" for name, value in _named(found.trivial).items())
+    same = ", ".join(f"{name} {shown(value)}" for name, value in _named(found.trivial).items()
+                     if name != "calibration error")  # 0, but for rounding
     return joined(sections.tiles(_named(found)),
                   tag("p", f"Who says the same of every row has {same}."))  # fmt: skip
 
@@ -209,15 +210,15 @@ def _importances(model: TabularLearner, seen: Seen) -> list[Markup]:
         if len(first.validation_rows):  # which the other networks have learned from
             predicted = partial(_by_first, model)
     else:
-        return []
+        return _no_importances("No rows were kept to find importances by: report(path, X, y) "
+                               "takes some.")  # fmt: skip
     net, n = first.network, len(encoding.needed)
     repeats = REPEATS if n <= 100 else 1
     members = net.output.shape[1] if len(net.output.shape) == 3 else 1
     most = min(MOST_ROWS, int(WORK / (net.n_params * members * len(model.fitted_) * n * repeats)))
     if most < FEWEST_ROWS:
-        return [sections.section("What it looks at", tag(
-            "p", f"The importances of {n} columns take longer than a page may: "
-            "permutation_importance(X, y) finds them."))]  # fmt: skip
+        return _no_importances(f"Importances of {n} columns take longer than a page may: "
+                               "permutation_importance(X, y) finds them.")  # fmt: skip
     which = np.unique(np.linspace(0, len(rows.y) - 1, most).astype(int))
     few = Known(Encoded(*(array[which] for array in rows.encoded)), rows.y[which],
                 None if rows.weight is None else rows.weight[which].astype(np.float64))  # fmt: skip
@@ -225,6 +226,10 @@ def _importances(model: TabularLearner, seen: Seen) -> list[Markup]:
                         repeats, 0)  # fmt: skip
     bars = sections.bars(found, found.metric, len(which))
     return [sections.section("What it looks at", bars)]
+
+
+def _no_importances(why: str) -> list[Markup]:
+    return [sections.section("What it looks at", tag("p", why))]
 
 
 def _by_first(model: TabularLearner, encoded: Encoded) -> np.ndarray:

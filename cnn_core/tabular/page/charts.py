@@ -12,7 +12,7 @@ from cnn_core.tabular.evaluation import shown
 from cnn_core.tabular.page.markup import Markup, joined, tag
 
 WIDTH, HEIGHT = 380, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 12, 12, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 42
 _MOST = 200
 """Points of a line: more cannot be told apart."""
 
@@ -48,15 +48,18 @@ def _n(x: float) -> str:
 
 
 class Chart:
-    """Axes with ticks and names; lines, points, bars and densities over them."""
+    """Axes with ticks (at whole numbers of x only) and names; and what is drawn over them."""
 
     def __init__(
-        self, x: tuple[float, float], y: tuple[float, float], x_name: str, y_name: str
-    ) -> None:
+        self, x: tuple[float, float], y: tuple[float, float], x_name: str, y_name: str,
+        whole: bool = False,
+    ) -> None:  # fmt: skip
         self._x, self._y = x, y
         right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
         self._parts: list[Markup] = []
         for v in ticks(*x, most=4):
+            if whole and v % 1:
+                continue
             at = _n(self.x(v))
             self._add("path", d=f"M{at} {_TOP}V{bottom}", class_="grid")
             self.text(self.x(v), bottom + 15, _tick(v))
@@ -65,7 +68,7 @@ class Chart:
             self.text(_LEFT - 5, self.y(v) + 4, _tick(v), "end")
         self.text((_LEFT + right) / 2, HEIGHT - 6, x_name)
         middle = _n((_TOP + bottom) / 2)
-        self._parts.append(tag("text", y_name, transform=f"translate(11 {middle}) rotate(-90)",
+        self._parts.append(tag("text", y_name, transform=f"translate(10 {middle}) rotate(-90)",
                                text_anchor="middle"))  # fmt: skip
 
     def x(self, v: float) -> float:
@@ -125,12 +128,13 @@ class Chart:
         self._add("path", d="".join(drawn), class_="bar")
 
     def density(self, xs: np.ndarray, ys: np.ndarray, w: np.ndarray, n: int = 40) -> None:
-        """Draw how many rows lie where: more are darker, by the root of their weight."""
+        """Draw how many rows lie where: more are darker, by the logarithm of their number."""
         found, x_edges, y_edges = np.histogram2d(xs, ys, n, [self._x, self._y], weights=w)
         wide = self.x(x_edges[1]) - self.x(x_edges[0])
         high = self.y(y_edges[0]) - self.y(y_edges[1])
         corners = [(self.x(x), self.y(y) - high) for x in x_edges[:-1] for y in y_edges[:-1]]
-        self._parts.append(_cells(np.sqrt(found.ravel()), corners, wide, high))
+        rows = np.log1p(found.ravel() * (len(w) / w.sum()))
+        self._parts.append(_cells(rows, corners, wide, high))
 
     def svg(self, label: str) -> Markup:
         """Return the picture; ``label`` says in words what it shows."""

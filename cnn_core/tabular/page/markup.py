@@ -10,6 +10,7 @@ from cnn_core.tabular.evaluation import shown
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _VOID = {"meta", "br"}
+UNCUT = 1 << 60
 
 
 class Markup(str):
@@ -33,7 +34,7 @@ def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:
     >>> tag("p", "1 < 2", tag("b", "!"), class_="x")
     '<p class="x">1 &lt; 2<b>!</b></p>'
     """
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value, UNCUT)}"'
                     for key, value in attributes.items() if value is not None)  # fmt: skip
     if name in _VOID:
         return Markup(f"<{name}{given}/>")

@@ -63,7 +63,8 @@ def curves(history: Mapping[str, Sequence[float]], best: int, first: int = 0) ->
                  "validation")) if k in history]  # fmt: skip
         epochs = range(first + 1, first + 1 + max(len(history[k]) for k, _, _ in lines))
         label = name.replace("_", " ")
-        chart = Chart(span(epochs), span(*(history[k] for k, _, _ in lines)), "epoch", label)
+        chart = Chart(span(epochs), span(*(history[k] for k, _, _ in lines)), "epoch", label,
+                      whole=True)
         said = []
         for key, class_, which in lines:
             chart.line(epochs, history[key], class_)
@@ -220,4 +221,5 @@ def columns(reports: Columns) -> Markup:
         rows.append(row)
     some = f"; the first {len(rows)} of {len(reports)}" if len(rows) < len(reports) else ""
     return table(f"What was found in the columns and what became of them{some}",
-                 ["column", "kind", "missing", "values", "became", "note"], rows)  # fmt: skip
+                 ["column", "kind", "missing", "values", "became", "note"], rows,
+                 "made")  # fmt: skip

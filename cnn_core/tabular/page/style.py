@@ -42,14 +42,12 @@ caption{text-align:left;padding-bottom:.4rem}
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid var(--l)}
 thead th{border:0;color:var(--m)}
 tbody th{font-weight:600;min-width:6rem}
-td{min-width:3rem}
-td:nth-last-child(-n+2){min-width:5rem}
+.made td:nth-last-child(-n+2){min-width:6rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .rule{display:block;height:.8rem;min-width:1px;background:var(--a);border-radius:2px;
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .rules td:last-child{width:40%;min-width:4rem;vertical-align:middle}
-.rules td,.rules td:nth-last-child(2){min-width:0}
 @media print{:root{color-scheme:light;--p:#fff;--i:#000;--m:#444;--l:#bbb;--c:#fff;--a:#1f5fa8;
 --b:#b8501c;--s:31,95,168}body{max-width:none;font-size:10pt;padding:0}.wide{overflow:visible}
-figure,tr{break-inside:avoid}h2{break-after:avoid}}
+figure,tr{break-inside:avoid}svg{max-width:22rem}h2{break-after:avoid}}
 """
