@@ -89,6 +89,7 @@ class Budget(Callback):
         """The figures of the last epoch, where it was not a whole one, ..."""
         self.epoch_begin = 0.0
         """... and when it began."""
+        self._late = False
         self._schedule: Rate | None = None
         self._chunks, self._known = 0, False
         self.done = 0
@@ -108,7 +109,8 @@ class Budget(Callback):
 
     def on_chunk_end(self, trainer: Trainer, chunk: Chunk) -> None:
         now = time.perf_counter()
-        self._measure(now - self._last, chunk.step - self.done)
+        took = now - self._last
+        self._measure(took, chunk.step - self.done)
         self._last, self.done, self._chunks = now, chunk.step, self._chunks + 1
         probe = min(MEASURED[0] * self._span, MEASURED[1])
         if not self._known:
@@ -117,13 +119,14 @@ class Budget(Callback):
                 self._plan(trainer, now)
         elif now - self._looked >= 0.05 * self._span:
             self._plan(trainer, now)
-        late = now + self.judged() >= self.end
+        late = now + took + self.judged() >= self.end  # the next one may take as long
         if late or (self.done >= self.planned and self.planned % self.per_epoch):
-            self.part, trainer.stop = chunk.values, True
+            self._late, self.part, trainer.stop = late, chunk.values, True
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
         now, self.part = time.perf_counter(), None
         if self.done >= self.planned or now >= self.end:
+            self._late = self.done < self.planned
             trainer.stop = True
         elif self._known:
             self._plan(trainer, now)
@@ -131,7 +134,12 @@ class Budget(Callback):
     @property
     def cut(self) -> bool:
         """Whether the time was up well before the planned steps were made."""
-        return self.done < 0.98 * self.planned
+        return self._late and self.done < 0.98 * self.planned
+
+    @property
+    def short(self) -> bool:
+        """Whether more time would have made more steps; otherwise something else has ended it."""
+        return self._late or self.planned <= self.done < self.n_steps
 
     def _measure(self, seconds: float, steps: int) -> None:
         if self._chunks < TRIALS or not self.seconds:

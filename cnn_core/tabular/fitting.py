@@ -30,12 +30,15 @@ from cnn_core.train.callbacks import Callback
 from cnn_core.train.history import History
 from cnn_core.train.trainer import Trainer
 
-RESERVE = 0.03
+RESERVE = 0.04
 """The share of a time limit that is left for what comes after the trainings."""
 
 SAMPLE, SAMPLE_BYTES = 2000, 1 << 22
 """Rows of the validation part that are kept, and about what they may take."""
 
+
+AFTER = 3.0
+"""What is made of the validation part after a training takes as long as so many looks at it."""
 
 JUDGED = 500
 """Rows of the validation part that are looked at however short the time is."""
@@ -121,7 +124,7 @@ class Keeper(Callback):
 
     def estimate(self) -> None:
         """Find out how long a look will take, of some of the rows."""
-        n = min(len(self.held.y), 2000)
+        n = min(len(self.held.y), JUDGED)
         some = {name: array[:n] for name, array in self._inputs.items()}
         self.net.predict(some)  # which is compiled for it
         begin = time.perf_counter()
@@ -164,6 +167,7 @@ def fit_one(
         keeper = Keeper(net, task, held, recipe)
         if end is not None:
             keeper, held_rows = _in_time(keeper, held_rows, end, seed)
+            end -= AFTER * keeper.seconds
     if end is not None:
         budget = Budget(end, n_steps, recipe.epochs, lambda: keeper.seconds if keeper else 0.0)
     try:
@@ -265,8 +269,8 @@ def _of_time(budgets: list[Budget], o: Settings, before: float, times: float) ->
     """Say what was cut to keep to the time, and what it would take to cut nothing; ``before`` are
     the seconds until the first training, ``times`` how many times as many rows there are."""
     least = min(budgets, key=lambda b: b.done, default=None)
-    if least is None or (times == 1 and least.done >= least.n_steps
-                         and len(budgets) == o.n_models):  # fmt: skip
+    if least is None or not (any(b.short for b in budgets) or times > 1
+                             or len(budgets) < o.n_models):  # fmt: skip
         return []
     seconds = before + o.n_models * least.n_steps * least.seconds_each()
     need = max(1.1 * times * seconds / (1 - RESERVE), times * before / SHARE if times > 1 else 0)

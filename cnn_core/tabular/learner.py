@@ -147,7 +147,7 @@ class TabularLearner(Understanding, Predicting):
             weight = None if weight is None else weight[used.rows]
         encoded = o.encoder.fit(table).transform(table)
         target = learned["target_"]
-        given = self._given(o.encoder, X_val, y_val, column, target)
+        given = self._given(o, X_val, y_val, column, target)
         rows = rows_of(o.encoder, encoded, self._scaled(y, target), weight)
         fits = fit_all(o, rows, given, learned["_task"], used, self._class_weights(target))
         self._take({**learned, "target_name_": column, "n_rows_": len(y), "recipe_": o.recipe,
@@ -204,7 +204,7 @@ class TabularLearner(Understanding, Predicting):
         )  # fmt: skip
 
     def _given(
-        self, encoder: TableEncoder, X: Any, y: Any, column: Any, target: Any
+        self, o: Settings, X: Any, y: Any, column: Any, target: Any
     ) -> Rows | None:
         """Return the rows that are given for validation; None: there are none."""
         if X is None and y is None:
@@ -214,7 +214,10 @@ class TabularLearner(Understanding, Predicting):
         table, y, name = apart(X, column if y is None else y, "fit: X_val", "y_val", column)
         y = self._targets(y, "y_val" if name is None else f"column {name!r}", "fit: X_val", target)
         _check_lengths("fit: X_val", y, table)
-        return rows_of(encoder, encoder.transform(table), self._scaled(y, target))
+        rows = few_enough(table, None, o).rows
+        if rows is not None:
+            table, y = some_rows(table, rows), y[rows]
+        return rows_of(o.encoder, o.encoder.transform(table), self._scaled(y, target))
 
     # -- files -----------------------------------------------------------------------------
 
