@@ -86,13 +86,16 @@ def test_network_is_that_of_the_formulas_also_outside_the_bins(full):
     np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())
 
 
-def test_bins_are_quantiles_that_are_different():
-    x = np.array([[i, i // 25, 1.0, 1e-9 * (i % 2)] for i in range(101)], np.float32)
-    first, few, one, close = edges_of(x, 4)
+def test_bins_are_quantiles_and_a_value_of_many_rows_is_one_end():
+    x = np.array([[i, i // 25, 1.0, 1e-9 * (i % 2), max(i - 90, 0)] for i in range(101)])
+    first, few, one, close, often = edges_of(x.astype(np.float32), 4)
     assert first.tolist() == [0, 25, 50, 75, 100]
     assert few.tolist() == [0, 1, 2, 3, 4]
     assert one.tolist() == [1.0]
     assert close.tolist() == [0.0]
+    assert often.tolist() == [0, 1, 4, 7, 10]  # quantiles alone: 0, 10
+    two = np.repeat([0.0, 5.0, 6, 7, 8, 9, 10, 11], [50, 30, 1, 1, 1, 1, 1, 1])
+    assert edges_of(two[:, None].astype(np.float32), 4)[0].tolist() == [0, 5, 6, 8.5, 11]
     assert [len(e) for e in edges_of(x[:, 1:2], 48)] == [5]
 
 

@@ -180,16 +180,34 @@ def loss_of(task: Task) -> Callable[[Any, Any], Node]:
 
 
 def edges_of(x: np.ndarray, n_bins: int) -> list[np.ndarray]:
-    """Return the ends of each column's bins: quantiles of x (N, F) that are different."""
-    quantiles = np.quantile(x.astype(np.float64), np.linspace(0, 1, n_bins + 1), axis=0)
+    """Return the ends of the bins of each column of x (N, F), up to ``n_bins + 1``.
+
+    They are the quantiles of the column.  A value that would be several of them is one end, and
+    the others are the quantiles of the other rows.
+    """
     found = []
-    for column in quantiles.T:
-        kept = [column[0]]
-        for edge in column[1:]:
-            if edge - kept[-1] >= LEAST_BIN:
+    for column in x.T:
+        kept: list[float] = []
+        for edge in _quantiles(column.astype(np.float64), n_bins + 1):
+            if not kept or edge - kept[-1] >= LEAST_BIN:
                 kept.append(edge)
         found.append(np.array(kept))
     return found
+
+
+def _quantiles(column: np.ndarray, n: int) -> np.ndarray:
+    values, counts = np.unique(column, return_counts=True)
+    if len(values) <= n:
+        return values
+    often = np.zeros(len(values), bool)
+    while True:
+        left = n - often.sum()
+        more = ~often & (counts * left > counts[~often].sum())
+        if not more.any():
+            break
+        often |= more
+    rest = np.repeat(values[~often], counts[~often])
+    return np.union1d(values[often], np.quantile(rest, np.linspace(0, 1, left)))
 
 
 class _Pieces(Layer):
