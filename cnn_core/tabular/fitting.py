@@ -158,9 +158,9 @@ def fit_one(
 
     ``end`` is the value of ``time.perf_counter`` by which it is done.
     """
+    recipe = recipe.for_rows(len(rows.y))
     net = recipe.network(rows, task, seed)
-    batch_size = recipe.rows_of_batch(len(rows.y))
-    n_steps = -(-len(rows.y) // batch_size) * recipe.epochs
+    n_steps = -(-len(rows.y) // recipe.batch_size) * recipe.epochs
     trainer = recipe.trainer(net, rows, task, n_steps=n_steps, seed=seed)
     keeper = budget = None
     if held is not None:
@@ -171,7 +171,7 @@ def fit_one(
     if end is not None:
         budget = Budget(end, n_steps, recipe.epochs, lambda: keeper.seconds if keeper else 0.0)
     try:
-        trainer.fit(rows.inputs(), rows.y, batch_size=batch_size, epochs=recipe.epochs,
+        trainer.fit(rows.inputs(), rows.y, batch_size=recipe.batch_size, epochs=recipe.epochs,
                     sample_weight=rows.weight, progress=progress,
                     callbacks=[c for c in (keeper, budget) if c is not None])  # fmt: skip
     except KeyboardInterrupt:
@@ -277,5 +277,6 @@ def _of_time(budgets: list[Budget], o: Settings, before: float, times: float) ->
     digits = 10.0 ** (floor(log10(need)) - 1)
     done = least.done / least.per_epoch
     cut = ", which ended before the rates had fallen" if least.cut else ""
-    return [f"{done:.4g} of {o.recipe.epochs} epochs fitted into {o.time_limit:g} s{cut}: with "
+    epochs = least.n_steps // least.per_epoch
+    return [f"{done:.4g} of {epochs} epochs fitted into {o.time_limit:g} s{cut}: with "
             f"time_limit={ceil(need / digits) * digits:g} all would"]  # fmt: skip

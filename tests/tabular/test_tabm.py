@@ -192,15 +192,22 @@ def test_bits_do_not_depend_on_threads_and_a_row_alone_has_those_of_many(tmp_pat
     assert cnn.load(tmp_path / "net.safetensors").predict(x).tobytes() == outputs.tobytes()
 
 
-def test_training_ends_when_nothing_becomes_better_and_batches_go_by_the_table():
+def test_training_ends_when_nothing_becomes_better():
     rng = np.random.default_rng(0)
     noise = {"a": rng.standard_normal(200), "y": rng.standard_normal(200)}
     options = {"k": 2, "d_block": 64, "patience": 3, "lr": 2e-2}
     model = TabularRegressor("tabm", options=options).fit(noise, "y")
     assert len(model.history_["loss"]) == model.fitted_[0].best_epoch + 3 < 100
-    sizes = [recipe_of("tabm").rows_of_batch(n) for n in (100, 2800, 4500, 20000, 10**5, 10**6)]
-    assert sizes == [32, 64, 128, 256, 512, 1024]
-    assert recipe_of("tabm", {"batch_size": 7}).rows_of_batch(10**5) == 7
+
+
+def test_minibatches_and_epochs_go_by_the_table():
+    sizes = (1, 700, 13_000, 30_000, 200_000, 10**6)
+    found = [recipe_of("tabm").for_rows(n) for n in sizes]
+    assert [r.batch_size for r in found] == [32, 32, 32, 64, 128, 256]
+    assert [r.epochs for r in found] == [128, 128, 24, 24, 24, 24]
+    assert [recipe_of("tabm").for_rows(n).epochs for n in (2000, 4000)] == [80, 40]
+    own = recipe_of("tabm", {"batch_size": 7, "epochs": 2, "k": 5}).for_rows(10**5)
+    assert (own.batch_size, own.epochs, own.k) == (7, 2, 5)
 
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"full": 1}, {"n_bins": -1}, {"dropout": 1.0},

@@ -69,15 +69,15 @@ class Recipe(Described):
     better.  See `cnn_core.tabular.fitting.figures`."""
     clamps: ClassVar[bool] = True
     """Whether predicted numbers are kept within the range of the targets of training."""
-    epochs: int
+    epochs: Any
     batch_size: Any
-    """Rows of a minibatch; None where `rows_of_batch` goes by the table."""
+    """Rows of a minibatch; this or ``epochs`` may be None where `for_rows` goes by the table."""
     patience: int | None = None
     """Training ends where so many epochs have not been better than the best; None: never."""
 
-    def rows_of_batch(self, n_rows: int) -> int:
-        """Return the rows of a minibatch for a table of ``n_rows``."""
-        return self.batch_size
+    def for_rows(self, n_rows: int) -> Any:
+        """Return this recipe with the options that go by the number of training rows."""
+        return self
 
     def network(self, rows: Rows, task: Task, seed: int) -> Model:
         """Return a new network, which reads what `Rows.nodes` returns."""

@@ -13,7 +13,7 @@ from cnn_core.nn import init
 from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
 from cnn_core.nn.model import Model
 from cnn_core.nn.norms import Embedding
-from cnn_core.optim import AdamW
+from cnn_core.optim import AdamW, CosineDecay
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.trainer import Trainer
 
@@ -23,8 +23,12 @@ WIDEST = 4096
 LEAST_BIN = 1e-6
 """The width of a bin, at least: scaled numbers lie within [-3, 3], and float32 tells no more."""
 
-BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512))
-"""Rows of a table below which a minibatch has so many; of longer ones it has 1,024."""
+BATCHES = ((20_000, 32), (100_000, 64), (400_000, 128))
+"""Rows of a table below which a minibatch has so many; of longer ones it has 256."""
+
+STEPS, EPOCHS = 5_000, (24, 128)
+"""Steps that a training has at least, if that does not take more epochs than the second number; it
+has as many as the first in any case."""
 
 
 class TabM(Recipe):
@@ -43,10 +47,11 @@ class TabM(Recipe):
 
         p_t = min(max((x - b_t) / (b_t+1 - b_t), 0), 1)
 
-    of which the first has no lower, the last no upper end.  The b are those of the ``n_bins``
-    quantiles of the training rows that are different; w starts at zeros.  A code has as many, from
-    a table of its own.  A flag stays as it is.  With ``n_bins=0``, or where embeddings would be
-    wider than 4,096 for 2 numbers each, a number too.
+    of which the first has no lower, the last no upper end.  The b are ``n_bins + 1`` quantiles of
+    the training rows or, where a value would be several of them, that value and quantiles of the
+    other rows; w starts at zeros.  A code has as many numbers, from a table of its own.  A flag
+    stays as it is.  So does a number with ``n_bins=0``, or where embeddings would be wider than
+    4,096 for 2 numbers each.
 
     r starts at N(0, 1), without embeddings at -1 or 1; what belongs to one number or one code
     starts with the same.  All other scales start at 1.
@@ -59,50 +64,53 @@ class TabM(Recipe):
         Hidden layers: by default 2 with embeddings, else 3.
     d_block
         Their width.
-    batch_size
-        By default from 32 to 1,024, the more the longer the table.
-    patience
-        Training ends where the figure of the validation part has not become better for so many
-        epochs.
+    epochs, batch_size
+        By default minibatches of 32 to 256 rows, the more the longer the table, and 24 epochs, of
+        short tables up to 128.
     dropout, lr, weight_decay, clip_norm
-        Of AdamW with a constant rate, whose gradients have a norm of at most ``clip_norm``.
+        Of AdamW, whose rate falls along half a cosine, and whose gradients have a norm of at most
+        ``clip_norm``.
+    patience
+        Epochs after which training ends where the figure of the validation part has not become
+        better.
 
     Source: Gorishniy, Kotelnikov, Babenko 2024, "TabM: Advancing tabular deep learning with
-    parameter-efficient ensembling", with the starting values and defaults of the authors' package,
-    but that k is 16 there 32 and d_block 256 there 512.  Embeddings: Gorishniy, Rubachev, Babenko
-    2022, "On embeddings for numerical features in tabular deep learning", in the form that the
-    former describes.  Scales of members: Wen, Tran, Ba 2020, "BatchEnsemble".
+    parameter-efficient ensembling"; embeddings: Gorishniy, Rubachev, Babenko 2022, "On embeddings
+    for numerical features in tabular deep learning", in the form that the former has; scales of
+    members: Wen, Tran, Ba 2020, "BatchEnsemble".  Starting values are those of the authors'
+    package.  It has k 32, d_block 512, minibatches of 256 rows, a constant rate and a patience of
+    16.  Here a step may not take long, and narrow layers with more steps were better in equal time.
     """
 
     name = "tabm"
 
     def __init__(
-        self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 256,
-        dropout: float = 0.1, n_bins: int = 48, d_embedding: int = 16, epochs: int = 100,
-        batch_size: int | None = None, patience: int = 16, lr: float = 2e-3,
-        weight_decay: float = 3e-4, clip_norm: float = 1.0,
+        self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 128,
+        dropout: float = 0.1, n_bins: int = 48, d_embedding: int = 16, epochs: int | None = None,
+        batch_size: int | None = None, lr: float = 2e-3, weight_decay: float = 3e-4,
+        clip_norm: float = 1.0, patience: int | None = None,
     ) -> None:  # fmt: skip
         who = "tabm"
         self.k = options.whole(who, k, option="k")
         self.full = options.flag(who, full, option="full")
-        self.n_blocks = n_blocks
-        if n_blocks is not None:
-            self.n_blocks = options.whole(who, n_blocks, option="n_blocks")
         self.d_block = options.whole(who, d_block, option="d_block")
         self.dropout = options.fraction(who, dropout, option="dropout")
         self.n_bins = options.whole(who, n_bins, 0, option="n_bins")
         self.d_embedding = options.whole(who, d_embedding, option="d_embedding")
-        self.epochs = options.whole(who, epochs, option="epochs")
-        self.batch_size = batch_size
-        if batch_size is not None:
-            self.batch_size = options.whole(who, batch_size, option="batch_size")
-        self.patience = options.whole(who, patience, option="patience")
         self.lr = options.amount(who, lr, open_at="low", option="lr")
         self.weight_decay = options.amount(who, weight_decay, option="weight_decay")
         self.clip_norm = options.amount(who, clip_norm, open_at="low", option="clip_norm")
+        self.n_blocks, self.patience = n_blocks, patience
+        self.epochs, self.batch_size = epochs, batch_size
+        for name in ("n_blocks", "epochs", "batch_size", "patience"):
+            if getattr(self, name) is not None:
+                setattr(self, name, options.whole(who, getattr(self, name), option=name))
 
-    def rows_of_batch(self, n_rows: int) -> int:
-        return self.batch_size or next((n for most, n in BATCHES if n_rows < most), 1024)
+    def for_rows(self, n_rows: int) -> TabM:
+        batch_size = self.batch_size or next((n for most, n in BATCHES if n_rows < most), 256)
+        per_epoch = -(-n_rows // batch_size)
+        epochs = self.epochs or min(max(-(-STEPS // per_epoch), EPOCHS[0]), EPOCHS[1])
+        return type(self)(**{**self.get_params(), "batch_size": batch_size, "epochs": epochs})
 
     def network(self, rows: Rows, task: Task, seed: int) -> Model:
         nodes = rows.nodes()
@@ -153,7 +161,8 @@ class TabM(Recipe):
         return Dropout(self.dropout)(h) if self.dropout else h
 
     def trainer(self, net: Model, rows: Rows, task: Task, *, n_steps: int, seed: int) -> Trainer:
-        optimizer = AdamW(lr=self.lr, weight_decay=self.weight_decay, clip_norm=self.clip_norm)
+        optimizer = AdamW(lr=CosineDecay(self.lr, n_steps), weight_decay=self.weight_decay,
+                          clip_norm=self.clip_norm)  # fmt: skip
         return Trainer(net, loss=loss_of(task), optimizer=optimizer, seed=seed)
 
 
