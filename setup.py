@@ -61,8 +61,8 @@ else:  # nothing unwinds through C: without tables for that the wheel is 5 % sma
             "abs", "add", "batch_norm", "clip", "cosine_similarity", "div", "elu", "equal",
             "erase_add", "greater", "greater_equal", "layer_norm", "leaky_relu", "less",
             "less_equal", "log1p", "log_softmax", "logsumexp", "maximum", "minimum", "mish",
-            "mul", "neg", "norm", "not_equal", "outer", "poisson", "reciprocal", "relu",
-            "rms_norm", "selu", "silu", "softplus", "sqrt", "square", "sub", "waves",
+            "neg", "norm", "not_equal", "poisson", "reciprocal", "relu",
+            "rms_norm", "selu", "silu", "softplus", "sqrt", "square", "sub", "times", "waves",
             "where")}  # fmt: skip
         # Loops of 2 and 3 classes, or of so many lanes, which are to be no loops.
         SMALL |= {name: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops"]

@@ -7,15 +7,6 @@
  *   gradient:  dx_i = the part of dy that is the operand's
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
 #include "cnn_join.h"
 
-CNN_JOIN_OPERANDS(concat)
-
-#else
-#define CNN_SELF "ops/concat.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(concat, .forward = CNN_TYPED(concat_forward), .grad = {CNN_TYPED(concat_grad)});
-#endif
+CNN_DEFINE_JOIN(concat);

@@ -7,20 +7,6 @@
  *              repeated
  *   NaN:       propagates; 0 inf is NaN.
  */
-#include "cnn_op.h"
+#include "cnn_times.h"
 
-#ifdef real
-#include "cnn_broadcast.h"
-
-#define MUL(a, b)             ((a) * (b))
-#define MUL_SLOPE_A(a, b, dy) CNN_FLOW(dy, (b) * (dy))
-#define MUL_SLOPE_B(a, b, dy) CNN_FLOW(dy, (a) * (dy))
-
-CNN_BINARY(mul, MUL, MUL_SLOPE_A, MUL_SLOPE_B)
-
-#else
-#define CNN_SELF "ops/mul.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(mul, .forward = CNN_TYPED(mul_forward),
-              .grad = {CNN_TYPED(mul_grad_a), CNN_TYPED(mul_grad_b)});
-#endif
+CNN_DEFINE_TIMES(mul);

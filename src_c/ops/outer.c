@@ -8,20 +8,6 @@
  *              0; added up further over the axes where the operand is repeated
  *   NaN:       propagates; 0 inf is NaN.
  */
-#include "cnn_op.h"
+#include "cnn_times.h"
 
-#ifdef real
-#include "cnn_broadcast.h"
-
-#define OUTER(a, b)             ((a) * (b))
-#define OUTER_SLOPE_A(a, b, dy) CNN_FLOW(dy, (b) * (dy))
-#define OUTER_SLOPE_B(a, b, dy) CNN_FLOW(dy, (a) * (dy))
-
-CNN_BINARY(outer, OUTER, OUTER_SLOPE_A, OUTER_SLOPE_B)
-
-#else
-#define CNN_SELF "ops/outer.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(outer, .forward = CNN_TYPED(outer_forward),
-              .grad = {CNN_TYPED(outer_grad_a), CNN_TYPED(outer_grad_b)});
-#endif
+CNN_DEFINE_TIMES(outer);

@@ -6,15 +6,6 @@
  *   gradient:  dx = dy under the shape of x
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
 #include "cnn_view.h"
 
-CNN_VIEW(reshape)
-
-#else
-#define CNN_SELF "ops/reshape.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(reshape, .forward = CNN_TYPED(reshape_forward), .grad = {CNN_TYPED(reshape_grad)});
-#endif
+CNN_DEFINE_VIEW(reshape);

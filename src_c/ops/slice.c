@@ -6,15 +6,6 @@
  *   gradient:  dx = dy at the places that are taken, else 0
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
 #include "cnn_view.h"
 
-CNN_VIEW(slice)
-
-#else
-#define CNN_SELF "ops/slice.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(slice, .forward = CNN_TYPED(slice_forward), .grad = {CNN_TYPED(slice_grad)});
-#endif
+CNN_DEFINE_VIEW(slice);

@@ -6,15 +6,6 @@
  *   gradient:  dx = dy at the places of the part, else 0
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
 #include "cnn_view.h"
 
-CNN_VIEW(split)
-
-#else
-#define CNN_SELF "ops/split.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(split, .forward = CNN_TYPED(split_forward), .grad = {CNN_TYPED(split_grad)});
-#endif
+CNN_DEFINE_VIEW(split);

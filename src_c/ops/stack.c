@@ -7,15 +7,6 @@
  *   gradient:  dx_i = the part of dy that is the operand's
  *   NaN:       propagates with the number that it is.
  */
-#include "cnn_op.h"
-
-#ifdef real
 #include "cnn_join.h"
 
-CNN_JOIN_OPERANDS(stack)
-
-#else
-#define CNN_SELF "ops/stack.c"
-#include "cnn_instantiate.h"
-CNN_DEFINE_OP(stack, .forward = CNN_TYPED(stack_forward), .grad = {CNN_TYPED(stack_grad)});
-#endif
+CNN_DEFINE_JOIN(stack);
