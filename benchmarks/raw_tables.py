@@ -1,6 +1,7 @@
-"""Raw tables: how long one row, a table and a CSV file take to become what a network takes.
+"""Raw tables: how long one row, a table and a CSV file take to become what a network takes, and to
+be predicted by a learner.
 
-    python benchmarks/raw_tables.py [--rows 100000] [--data ../shared/data]
+    python benchmarks/raw_tables.py [--rows 100000] [--data ../shared/data] [--recipe mlp]
 
 Adult where it is there, else a made table of 14 columns like it (6 of numbers, 8 of categories).
 Each figure is the least processor time over several turns; the second column is a share of what
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnn_core.tabular import TableEncoder, read_table
+from cnn_core.tabular import TableEncoder, TabularClassifier, read_table
 
 TURNS = 7
 
@@ -69,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--recipe", default="mlp")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
@@ -79,6 +81,9 @@ def main() -> None:
         columns = {n: c if isinstance(c, list) else c.tolist()
                    for n, c in zip(table.names, table.columns, strict=True)}  # fmt: skip
         row = {name: column[5] for name, column in columns.items()}
+        few = {name: column[:2000] for name, column in columns.items()}
+        target = np.arange(2000) % 2  # how long it takes does not depend on what was learned
+        learner = TabularClassifier(given.recipe, options={"epochs": 1}).fit(few, target)
         found = least({
             "plain": lambda: plain(path),
             "file to arrays (stream)": lambda: [len(p.numbers) for p in encoder.stream(path)],
@@ -86,11 +91,15 @@ def main() -> None:
             "table: fit": lambda: TableEncoder().fit(table),
             "table: transform": lambda: encoder.transform(table),
             "one row, 10,000 times": lambda: [encoder.transform_row(row) for _ in range(10_000)],
+            "file to classes (predict)": lambda: learner.predict(path),
+            "one row to probabilities, 10,000 times":
+                lambda: [learner.predict_proba(row) for _ in range(10_000)],
         })  # fmt: skip
     print(f"{given.rows} rows of {len(row)} columns")
     for name, seconds in found.items():
-        print(f"{name:28}  {seconds:7.3f} s  {seconds / found['plain']:6.2f}")
-    print(f"one row: {found['one row, 10,000 times'] * 100:.2f} us")
+        print(f"{name:40}  {seconds:7.3f} s  {seconds / found['plain']:6.2f}")
+    for name in ("one row", "one row to probabilities"):
+        print(f"{name}: {found[f'{name}, 10,000 times'] * 100:.2f} us")
 
 
 if __name__ == "__main__":

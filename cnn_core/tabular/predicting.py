@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ from cnn_core.tabular.table import as_table, is_row
 BLOCK = 8192
 """Rows that networks predict at a time: what k members say of them is of a bounded size."""
 
-_PLAIN = frozenset({int, float, str, bool, type(None)})
+_PLAIN = frozenset({int, float, str, bool, type(None), date, datetime, np.float64, np.int64,
+                    np.bool_, np.str_})  # fmt: skip
 """Types of values of which a dictionary is a row; others are looked at one by one."""
 
 
@@ -31,8 +33,8 @@ class _Way(NamedTuple):
 
     outputs: list[Any]
     """The short way into each network."""
-    picks: tuple[int, ...]
-    """Which of numbers and codes they read, in order."""
+    picks: tuple[int, ...] | None
+    """Which of numbers and codes they read, in order; None: both."""
     begin: np.ndarray
     """Where the places of each column of codes begin in the table of all."""
     widths: tuple[int, int]
@@ -43,7 +45,8 @@ class _Way(NamedTuple):
         if self.widths[1]:
             codes = codes + self.begin
         given = (numbers, codes)
-        given = tuple([given[i] for i in self.picks])
+        if self.picks is not None:
+            given = tuple([given[i] for i in self.picks])
         return [outputs(given) for outputs in self.outputs]
 
 
@@ -151,8 +154,9 @@ class Predicting(Described):
                     f"and codes (B, {widths['codes']}) and say (B, {self._task.n_outputs}), or "
                     f"(B, k, {self._task.n_outputs}); got others of {self.recipe_!r}"
                 )
-        self._way = _Way([each.network._outputs for each in self.fitted_],
-                         tuple([[*widths].index(name) for name in names]), first_places(sizes),
+        picks = None if names == [*widths] else tuple([[*widths].index(name) for name in names])
+        self._way = _Way([each.network._outputs for each in self.fitted_], picks,
+                         first_places(sizes),
                          (widths["numbers"], widths["codes"]), encoding.row)  # fmt: skip
         return self._way
 
