@@ -97,7 +97,7 @@ def rows_of(path: str, model: Any, given: Namespace) -> tuple[Any, str]:
 
 @contextmanager
 def located(path: str, given: Namespace, y_val: str | None = None) -> Iterator[None]:
-    """Add file and line to an error that says in which row of the target it is.
+    """Add the file to an error about its data, and the line where it says in which row it is.
 
     ``y_val`` is the file of the targets that messages call so.
     """
@@ -108,13 +108,13 @@ def located(path: str, given: Namespace, y_val: str | None = None) -> Iterator[N
     try:
         yield
     except (DataError, LabelError) as error:
-        found = re.search(r"in row (\d+)", str(error))
-        if found is None or str(error).startswith(f"{path}"):
+        if path in str(error):
             raise
-        if y_val is not None and "y_val" in str(error):
+        if y_val is not None and ("y_val" in str(error) or "X_val" in str(error)):
             path = y_val
-        line = _line_of(int(found[1]), path, reading(given))
-        raise type(error)(f"{path}, line {line}: {error}") from error
+        found = re.search(r"in row (\d+)", str(error))
+        line = f", line {_line_of(int(found[1]), path, reading(given))}" if found else ""
+        raise type(error)(f"{path}{line}: {error}") from error
 
 
 def _line_of(row: int, path: str, how: Mapping[str, Any]) -> int:

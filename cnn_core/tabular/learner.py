@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
-from cnn_core.errors import OptionError, ShapeError, UnknownOptionError
+from cnn_core.errors import DataError, OptionError, ShapeError, UnknownOptionError
 from cnn_core.naming import hint
 from cnn_core.run.threads import MAX_THREADS
 from cnn_core.tabular.encoder import TableEncoder
@@ -294,5 +294,7 @@ class TabularLearner(Understanding, Predicting):
 
 
 def _check_lengths(who: str, y: np.ndarray, table: Table) -> None:
+    if not table.n_rows:
+        raise DataError(f"{who}: need one row or more; got a table without rows")
     if len(y) != table.n_rows:
         raise ShapeError(f"{who}: need as many targets as rows; got {len(y)} for {table.n_rows}")

@@ -231,6 +231,27 @@ def test_errors_name_file_and_line(tail, said, tmp_path, capsys):
     assert re.search(f"{data}, {said}", err), err
 
 
+def test_tables_without_rows_or_with_one_class(made, tmp_path, capsys):
+    (tmp_path / "none.csv").write_text("size,kind,says,worth\n")
+    (tmp_path / "same.csv").write_text("size,says\n1,no\n2,no\n")
+    train = ("train", "--target", "says", "--out", tmp_path / "m", "--quiet", *FAST)
+    for data, more, named, said in (
+        ("none.csv", (), "none.csv", "need one row or more in column 'says'"),
+        ("same.csv", (), "same.csv", "need two classes or more in column 'says'; got 'no' in all"),
+        (made / "data.csv", ("--validation", tmp_path / "none.csv"), "none.csv",
+         "fit: X_val: need one row or more"),
+    ):  # fmt: skip
+        status, _, err = command(capsys, *train, tmp_path / data, *more)
+        assert (status, err.count("\n")) == (2, 1)
+        assert err.startswith(f"cnn-core: {tmp_path / named}: ")
+        assert said in err
+    status, out, err = command(capsys, "evaluate", made / "says", tmp_path / "none.csv")
+    assert (status, out) == (2, "")
+    assert "need one row or more" in err
+    status, out, _ = command(capsys, "predict", made / "says", tmp_path / "none.csv")
+    assert (status, out) == (0, "prediction\n")
+
+
 @pytest.mark.parametrize(("command_line", "said"), [
     (["predict", "says", "data.csv", "--interval", "0.9"], "--interval: need a model of numbers"),
     (["predict", "says", "data.csv", "--quantiles"], "--quantiles: need a model trained with"),
