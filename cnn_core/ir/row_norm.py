@@ -31,10 +31,8 @@ class RowNorm(Node):
             self.eps = options.number(self.label, self.eps, options.SMALLEST_EPS, options.LARGEST,
                                       option="eps")  # fmt: skip
         batch = x.shape[:1] if x.batched else ()
-        rows = self._rows = prod(k for k in x.shape[:-1] if k is not BATCH)
-        length = n * len(vectors)
-        self.saved = {"measures": (*batch, 3 * rows)}
-        self.sums = {"rest": (length,), "blocks": (*batch, -(-rows * length // BLOCK))}
+        self._rows, self.sums = rows_and_sums(x, n * len(vectors))
+        self.saved = {"measures": (*batch, 3 * self._rows)}
 
     def attrs(self) -> tuple[float | int, ...]:
         """Return N, the rows of a row of the batch, eps, and whether the mean is taken off."""
@@ -43,6 +41,14 @@ class RowNorm(Node):
 
     def n_unit(self, wrt: int) -> int:
         return self.shape[-1] if wrt > 0 else 0
+
+
+def rows_and_sums(x: Node, length: int) -> tuple[int, dict[str, Any]]:
+    """Return the rows in a row of the batch of x (..., N), and `Node.sums` of ``length`` numbers
+    over blocks of them."""
+    batch = x.shape[:1] if x.batched else ()
+    rows = prod(k for k in x.shape[:-1] if k is not BATCH)
+    return rows, {"rest": (length,), "blocks": (*batch, -(-rows * length // BLOCK))}
 
 
 def as_vector(value: Any, x: Node, fill: float) -> Node:

@@ -12,16 +12,21 @@ class Dropout(Noise):
 
     op = "dropout"
     rate: float = 0.5
+    steps: int | None = None
 
     def infer_shape(self) -> None:
         super().infer_shape()
         self.rate = options.number(self.label, self.rate, 0, 1, open_at="high", option="rate")
+        if self.steps is not None:
+            self.steps = options.whole(self.label, self.steps, option="steps")
 
     def attrs(self) -> tuple[float | int, ...]:
-        return (self.rate, self.stream())
+        return (self.rate, self.stream(), self.steps or 0)
 
 
-def dropout(x: Node, rate: float = 0.5, *, key: int | None = None, name: str = "") -> Node:
+def dropout(
+    x: Node, rate: float = 0.5, *, steps: int | None = None, key: int | None = None, name: str = ""
+) -> Node:
     """Return x with each element 0 with probability ``rate``, else divided by 1 - rate.
 
     Same shape and dtype as ``x``.  The mask follows from the seed and the step of the run, from
@@ -29,8 +34,11 @@ def dropout(x: Node, rate: float = 0.5, *, key: int | None = None, name: str = "
     step, same mask, however the batch is split.  Two nodes of one key and step draw the same
     numbers.  Programs for inference leave the node out.  NaN propagates where kept.
 
+    With ``steps`` the rate is that in the first half of so many steps, then falls along half a
+    cosine, rate (1 + cos(pi (2 step / steps - 1))) / 2, and is 0 from ``steps`` on.
+
     A rate outside [0, 1) raises `OptionError`.
 
     Source: Srivastava et al. 2014; random numbers: Philox4x32-7 (Salmon et al. 2011).
     """
-    return Dropout((as_node(x),), name=name, rate=rate, key=key)
+    return Dropout((as_node(x),), name=name, rate=rate, steps=steps, key=key)

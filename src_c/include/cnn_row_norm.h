@@ -31,6 +31,13 @@ cnn_status cnn_row_norm_grad_f64(const cnn_call *c);
 cnn_status cnn_row_norm_sum_f32(const cnn_call *c);
 cnn_status cnn_row_norm_sum_f64(const cnn_call *c);
 
+/* Where the sums of block k lie among those of the batch, `size` to a batch row of `t` rows. */
+static inline int64_t cnn_row_block(int64_t k, int64_t t, int64_t size, int64_t length)
+{
+    /* Those of CNN_ROW_BLOCK batch rows, T blocks, lie within as many rows of the buffer. */
+    return k / t * (CNN_ROW_BLOCK * size) + k % t * length;
+}
+
 /* The operation: its file says no more. */
 #define CNN_DEFINE_ROW_NORM(op)                                                                \
     static const cnn_more cnn_more_##op = {.sums = CNN_TYPED(cnn_row_norm_grad)};              \

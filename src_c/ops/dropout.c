@@ -1,6 +1,7 @@
 /* dropout - y = x / (1 - rate) where the mask is 1, else 0, any shape.
  *
- *   attributes: rate in [0, 1), the stream of random numbers (its low 32 bits)
+ *   attributes: rate in [0, 1), the stream of random numbers (its low 32 bits), steps: 0, or the
+ *               rate falls to 0 along half a cosine in the second half of so many steps
  *   forward  operands: x, y
  *   gradient operands: x, y, dy, dx
  *   mask:      element i of the tensor (row * size + column) is kept where random number i of
@@ -15,11 +16,17 @@
 #ifdef real
 #include "cnn_random.h"
 
+static double K(rate)(const cnn_call *c)
+{
+    const double at = ATTR_I(c, 2) ? 2 * (double)c->counter / (double)ATTR_I(c, 2) - 1 : 0;
+    return ATTR_F(c, 0) * (at >= 1 ? 0 : at <= 0 ? 1 : 0.5 + 0.5 * cos(3.14159265358979324 * at));
+}
+
 /* to (+)= mask * scale * from, for the elements of this call's rows; from may be to. */
 static void K(dropout)(const cnn_call *c, const real *from, real *to, int add)
 {
     const int64_t  size = OPERAND(c, 1)->size, end = cnn_count(c, 1);
-    const double   rate = ATTR_F(c, 0);
+    const double   rate = K(rate)(c);
     const uint32_t threshold = (uint32_t)(rate * 4294967296.0);
     const real     scale = (real)(1 / (1 - rate));
     const uint64_t first = (uint64_t)c->begin * (uint64_t)size;

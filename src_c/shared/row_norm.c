@@ -133,8 +133,7 @@ static void K(row_grad)(const cnn_call *c, int64_t n, const real *x, const real 
 static real *K(block)(const cnn_call *c, const cnn_tensor *blocks, int64_t k)
 {
     const int64_t t = ATTR_I(c, 1), length = ATTR_I(c, 0) * (1 + CENTERED(c));
-    /* Those of BLOCK batch rows, T blocks, lie within as many rows of the buffer. */
-    return (real *)blocks->data + k / t * (BLOCK * blocks->size) + k % t * length;
+    return (real *)blocks->data + cnn_row_block(k, t, blocks->size, length);
 }
 
 cnn_status K(cnn_row_norm_grad)(const cnn_call *c)

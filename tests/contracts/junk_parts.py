@@ -130,6 +130,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "take": {"x": V}, "take_along_axis": {"x": V}, "label_weight": {"ignore_index": 1, "weight": W},
     "weight_grad": {"pairs": [(V, Input("dy", (4,)))]}, "cumsum": {"x": V},
     "layer_norm": {"scale": V, "shift": None}, "rms_norm": {"scale": V},
+    "parametric_activation": {"a": V, "function": "selu"}, "dropout": {"rate": 0.5, "steps": 7},
     "batch_norm": {"scale": V, "shift": None, "mean": None, "variance": None, "momentum": 0.1},
     "metric_accuracy": {"columns": True, "k": 1, "threshold": 0.0, "middle": 0.5},
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from activation_cases import ACTIVATIONS
 from fuzz_values import SEED, STEP, Draw, Unfit, Value, rule, summed_to
-from random_reference import dropout_mask, normal_numbers, uniform_numbers
+from random_reference import dropout_mask, falling, normal_numbers, uniform_numbers
 
 import cnn_core as cnn
 from cnn_core.ir.shapes import with_rows
@@ -120,13 +120,15 @@ unary("clip", lambda x, a_min, a_max: np.clip(x, a_min, a_max), _inside,
 
 
 def _dropout(d: Draw):
-    options = {"rate": d.eighths(0, 0.875), "key": int(d.rng.integers(2**31))}
+    options = {"rate": d.eighths(0, 0.875), "key": int(d.rng.integers(2**31)),
+               "steps": d.choose([None, None, 1, 3])}  # fmt: skip
     return [([d.real()], options, {"at_work": d.training})]
 
 
-def _mask(x, rate, key, at_work):
+def _mask(x, rate, key, steps, at_work):
     if not at_work:
         return np.ones(x.shape)
+    rate = falling(rate, steps, STEP)
     keep = dropout_mask(x.size, rate, seed=SEED, step=STEP, key=key)
     return keep.reshape(x.shape) / (1 - rate)
 

@@ -74,6 +74,34 @@ rule("layer_norm", _rows(2), _layer, _layer_grads, chain=True, slack=_slack(-1))
 rule("rms_norm", _rows(1), _rms, _rms_grads, chain=True, slack=_slack(-1, centered=False))
 
 
+def _parametric_draw(d: Draw):
+    x = d.real(lambda v: bool(v.row), new=lambda: d.new_shape(int(d.choose([1, 1, 2, 3]))))
+    function = str(d.choose(["selu", "mish"]))
+    return [([x, *_vectors(d, x, 1)], {"function": function}, {})]
+
+
+def _function(x, function):
+    """Return f(x) and f'(x)."""
+    if function == "selu":
+        s, alpha, low = 1.0507009873554805, 1.6732632423543772, np.minimum(x, 0)
+        return (np.where(x > 0, s * x, s * alpha * np.expm1(low)),
+                np.where(x > 0, s, s * alpha * np.exp(low)))  # fmt: skip
+    t = np.tanh(np.logaddexp(0, x))
+    return x * t, t + x * (1 - t * t) / (1 + np.exp(-np.maximum(x, -700)))
+
+
+def _parametric(x, a, function):
+    return x + a * (_function(x, function)[0] - x)
+
+
+def _parametric_grads(dy, y, x, a, function):
+    f, slope = _function(x, function)
+    return [dy * (1 + a * (slope - 1)), _over_rows(dy * (f - x))]
+
+
+rule("parametric_activation", _parametric_draw, _parametric, _parametric_grads, chain=True)
+
+
 def _batch(d: Draw):
     x = d.real(lambda v: bool(v.row), new=lambda: d.new_shape(int(d.choose([1, 1, 2, 3]))))
     if x.runs[0].size == x.shape[-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from op_case import OpCase
-from random_reference import dropout_mask, normal_numbers, uniform_numbers
+from random_reference import dropout_mask, falling, normal_numbers, uniform_numbers
 
 from cnn_core import ops
 
@@ -42,18 +42,23 @@ DENSE = {
 }
 
 
-def _dropout(rate, shape):
+def _dropout(given, shape, steps=None):
+    rate = falling(given, steps, RUN["counter"])
+
     def reference(x):
         keep = dropout_mask(x.size, rate, seed=RUN["seed"], step=RUN["counter"], key=5)
         return np.where(keep.reshape(x.shape), x / (1 - rate), 0)
 
-    return OpCase(lambda x: ops.dropout(x, rate, key=5), {"x": shape}, reference)
+    return OpCase(lambda x: ops.dropout(x, given, steps=steps, key=5), {"x": shape}, reference)
 
 
 DROPOUT = {
     "dropout": _dropout(0.4, (3, 7)),
     "dropout_none": _dropout(0.0, (4,)),
     "dropout_wide": _dropout(0.25, (70,)),
+    "dropout_early": _dropout(0.4, (70,), steps=6),
+    "dropout_falling": _dropout(0.4, (70,), steps=5),
+    "dropout_over": _dropout(0.4, (7,), steps=3),
 }
 
 

@@ -1,4 +1,5 @@
-"""Cases of layer_norm, rms_norm and batch_norm, with rows around the blocks of their sums."""
+"""Cases of layer_norm, rms_norm, batch_norm and parametric activations, with rows around the
+blocks of their sums."""
 
 from __future__ import annotations
 
@@ -53,6 +54,30 @@ for _op, _norm in (("layer_norm", _layer), ("rms_norm", _rms)):
     LAYER_NORM[f"{_op}_sums"] = OpCase(case.build, case.inputs, _norm,
                                        gradient=frozenset(case.inputs) - {"x"})  # fmt: skip
 
+# -- parametric activations, whose sums are those of norms ----------------------------------------
+
+
+def _selu(x):
+    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+
+
+def _mish(x):
+    return x * np.tanh(np.logaddexp(0, x))
+
+
+def _parametric(f):
+    return lambda x, a: x + a * (f(x) - x)
+
+
+PARAMETRIC = {
+    f"parametric_activation_{name}{k}": OpCase(
+        lambda x, a, name=name: ops.parametric_activation(x, a, name),
+        {"x": x, "a": (_U, (_width(x),))}, _parametric(f), kinks={"x": (0.0,)},
+        gradient=True if k != "_sums" else frozenset(["a"]))
+    for name, f in (("selu", _selu), ("mish", _mish)) for k, x in {**_ROWS, "_sums": (3, 5)}.items()
+    if name == "selu" or k in ("", "_wide", "_sums")
+}  # fmt: skip
+
 # -- over the batch -------------------------------------------------------------------------------
 
 
@@ -74,4 +99,4 @@ BATCH_NORM = {
 BATCH_NORM["batch_norm_plain"] = OpCase(lambda x: ops.batch_norm(x, eps=0.25), {"x": (2, 9)},
                                         _batch)  # fmt: skip
 
-NORM: dict[str, OpCase] = {**LAYER_NORM, **RMS_NORM, **BATCH_NORM}
+NORM: dict[str, OpCase] = {**LAYER_NORM, **RMS_NORM, **BATCH_NORM, **PARAMETRIC}

@@ -40,6 +40,12 @@ def dropout_mask(n: int, rate: float, **run: int) -> np.ndarray:
     return blocks_of_bits(-(-n // 64), **run).reshape(-1)[:n] >= int(rate * 2**32)
 
 
+def falling(rate: float, steps: int | None, step: int) -> float:
+    """Return the rate of dropout at a step: all of it up to half of the steps, then less."""
+    at = 0.0 if steps is None else np.clip(2 * step / steps - 1, 0, 1)
+    return rate * (1 + np.cos(np.pi * at)) / 2
+
+
 def _pairs(n: int, **run: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the high and the low 32 bits of ``n`` elements."""
     bits = blocks_of_bits(-(-n // 32), **run).astype(np.int64)

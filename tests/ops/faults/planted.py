@@ -64,6 +64,12 @@ FAULTS = {
         "layer_norm", "shared/row_norm.c", "i < n_row; i += BLOCK",
         "i + BLOCK <= n_row; i += BLOCK",
         "layer_norm", "gradient of "),
+    "slope_of_the_curve_forgotten": Fault(
+        "parametric_activation", "ops/parametric_activation.c", "K(cnn_mish_grad)(x)", "1",
+        "parametric_activation_mish", "gradient of x"),
+    "rate_does_not_fall": Fault(
+        "dropout", "ops/dropout.c", "at >= 1 ? 0 : at <= 0", "at >= 1 ? 0 : at <= 9",
+        "dropout_falling", "value"),
     "means_of_blocks_not_merged": Fault(
         "batch_norm", "ops/batch_norm.c", "off * off * old - rest", "-rest", "batch_norm_long",
         "value"),
