@@ -26,6 +26,9 @@ WHOLE = 8
 RANGE = 30
 """Up to this pace, rates are made of all steps of the schedule, to pick from."""
 
+ENOUGH = 0.8
+"""A training of this share of its steps or more is not begun anew, only hastened."""
+
 AHEAD = 0.1
 """A share of the time that is left over makes a training longer again."""
 
@@ -68,21 +71,24 @@ class Hastened(Fixed):
 class Budget(Callback):
     """Ends a training by the time ``end``, a value of ``time.perf_counter``.
 
-    The pace of the first steps tells how many there will be, in place of the ``n_steps`` that were
-    planned, and it is looked at again after each epoch: `Hastened` rates then fall as they would
-    have over all of them.  Nothing changes where the time is enough.  Where the machine has become
-    so slow that even this is too late, the training ends at once.
+    The pace of the first steps tells how many there will be, in place of the ``n_steps`` that the
+    schedule of rates has: where they are far fewer, the training ends and `epochs` says of how many
+    another should be made.  Otherwise the pace is looked at again after each epoch: there are fewer
+    steps, or more, up to ``most``, and `Hastened` rates end with them.  Nothing changes where the
+    time is enough.  Where the machine has become so slow that even this is too late, the training
+    ends at once.
 
     ``judged`` returns the seconds that the validation after an epoch takes.
     """
 
     def __init__(
-        self, end: float, n_steps: int, n_epochs: int, judged: Callable[[], float]
+        self, end: float, n_steps: int, per_epoch: int, most: int, judged: Callable[[], float]
     ) -> None:
         self.end, self.n_steps, self.judged = end, n_steps, judged
-        self.per_epoch = n_steps // n_epochs
+        self.per_epoch, self.most = per_epoch, most
         self.planned = n_steps
         """How many steps there will be."""
+        self.epochs: int | None = None
         self.seconds = 0.0
         """Of a step, as measured last."""
         self.part: dict[str, float] | None = None
@@ -103,6 +109,8 @@ class Budget(Callback):
         self._begin = self._looked = time.perf_counter()
         self._span = max(self.end - self._begin, 1e-3)
         self._schedule = trainer.optimizer.lr
+        assert trainer._loop is not None
+        trainer._loop.bar.expect(self.n_steps // self.per_epoch)
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         self._last = self.epoch_begin = time.perf_counter()
@@ -115,9 +123,9 @@ class Budget(Callback):
         probe = min(MEASURED[0] * self._span, MEASURED[1])
         if not self._known:
             self._known = self._chunks > TRIALS and now - self._begin >= probe
-            if self._known:
-                self._plan(trainer, now)
-        elif now - self._looked >= 0.05 * self._span:
+            if self._known and self._begins_anew(trainer, now):
+                return
+        if self._known and now - self._looked >= 0.05 * self._span:
             self._plan(trainer, now)
         late = now + took + self.judged() >= self.end  # the next one may take as long
         if late or (self.done >= self.planned and self.planned % self.per_epoch):
@@ -139,7 +147,7 @@ class Budget(Callback):
     @property
     def short(self) -> bool:
         """Whether more time would have made more steps; otherwise something else has ended it."""
-        return self._late or self.planned <= self.done < self.n_steps
+        return self._late or self.planned <= self.done < self.most
 
     def _measure(self, seconds: float, steps: int) -> None:
         if self._chunks < TRIALS or not self.seconds:
@@ -148,17 +156,30 @@ class Budget(Callback):
         weight = 1 - exp(-seconds / max(0.05 * self._span, 0.2))
         self.seconds += weight * (seconds / steps - self.seconds)
 
-    def _plan(self, trainer: Trainer, now: float) -> None:
-        """Decide how many steps there will be, and let the rates end with them."""
-        self._looked = now
+    def _possible(self, now: float) -> int:
+        """Return how many steps there can be, whole epochs if these are not few."""
         left = 0.97 * (self.end - now) - self.judged()
-        each = self.seconds_each()
-        possible = self.done + max(int(left / each), 1)
+        possible = self.done + max(int(left / self.seconds_each()), 1)
         if possible >= WHOLE * self.per_epoch:
             possible -= possible % self.per_epoch
-        possible = min(max(possible, self.done + 1), self.n_steps)
-        longer = possible > self.planned
-        if possible == self.planned or (longer and (possible - self.planned) * each < AHEAD * left):
+        return min(max(possible, self.done + 1), self.most)
+
+    def _begins_anew(self, trainer: Trainer, now: float) -> bool:
+        """End a training of far more steps than there can be; tell whether it has ended."""
+        steps = self._possible(now) - self.done
+        if self.n_steps < self.most or steps >= ENOUGH * self.n_steps:
+            self._plan(trainer, now)
+            return False
+        self.epochs = max(-(-steps // self.per_epoch), 1)
+        assert trainer._loop is not None
+        trainer.stop, trainer._loop.bar.leave = True, False
+        return True
+
+    def _plan(self, trainer: Trainer, now: float) -> None:
+        """Decide how many steps there will be, and let the rates end with them."""
+        self._looked, possible = now, self._possible(now)
+        gained = (possible - self.planned) * self.seconds_each()
+        if possible == self.planned or 0 < gained < AHEAD * (self.end - now):
             return
         self.planned = possible
         assert trainer._loop is not None

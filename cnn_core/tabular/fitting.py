@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Callable
@@ -115,7 +116,7 @@ class Keeper(Callback):
 
     def __init__(self, net: Model, task: Task, held: Rows, recipe: Recipe) -> None:
         self.net, self.task, self.held, self.recipe = net, task, held, recipe
-        self.best, self.best_epoch = np.inf, 0
+        self.best, self.best_epoch, self._better = np.inf, 0, 0
         self.outputs: np.ndarray | None = None
         self.seconds = 0.0
         """What the last look took."""
@@ -137,10 +138,12 @@ class Keeper(Callback):
         found = figures(self.task, outputs, self.held.y, self.held.weight)
         values |= {f"val_{name}": value for name, value in found.items()}
         figure, patience = found[self.recipe.keeps[self.task.kind]], self.recipe.patience
-        if figure < self.best or not self.best_epoch:
+        if figure < self.best:
+            self._better = epoch
+        if figure <= self.best or not self.best_epoch:  # of equal ones the last, as in RealMLP
             self.best, self.best_epoch, self.outputs = figure, epoch, outputs
             self._params = [block.value.copy() for block in self.net.store.blocks]
-        elif patience is not None and epoch - self.best_epoch >= patience:
+        if patience is not None and epoch - self._better >= patience:
             trainer.stop = True
         self.seconds = time.perf_counter() - begin
 
@@ -150,46 +153,78 @@ class Keeper(Callback):
             block.value[...] = value
 
 
+class _Training:
+    """A network and what trains it."""
+
+    def __init__(
+        self, recipe: Recipe, rows: Rows, held: Rows | None, task: Task, seed: int
+    ) -> None:
+        self.recipe, self.rows = recipe, rows
+        self.net = recipe.network(rows, task, seed)
+        self.per_epoch = -(-len(rows.y) // recipe.batch_size)
+        self.trainer = recipe.trainer(self.net, rows, task, seed=seed,
+                                      n_steps=self.per_epoch * recipe.epochs)  # fmt: skip
+        self.keeper = None if held is None else Keeper(self.net, task, held, recipe)
+
+    def run(self, epochs: int, budget: Budget | None, progress: bool | str) -> None:
+        """Train for so many epochs; Ctrl-C ends it, once there is one."""
+        try:
+            self.trainer.fit(
+                self.rows.inputs(), self.rows.y, batch_size=self.recipe.batch_size, epochs=epochs,
+                sample_weight=self.rows.weight, progress=progress,
+                callbacks=[c for c in (self.keeper, budget) if c is not None])  # fmt: skip
+        except KeyboardInterrupt:
+            if not self.trainer.history.epochs:
+                raise
+            warnings.warn(f"fit: interrupted in epoch {self.trainer.epochs_done + 1} of {epochs}: "
+                          f"the best before it is kept", stacklevel=5)  # fmt: skip
+        history = self.trainer.history
+        if budget is not None and budget.part is not None:
+            values = dict(budget.part)
+            if self.keeper is not None:
+                self.keeper.on_epoch_end(self.trainer, history.epochs + 1, values)
+            history.append(values, time.perf_counter() - budget.epoch_begin)
+
+    def fitted(self, held_rows: np.ndarray) -> Fitted:
+        """Return the network of the best epoch, or of the last."""
+        keeper, history = self.keeper, self.trainer.history
+        if keeper is None:
+            return Fitted(self.net, history, history.epochs, held_rows, None, None, None)
+        keeper.put_back()
+        return Fitted(self.net, history, keeper.best_epoch, held_rows, keeper.outputs,
+                      keeper.held.y, keeper.held.weight, _some(keeper.held))  # fmt: skip
+
+
 def fit_one(
     recipe: Recipe, rows: Rows, held: Rows | None, task: Task, *, seed: int,
     held_rows: np.ndarray, progress: bool | str = False, end: float | None = None,
 ) -> tuple[Fitted, Budget | None]:  # fmt: skip
     """Train a network with ``rows``; keep the epoch that is the best for ``held``, or the last.
 
-    ``end`` is the value of ``time.perf_counter`` by which it is done.
+    ``end`` is the value of ``time.perf_counter`` by which it is done.  Where that is too soon, the
+    training is that of a copy of the recipe with fewer ``epochs``.
     """
     recipe = recipe.for_rows(len(rows.y))
-    net = recipe.network(rows, task, seed)
-    n_steps = -(-len(rows.y) // recipe.batch_size) * recipe.epochs
-    trainer = recipe.trainer(net, rows, task, n_steps=n_steps, seed=seed)
-    keeper = budget = None
-    if held is not None:
-        keeper = Keeper(net, task, held, recipe)
-        if end is not None:
-            keeper, held_rows = _in_time(keeper, held_rows, end, seed)
-            end -= AFTER * keeper.seconds
-    if end is not None:
-        budget = Budget(end, n_steps, recipe.epochs, lambda: keeper.seconds if keeper else 0.0)
-    try:
-        trainer.fit(rows.inputs(), rows.y, batch_size=recipe.batch_size, epochs=recipe.epochs,
-                    sample_weight=rows.weight, progress=progress,
-                    callbacks=[c for c in (keeper, budget) if c is not None])  # fmt: skip
-    except KeyboardInterrupt:
-        if not trainer.history.epochs:
-            raise
-        warnings.warn(f"fit: interrupted in epoch {trainer.epochs_done + 1} of {recipe.epochs}: "
-                      f"the best before it is kept", stacklevel=4)  # fmt: skip
-    history = trainer.history
-    if budget is not None and budget.part is not None:
-        values = dict(budget.part)
-        if keeper is not None:
-            keeper.on_epoch_end(trainer, history.epochs + 1, values)
-        history.append(values, time.perf_counter() - budget.epoch_begin)
-    if keeper is None:
-        return Fitted(net, history, history.epochs, held_rows, None, None, None), budget
-    keeper.put_back()
-    return Fitted(net, history, keeper.best_epoch, held_rows, keeper.outputs, keeper.held.y,
-                  keeper.held.weight, _some(keeper.held)), budget  # fmt: skip
+    made, epochs = _Training(recipe, rows, held, task, seed), recipe.epochs
+    if end is None:
+        made.run(epochs, None, progress)
+        return made.fitted(held_rows), None
+    if made.keeper is not None:
+        made.keeper, held_rows = _in_time(made.keeper, held_rows, end, seed)
+        end -= AFTER * made.keeper.seconds
+    while True:
+        keeper, n = made.keeper, made.per_epoch
+        budget = Budget(end, n * made.recipe.epochs, n, n * epochs,
+                        lambda keeper=keeper: keeper.seconds if keeper else 0.0)  # fmt: skip
+        made.run(epochs, budget, progress)
+        if budget.epochs is None:
+            return made.fitted(held_rows), budget
+        shorter = copy.copy(recipe)
+        shorter.epochs = budget.epochs
+        seconds = 0.0 if keeper is None else keeper.seconds
+        made = _Training(shorter, rows, keeper and keeper.held, task, seed)
+        if made.keeper is not None:
+            made.keeper.seconds = seconds
 
 
 def _some(rows: Rows) -> Rows:
@@ -272,11 +307,11 @@ def _of_time(budgets: list[Budget], o: Settings, before: float, times: float) ->
     if least is None or not (any(b.short for b in budgets) or times > 1
                              or len(budgets) < o.n_models):  # fmt: skip
         return []
-    seconds = before + o.n_models * least.n_steps * least.seconds_each()
+    seconds = before + o.n_models * least.most * least.seconds_each()
     need = max(1.1 * times * seconds / (1 - RESERVE), times * before / SHARE if times > 1 else 0)
     digits = 10.0 ** (floor(log10(need)) - 1)
     done = least.done / least.per_epoch
     cut = ", which ended before the rates had fallen" if least.cut else ""
-    epochs = least.n_steps // least.per_epoch
+    epochs = least.most // least.per_epoch
     return [f"{done:.4g} of {epochs} epochs fitted into {o.time_limit:g} s{cut}: with "
             f"time_limit={ceil(need / digits) * digits:g} all would"]  # fmt: skip

@@ -34,6 +34,9 @@ class Progress:
     and when training is broken off, `close`.
     """
 
+    leave = True
+    """Whether a line stays when all is over."""
+
     def start_epoch(self, epoch: int, rows_done: int = 0) -> None:
         """Begin epoch number ``epoch``, counted from 1, of which some rows are done already."""
 
@@ -101,7 +104,7 @@ class _Shown(Progress):
     within, between = BAR_SECONDS, BAR_SECONDS
     """Seconds from one drawing to the next, within an epoch and at its end."""
 
-    every_epoch, leave = False, True
+    every_epoch = False
 
     def __init__(self, epochs: int, n_rows: int, file: TextIO) -> None:
         self._epochs, self._n_rows, self._file = epochs, n_rows, file

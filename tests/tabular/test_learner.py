@@ -126,6 +126,15 @@ def test_the_best_epoch_on_the_validation_part_is_kept(make, y, figure):
     assert np.array_equal(made._raw(made.encoder_.transform(held))[0], fitted.outputs)
 
 
+def test_of_epochs_that_are_equally_good_the_last_is_kept_and_patience_counts_from_the_first():
+    still = Tiny(lr=1e-30)
+    assert classifier(recipe=still).fit(ROWS, LABELS).fitted_[0].best_epoch == 20
+    still.patience = 3
+    made = classifier(recipe=still).fit(ROWS, LABELS, time_limit=60)
+    assert made.history_.epochs == made.fitted_[0].best_epoch == 4
+    assert made.notes_ == []  # it was not the time
+
+
 def test_several_networks_have_parts_of_their_own_and_the_first_is_that_of_one(model):
     made = classifier(n_models=3).fit(ROWS, LABELS)
     parts = [each.validation_rows.tolist() for each in made.fitted_]

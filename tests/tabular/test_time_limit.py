@@ -44,14 +44,18 @@ class Clock(Callback):
 
 def trained(monkeypatch, seconds, end, judged=0.0):
     """Train as far as the time goes; return the clock, the budget and the trainer."""
-    net = cnn.Sequential([cnn.Dense(4, "tanh"), cnn.Dense(1)], inputs=3, seed=0)
-    schedule = cnn.optim.CosineDecay(0.01, EPOCHS * STEPS)
-    trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=schedule))
     clock = Clock(seconds, judged)
     monkeypatch.setattr(budget, "time", clock)
-    made = Budget(end, EPOCHS * STEPS, EPOCHS, lambda: judged)
-    trainer.fit(X, Y[:, None], batch_size=10, epochs=EPOCHS, callbacks=[clock, made],
-                progress=False)  # fmt: skip
+    epochs = EPOCHS
+    while epochs is not None:
+        clock.step, clock.rates = 0, []
+        net = cnn.Sequential([cnn.Dense(4, "tanh"), cnn.Dense(1)], inputs=3, seed=0)
+        schedule = cnn.optim.CosineDecay(0.01, epochs * STEPS)
+        trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=schedule))
+        made = Budget(end, epochs * STEPS, STEPS, EPOCHS * STEPS, lambda: judged)
+        trainer.fit(X, Y[:, None], batch_size=10, epochs=EPOCHS, callbacks=[clock, made],
+                    progress=False)  # fmt: skip
+        epochs = made.epochs
     return clock, made, trainer
 
 
@@ -131,12 +135,22 @@ def test_a_limit_that_is_enough_gives_the_bits_of_none():
 @pytest.mark.parametrize("n_models", [1, 3])
 def test_a_fit_keeps_to_its_limit_and_says_what_more_would_do(n_models):
     rows = RNG.normal(size=(20_000, 4))
-    made = TabularRegressor(Tiny(epochs=100_000), n_models=n_models)
+    planned = []
+
+    class Told(Tiny):
+        def network(self, rows, task, seed):
+            planned.append(self.epochs)
+            return super().network(rows, task, seed)
+
+    made = TabularRegressor(Told(epochs=100_000), n_models=n_models)
     made.fit(rows, rows[:, 0] * rows[:, 1], time_limit=1.0)
     assert made.fit_seconds_ < 2.0  # other tests share the machine
     (note,) = made.notes_[-1:]
     assert "of 100000 epochs fitted into 1 s" in note
     assert float(note.split("time_limit=")[1].split(" ")[0]) > 100
+    assert planned[::2] == [100_000] * n_models
+    assert max(planned[1::2]) < 10_000
+    assert made.recipe_.epochs == 100_000
     fitted = made.fitted_[0]
     series = made.history_["val_rmse"]
     assert series[fitted.best_epoch - 1] == min(series)
