@@ -78,10 +78,11 @@ def _dependence(
                         f"{options.shown(stray.value)}, which is {step.otherwise}")  # fmt: skip
     at = places(encoding)[column]
     group = max(1, rows_at_once(encoded) // len(encoded.numbers))
-    found = []
+    found, before = [], model._predicted(encoded)
     for first in range(0, len(values), group):
         chosen = [array[first : first + group, None] for array in made]
-        out = swept(model._predicted, encoded, at, partial(_same, chosen), len(chosen[0]))
+        out = swept(model._predicted, encoded, before, at, partial(_same, chosen),
+                    len(chosen[0]))  # fmt: skip
         found.append(out.mean(axis=1) if kind == "average" else np.moveaxis(out, 1, 0))
     return Dependence(column, values, np.concatenate(found, axis=0 if kind == "average" else 1))
 

@@ -107,7 +107,8 @@ def importances(
 ) -> Importances:  # fmt: skip
     """Return how much a score of predictions falls, column by column."""
     n, score = len(encoded.numbers), scored.score
-    before = score(predicted(encoded))
+    base = predicted(encoded)
+    before = score(base)
     drops = np.zeros((len(encoding.names), n_repeats))
     group = max(1, min(n_repeats, rows_at_once(encoded) // n))
     for first in range(0, n_repeats, group):
@@ -115,8 +116,8 @@ def importances(
         orders = np.stack([permutation(n, seed, repeat) for repeat in repeats])
         for i, at in enumerate(places(encoding).values()):
             if any(at):
-                found = swept(predicted, encoded, at, partial(_moved, encoded, at, orders),
-                              len(orders))  # fmt: skip
+                found = swept(predicted, encoded, base, at,
+                              partial(_moved, encoded, at, orders), len(orders))  # fmt: skip
                 drops[i, first : first + group] = [scored.sign * (before - score(p))
                                                    for p in found]  # fmt: skip
     return Importances(scored.name, before, encoding.names, drops)

@@ -62,23 +62,28 @@ def rows_at_once(encoded: Encoded) -> int:
 
 
 def swept(
-    predicted: Callable[[Encoded], np.ndarray], encoded: Encoded, at: Places,
+    predicted: Callable[[Encoded], np.ndarray], encoded: Encoded, before: np.ndarray, at: Places,
     values: Callable[[slice], Sequence[np.ndarray]], n: int,
 ) -> np.ndarray:  # fmt: skip
     """Return predictions (n, N, ...) of ``n`` copies of all rows with other values in ``at``.
 
     ``values`` returns, for some rows, these numbers and codes: (n, rows or 1, columns) each.
+    Rows that stay as they are have what is predicted ``before``: in a column of mostly one value
+    nearly all do.
     """
-    total = len(encoded.numbers)
+    made = np.repeat(before[None], n, axis=0)
     step = max(1, rows_at_once(encoded) // n)
-    found = []
-    for begin in range(0, total, step):
-        part = slice(begin, min(begin + step, total))
-        block = []
-        for array, columns, value in zip(encoded, at, values(part), strict=True):
-            copies = np.repeat(array[None, part], n, axis=0)
-            copies[:, :, columns] = value
-            block.append(copies.reshape(n * (part.stop - begin), array.shape[1]))
-        out = predicted(Encoded(*block))
-        found.append(out.reshape(n, part.stop - begin, *out.shape[1:]))
-    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+    for begin in range(0, len(before), step):
+        part = slice(begin, begin + step)
+        rows, new = [array[part] for array in encoded], values(part)
+        changed = np.zeros((n, len(rows[0])), bool)
+        for array, columns, value in zip(rows, at, new, strict=True):
+            changed |= (array[:, columns] != value).any(axis=2)
+        copy, row = np.nonzero(changed)
+        if not len(row):
+            continue
+        block = [array[row] for array in rows]
+        for array, columns, value in zip(block, at, new, strict=True):
+            array[:, columns] = value[copy, row if value.shape[1] > 1 else 0]
+        made[copy, row + begin] = predicted(Encoded(*block))
+    return made
