@@ -145,3 +145,14 @@ def test_a_picture_of_one_class_and_of_single_rows_goes_into_given_axes():
         NUMBERS.draw_partial_dependence(X, "x", ax=axis, label=1)
     with pytest.raises(OptionError, match="draw_partial_dependence: need a column to draw"):
         NUMBERS.draw_partial_dependence(X, [], ax=axis)
+
+
+def test_of_many_classes_the_likeliest_are_drawn():
+    plt = pytest.importorskip("matplotlib.figure")
+    table = {"x": X[3], "y": [f"c{min(v % 8, v % 3 + 5)}" for v in RNG.integers(0, 99, N).tolist()]}
+    model = TabularClassifier("mlp", options={"epochs": 2}).fit(table, "y")
+    axis = plt.Figure().add_subplot()
+    model.draw_partial_dependence(table, "x", ax=axis, grid=3)
+    mean = model.partial_dependence(table, "x", grid=3).values.mean(axis=0)
+    assert [name for name, _ in lines(axis)] == model.classes_[np.argsort(-mean)[:6]].tolist()
+    assert axis.get_ylabel() == "probability of y: each class"

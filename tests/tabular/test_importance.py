@@ -131,6 +131,12 @@ def test_bad_input_is_refused(options, error, said):
     assert isinstance(caught.value, CnnCoreError)
 
 
+def test_every_seed_and_repeat_has_a_permutation_of_its_own():
+    made = {tuple(permutation(20, seed, repeat)) for seed in range(4) for repeat in range(4)}
+    assert len(made) == 16
+    assert all(sorted(order) == list(range(20)) for order in made)
+
+
 def test_it_needs_a_learner_that_has_learned():
     with pytest.raises(StateError, match="permutation_importance: need a TabularClassifier"):
         TabularClassifier().permutation_importance(X, Y)

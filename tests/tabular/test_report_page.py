@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from math import inf, nan
@@ -214,8 +215,11 @@ def test_members_and_networks_of_parts_of_their_own(tmp_path):
     tree, text = page(model, tmp_path)
     assert tiles(tree) == expected(model.validation_)
     assert "by each of 3 networks" in text
-    (_, *lines) = cells(tree, "What it looks at")[0]
-    assert lines[0][0] == "x"
+    found = cells(tree, "What it looks at")
+    assert found[0][1][0] == "x"
+    first = copy.copy(model)  # which alone has not learned from the rows that it kept
+    first.fitted_, first._scales, first._way = model.fitted_[:1], model._scales[:1], None
+    assert cells(page(first, tmp_path)[0], "What it looks at") == found
 
 
 def test_a_learner_of_a_file_has_all_but_importances(two, tmp_path):
@@ -274,6 +278,10 @@ def test_curves_equal_what_they_say():
     assert np.isclose(found.said[k], np.average(p[inside], weights=w[inside]))
     assert np.isclose(found.true[k], np.average(came[inside], weights=w[inside]))
     assert np.isclose(found.share.sum(), 1)
+    sure = np.stack([1 - p, p], 1).round(1)  # some at the ends of bins
+    top = calibration(sure.max(1), sure.argmax(1) == came, w)
+    error = figures.calibration_error(came.astype(int), sure, w)
+    assert np.isclose(top.share @ np.abs(top.true - top.said), error, rtol=1e-12)
     score = np.round(p, 2)
     no, yes = roc(score, came, w)
     assert len(no) < 102
