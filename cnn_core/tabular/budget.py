@@ -20,7 +20,7 @@ MEASURED = 0.02, 0.3
 TRIALS = 6
 """The first calls into C, which try numbers of threads and tell nothing of the pace."""
 
-WHOLE = 8
+WHOLE = 20
 """So many epochs or more are whole ones; of fewer the last may be a part of one."""
 
 RANGE = 30

@@ -68,10 +68,11 @@ class TabularClassifier(TabularLearner):
     _estimator_type = "classifier"
 
     def __init__(
-        self, recipe: Any = "mlp", *, options: Mapping[str, Any] | None = None, n_models: int = 1,
-        validation_fraction: float = 0.2, calibrate: bool = True, class_weight: Any = None,
-        kinds: Mapping[Any, str] | None = None, encoder: Mapping[str, Any] | None = None,
-        seed: int = 0, n_threads: int | None = None, progress: bool | str = False,
+        self, recipe: Any = "realmlp", *, options: Mapping[str, Any] | None = None,
+        n_models: int = 1, validation_fraction: float = 0.2, calibrate: bool = True,
+        class_weight: Any = None, kinds: Mapping[Any, str] | None = None,
+        encoder: Mapping[str, Any] | None = None, seed: int = 0, n_threads: int | None = None,
+        progress: bool | str = False,
     ) -> None:  # fmt: skip
         self.recipe, self.options, self.n_models = recipe, options, n_models
         self.validation_fraction, self.calibrate = validation_fraction, calibrate

@@ -65,7 +65,8 @@ def test_rates_end_when_the_time_does(monkeypatch, share):
     clock, made, trainer = trained(monkeypatch, lambda step: 1.0, end)
     assert 0.85 * end < clock.now <= end
     assert made.done == made.planned == trainer.optimizer.step_count
-    assert trainer.history.epochs * STEPS == made.done  # whole epochs
+    whole = trainer.history.epochs * STEPS == made.done
+    assert whole or made.done < budget.WHOLE * STEPS
     assert not made.cut
     assert clock.rates == sorted(clock.rates, reverse=True)
     assert clock.rates[-1] < 1e-2 * clock.rates[0]
