@@ -91,7 +91,7 @@ def rows_of(path: str, model: Any, given: Namespace) -> tuple[Any, str]:
     if target is None:
         raise OptionError(f"evaluate: need --target, as {given.model} was trained with targets "
                           f"that were no column")  # fmt: skip
-    names = {*model.feature_names_in_, target}
+    names = list({*model.feature_names_in_, target})
     return read_table(path, **reading(given), names=names, who="evaluate"), str(target)
 
 
