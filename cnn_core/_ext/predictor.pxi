@@ -219,11 +219,16 @@ cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run 
     """Let input and output lie where the caller's arrays are, block by block, for a while."""
     cdef double end = 0
     cdef int i
+    cdef int64_t first
     cdef capi.cnn_status status = capi.CNN_OK
     while status == capi.CNN_OK:
         run.n_row = min(n - done[0], c.max_rows)
-        for i in range(c.n_side):
-            tensor[c.side[i].tensor].data = data[i] + (at + done[0]) * c.side[i].bytes
+        first = at + done[0]
+        # Not all in the loop: for one input its end takes a fifth of a small network's prediction.
+        tensor[c.side[0].tensor].data = data[0] + first * c.side[0].bytes
+        tensor[c.side[1].tensor].data = data[1] + first * c.side[1].bytes
+        for i in range(2, c.n_side):
+            tensor[c.side[i].tensor].data = data[i] + first * c.side[i].bytes
         status = api().run(run, fault)
         done[0] += run.n_row
         if done[0] >= n:
