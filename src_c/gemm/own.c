@@ -24,11 +24,16 @@
 #include "blocks.h"
 #include "tile.h"
 
+/* Whether half tiles take the columns that are left. */
+static int K(is_half)(int64_t columns) { return HALF_ROWS && columns > 0 && columns <= LANES / 2; }
+
 /* Vectors of columns of the next tile, when so many columns are left: as many as possible, but
- * no lone vector at the end. */
-static int K(next_vecs)(int64_t columns)
+ * no lone vector at the end, unless the rest is for half tiles. */
+static int K(next_vecs)(int64_t columns, int halves)
 {
     const int64_t left = (columns + LANES - 1) / LANES;
+    if (halves && left > 1 && left <= MAX_VECS + 1 && K(is_half)(columns % LANES))
+        return (int)left - 1;
     return (int)(left == MAX_VECS + 1 ? (left + 1) / 2 : MIN(left, MAX_VECS));
 }
 
@@ -59,7 +64,7 @@ static real *K(panel_at)(const K(panels) *p, int64_t j, int64_t k)
 static int K(start_feeding)(K(tile) *t, int64_t full, int64_t rest, const real *b, int64_t b_row,
                             real *panel)
 {
-    if (full < 2 || rest < MAX_VECS * LANES || K(next_vecs)(rest) != MAX_VECS)
+    if (full < 2 || rest < MAX_VECS * LANES || K(next_vecs)(rest, 0) != MAX_VECS)
         return 0;
     t->next_b = b;
     t->b_row = b_row;
@@ -94,10 +99,15 @@ CNN_INLINE void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K
     real         *c = t->c;
     const int64_t a_row = a_panels ? t->k : t->a_row, b_step = t->b_step;
     const int     copying = panels && !panels->filled && !panels->transposed;
+    /* Blocks of rows that share panels must share this too. */
+    const int     halves = !a_panels && t->a_row % ALIASING != 0 &&
+                       (m >= HALF_ROWS || (panels && panels->step)) &&
+                       (!panels || panels->transposed);
     int           vecs, fed = 0;
 
     for (int64_t j = 0; j < n; j += vecs * LANES) {
-        vecs = K(next_vecs)(n - j);
+        const int half = halves && K(is_half)(n - j);
+        vecs = K(next_vecs)(n - j, halves);
         K(set_width)(t, n - j, vecs);
         t->a = a;
         t->b = b + j;
@@ -123,7 +133,7 @@ CNN_INLINE void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K
             t->b_step = width;
         }
         /* Two tiles share the last rows evenly: those before them are sure to be whole ones. */
-        const int even = !a_panels;
+        const int even = !a_panels && !half;
         int64_t   feeders = left / PANEL_ROWS - (even && left % PANEL_ROWS != 0);
         fed = copying && K(start_feeding)(t, feeders, n - j - width, b + j + width, b_step,
                                           K(panel_at)(panels, j + width, t->k));
@@ -137,7 +147,9 @@ CNN_INLINE void K(sweep)(K(tile) *t, int64_t m, int64_t n, int a_panels, const K
                 K(feeding_tile)(t);
                 K(advance_feeding)(t);
             } else
-                (rows == PANEL_ROWS ? tall : kernel[rows])(t);
+                (half && rows == HALF_ROWS ? K(half_tile)
+                 : rows == PANEL_ROWS      ? tall
+                                           : kernel[rows])(t);
         }
         if (fed)
             K(finish_feeding)(t);
@@ -312,9 +324,23 @@ static int K(is_narrow)(const cnn_product *p)
            p->m >= 2 * LANES;
 }
 
+/* Of a transposed A alone, the last few columns apart: their turned product turns no operand. */
+CNN_APART static void K(in_two)(const cnn_product *p, int64_t rest, cnn_scratch scratch)
+{
+    cnn_product   part = *p;
+    const int64_t whole = p->n - rest;
+    part.n = whole;
+    K(by_size)(&part, scratch);
+    part.n = rest;
+    part.b = (const real *)p->b + whole;
+    part.c = (real *)p->c + whole;
+    part.bias = p->bias ? (const real *)p->bias + whole : NULL;
+    K(narrow)(&part, scratch);
+}
+
 void K(cnn_own_gemm)(const cnn_product *p, cnn_scratch scratch)
 {
-    const int64_t b_bytes = p->k * p->n * (int64_t)sizeof(real);
+    const int64_t rest = p->n % LANES, b_bytes = p->k * p->n * (int64_t)sizeof(real);
     if (p->m == 1 && !p->trans_b && p->n < WIDE_ROW) {
         K(one_row)(p);
         return;
@@ -324,6 +350,9 @@ void K(cnn_own_gemm)(const cnn_product *p, cnn_scratch scratch)
         return;
     if (K(is_narrow)(p))
         K(narrow)(p, scratch);
+    else if (p->trans_a && !p->trans_b && p->n > LANES && rest && rest <= LANES / 4 &&
+             p->m >= 2 * LANES)
+        K(in_two)(p, rest, scratch);
     else
         K(by_size)(p, scratch);
 }

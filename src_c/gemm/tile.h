@@ -113,6 +113,38 @@ CNN_INLINE void K(run_tile)(const K(tile) *t, const int rows, const int vecs, co
         EACH_ROW V_STORE_PART(c + r * t->c_row + (vecs - 1) * LANES, t->part, sum[r][vecs - 1]);
 }
 #undef LOAD_COLUMNS
+
+#ifdef HALF
+/* HALF_ROWS rows by the last columns, where these are at most half a vector: some processors make
+ * two of its multiply-adds in the time of one of a whole. */
+static void K(half_tile)(const K(tile) *t)
+{
+    const int     rows = HALF_ROWS;
+    HALF          sum[HALF_ROWS];
+    const int64_t row = t->a_row;
+    const real   *a[4], *b = t->b;
+    const PART    part = t->part;
+    const HALF    start = t->bias ? H(maskz_loadu)(part, t->bias)
+                                  : H(set1)(t->accumulate ? (real)-0.0 : (real)0);
+
+    EACH_ROW sum[r] = start;
+    if (t->accumulate)
+        EACH_ROW sum[r] = H(add)(start, H(maskz_loadu)(part, t->c + r * t->c_row));
+    CNN_UNROLL for (int r = 0; r < rows; r += 4)
+        a[r / 4] = t->a + r * row;
+    for (int64_t p = t->k; p > 0; p--, b += t->b_step) {
+        const HALF column = H(maskz_loadu)(part, b);
+        EACH_ROW sum[r] = H(fmadd)(H(set1)(a[r / 4][(r % 4) * row]), column, sum[r]);
+        CNN_UNROLL for (int r = 0; r < rows; r += 4)
+            a[r / 4] += t->a_step;
+    }
+    if (t->relu)
+        EACH_ROW sum[r] = H(max)(H(setzero)(), sum[r]);
+    EACH_ROW H(mask_storeu)(t->c + r * t->c_row, part, sum[r]);
+}
+#else
+static const K(tile_kernel) K(half_tile) = NULL;
+#endif
 #undef EACH_ROW
 #undef EACH_COLUMN
 #undef EACH_LINE

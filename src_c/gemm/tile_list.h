@@ -4,6 +4,7 @@
  * sums, and at least eight of them, which is what two multiply-adds per cycle with a latency
  * of four need.  A single row may be much wider.
  * PANEL_ROWS: rows of a copied panel of A, and of the tiles that copy B or ask for it ahead.
+ * HALF_ROWS: rows of the tile of half a vector of columns; 0: there is none.
  */
 #ifndef CNN_TILE_LIST_H
 #define CNN_TILE_LIST_H
@@ -32,5 +33,10 @@ static const int MAX_ROWS[MAX_VECS + 1] = {0, 16, 12, 8};
 #  define PANEL_ROWS   6
 enum { MAX_VECS = 2, MAX_VECS_ONE_ROW = 8 };
 static const int MAX_ROWS[MAX_VECS + 1] = {0, 12, 6};
+#endif
+#ifdef HALF
+#  define HALF_ROWS 16
+#else
+#  define HALF_ROWS 0
 #endif
 #endif

@@ -6,6 +6,7 @@
  *   V_RELU(x)       max(x, 0); NaN stays NaN (the instruction returns its second operand)
  *   PART            which leading lanes exist; V_LOAD_PART reads no others and makes them 0,
  *                   V_STORE_PART writes no others
+ *   HALF, H(op)     on AVX-512 the type of half a vector, and its intrinsics
  *
  * N_REGISTER, of which a tile keeps most as accumulators.  PART_IS_FREE: a partial load costs
  * no more than a whole one, so that one kernel serves both.
@@ -40,6 +41,12 @@ typedef __mmask16 part_f32;
 typedef __mmask8  part_f64;
 #  define MM_f32(op) _mm512_##op##_ps
 #  define MM_f64(op) _mm512_##op##_pd
+typedef __m256    half_f32;
+typedef __m256d   half_f64;
+#  define HALF         CNN_CAT(half, CNN_SUFFIX)
+#  define H_f32(op)    _mm256_##op##_ps
+#  define H_f64(op)    _mm256_##op##_pd
+#  define H(op)        CNN_CAT(H, CNN_SUFFIX)(op)
 #  define V_PART(n)               ((PART)((1u << (n)) - 1))
 #  define V_LOAD_PART(p, part)    MM(maskz_loadu)(part, p)
 #  define V_STORE_PART(p, part, v) MM(mask_storeu)(p, part, v)
