@@ -3,7 +3,9 @@ cimport numpy as cnp
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint64_t, uintptr_t
+from numpy.random cimport bitgen_t
 
 from cnn_core._ext cimport capi
 
@@ -83,3 +85,27 @@ def shuffled(int64_t n, uint64_t seed, uint64_t epoch):
     with nogil:
         api().shuffle(seed, epoch, n, start)
     return index
+
+
+def shuffle_like_numpy(rng, cnp.ndarray index):
+    """Do what ``rng.shuffle(index)`` does, of a RandomState and of contiguous int64, in less than
+    half the time: what is drawn in vain costs no wrong guess of the processor."""
+    generator = rng._bit_generator
+    cdef bitgen_t *bits = <bitgen_t *> PyCapsule_GetPointer(generator.capsule, "BitGenerator")
+    cdef int64_t *a = <int64_t *> cnp.PyArray_DATA(index)
+    cdef int64_t i = cnp.PyArray_SIZE(index) - 1, mask = 1, above, taken, moved
+    if i > UINT32_MAX:
+        raise OverflowError("shuffle: need at most 2^32 numbers")
+    while mask < i:
+        mask = 2 * mask + 1
+    with generator.lock, nogil:
+        while i > 0:
+            while i > mask >> 1:
+                above = (bits.next_uint32(bits.state) & mask) - i
+                taken = (above - 1) >> 63       # all bits where it is not above, else none
+                above &= taken
+                moved = a[i]
+                a[i] = a[i + above]
+                a[i + above] = moved
+                i += taken
+            mask >>= 1

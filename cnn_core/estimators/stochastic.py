@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
+from cnn_core._ext.core import shuffle_like_numpy
 from cnn_core.errors import NotFiniteError, OptionError
 from cnn_core.estimators import losses, solvers
 from cnn_core.estimators.network import Network
@@ -109,7 +110,7 @@ class Shuffled:
         self._rng, self._order = rng, np.arange(n)
 
     def __call__(self, epoch: int, n: int) -> np.ndarray:
-        self._order = self._order[self._rng.permutation(n)]
+        shuffle_like_numpy(self._rng, self._order)
         return self._order
 
 

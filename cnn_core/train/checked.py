@@ -172,6 +172,10 @@ def checked_shuffle(shuffle: Any) -> bool | RowOrder:
 
 def checked_order(order: Any, n: int, who: str) -> np.ndarray:
     """Return the numbers of ``n`` rows, int64; raise `OptionError` where they are none."""
+    if type(order) is np.ndarray and order.dtype == np.int64 and order.shape == (n,):
+        found = order.copy()
+        if found.view(np.uint64).max() < n:  # where less than 0 is large
+            return found
     array = as_numbers(order, who=who, name="the order of rows")
     got = ""
     if array.dtype.kind not in "iu" or array.shape != (n,):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_core._ext.core import shuffled
+from cnn_core._ext.core import shuffle_like_numpy, shuffled
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 1257, 100_003])
@@ -40,3 +40,14 @@ def test_all_orders_of_four_rows_are_as_likely():
     _, counts = np.unique(np.array(keys), axis=0, return_counts=True)
     assert len(counts) == 24
     assert ((counts - 1000.0) ** 2 / 1000).sum() < 23 + 5 * np.sqrt(2 * 23)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 64, 65, 1257, 100_003])
+def test_numpys_shuffle_is_made_with_the_same_draws(n):
+    theirs, ours = (np.random.RandomState(n) for _ in range(2))
+    expected, found = np.arange(n), np.arange(n)
+    for _ in range(3):
+        theirs.shuffle(expected)
+        shuffle_like_numpy(ours, found)
+    assert np.array_equal(found, expected)
+    assert ours.random_sample() == theirs.random_sample()
