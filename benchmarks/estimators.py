@@ -4,11 +4,13 @@
     python benchmarks/estimators.py --only digits one_row        # a part
     python benchmarks/estimators.py --only scores --seeds 3
 
-digits    `fit` on scikit-learn's digits, default parameters, one thread
+digits    `fit` on scikit-learn's digits, default parameters, one thread; "float32 / float64": ours
+          with dtype="float32", scikit-learn's on digits as they are loaded
 mnist     `fit` on MNIST as float32, (256, 128), batch 128, two iterations, two threads
 tfidf     `fit` on sparse rows of 20,000 columns, 100 entries to a row, one and two threads
 one_row   `predict` of one row, after that fit of digits; of a classifier and a regressor
-grid      `GridSearchCV` on digits, 24 candidates by 3 folds, in two processes or two threads
+grid      `GridSearchCV` on digits, 24 candidates by 3 folds, in two processes or two threads,
+          whichever suits a class, of which both sides find the pool at work
 memory    resident memory over 100 fits of digits, and of as many of other sizes
 scores    mean test score over 10 seeds on six data sets
 curves    loss of the first 20 iterations, float64, from the same random_state
