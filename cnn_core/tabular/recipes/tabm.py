@@ -87,7 +87,7 @@ class TabM(Recipe):
     def __init__(
         self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 128,
         dropout: float = 0.1, n_bins: int = 48, d_embedding: int = 16, epochs: int | None = None,
-        batch_size: int | None = None, lr: float = 2e-3, weight_decay: float = 3e-4,
+        batch_size: int | None = None, lr: float = 3e-3, weight_decay: float = 3e-4,
         clip_norm: float = 1.0, patience: int | None = None,
     ) -> None:  # fmt: skip
         who = "tabm"
