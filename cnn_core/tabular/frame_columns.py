@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.errors import DataError, DtypeError, LibraryError
 from cnn_core.frames import names as names_of
-from cnn_core.tabular.table import Column, Table, check_names, numbered
+from cnn_core.tabular.table import Column, Table, check_names, numbered, tidy
 
 
 def of_frame(frame: Any, who: str) -> Table:
@@ -29,7 +29,11 @@ def of_frame(frame: Any, who: str) -> Table:
 
 def of_column(column: Any, who: str, name: Any) -> Column:
     """Return a single column of such a package, for `cnn_core.tabular.table.tidy`."""
+    if hasattr(column, "to_pylist"):  # Arrow's arrays in one piece, which narwhals does not read
+        return tidy(column.to_pylist(), who, name)
     nw = _narwhals(who)
+    if hasattr(column, "to_series"):  # an index of pandas
+        column = column.to_series()
     try:
         series = nw.from_native(column, series_only=True)
     except TypeError as error:

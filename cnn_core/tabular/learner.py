@@ -117,7 +117,8 @@ class TabularLearner(Understanding, Predicting):
             A frame of pandas, Polars or Arrow, an array (N, columns), a dictionary of columns, rows
             as dictionaries, or the path of a CSV file.
         y
-            Targets (N,), or the name of the column of X that has them.
+            Targets (N,), or the name of the column of X that has them; its place where columns have
+            no names.
         sample_weight
             How much each row counts, (N,), no less than 0; those of 0 are left out.
         X_val, y_val

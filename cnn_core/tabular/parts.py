@@ -93,6 +93,8 @@ def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Tabl
     """
     table, found = as_table(X, who), None
     if isinstance(y, str) or options.is_whole(y):
+        if not (table.named or isinstance(y, str)) and -len(table.names) <= y < len(table.names):
+            y = table.names[y]  # the place of a column without a name
         found = y
         table, y = table.without(y, who), table.column(y, who)
     elif y is None:

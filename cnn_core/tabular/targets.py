@@ -12,8 +12,9 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.errors import DataError, LabelError, ShapeError, StateError
+from cnn_core.frames import is_frame
 from cnn_core.naming import Keywords, hint
-from cnn_core.tabular.table import Column, listed, tidy
+from cnn_core.tabular.table import Column, as_table, listed, tidy
 from cnn_core.tabular.values import is_nothing, numbers_of
 
 _PLAIN = (str, bool, int, float)
@@ -143,6 +144,11 @@ def places_of(y: Any, place: Mapping[Any, int], who: str, name: str = "y") -> np
 def _column(y: Any, who: str, name: str) -> Column:
     if isinstance(y, (list, tuple)):
         return list(y)
+    if is_frame(y):
+        columns = as_table(y, who).columns
+        if len(columns) != 1:
+            raise ShapeError(f"{who}: need {name} as one column; got a frame of {len(columns)}")
+        return columns[0]
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if isinstance(y, np.ndarray) and y.ndim != 1 and not isinstance(y, np.ma.MaskedArray):

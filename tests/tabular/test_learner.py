@@ -79,10 +79,26 @@ def test_a_table_means_the_same_in_every_form(form, model, tmp_path):
     assert named.score(table) == named.score(table, "y") == model.score(ROWS, LABELS)
 
 
-@pytest.mark.parametrize("module", ["pandas", "polars"])
-def test_targets_may_be_a_column_of_a_frame(module, model):
-    y = frame(module)["y"]
-    assert weights(classifier().fit(ROWS, y)) == weights(model)
+@pytest.mark.parametrize(("module", "pick"), [
+    ("pandas", lambda f: f["y"]), ("pandas", lambda f: f[["y"]]), ("polars", lambda f: f["y"]),
+    ("pandas", lambda f: f.set_index("y").index), ("pyarrow", lambda f: f["y"]),
+    ("pyarrow", lambda f: f["y"].combine_chunks()),
+])  # fmt: skip
+def test_targets_may_be_a_column_of_a_frame(module, pick, model):
+    whole = frame(module)
+    assert weights(classifier().fit(ROWS, pick(whole))) == weights(model)
+    if module == "pandas":
+        with pytest.raises(CnnCoreError, match="y as one column; got a frame of 4"):
+            classifier().fit(ROWS, whole)
+
+
+def test_columns_without_names_have_places():
+    X = np.array([COLUMNS["size"], COLUMNS["count"], NUMBERS]).T
+    made = [regressor().fit(X, y) for y in (2, -1, "x2")]
+    assert len({*map(tuple, map(weights, made))}) == 1
+    assert (made[0].predict(X) == made[0].predict(X[:, :2])).all()
+    with pytest.raises(DataError, match="got 3"):
+        regressor().fit(X, 3)
 
 
 def test_a_row_is_predicted_to_the_bit_as_among_many(model):
