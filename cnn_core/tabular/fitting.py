@@ -75,7 +75,8 @@ class Fitted(NamedTuple):
     """Its encoded targets."""
     weight: np.ndarray | None
     sample: Rows | None = None
-    """Some of its rows, to tell by what the network looks at; not saved."""
+    """Some of its rows, to tell by what the network looks at; of the first of several networks
+    only, and not saved."""
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:
@@ -284,7 +285,7 @@ def fit_all(
         with Using(o.n_threads or spare_threads()):
             found, budget = fit_one(o.recipe, training, given or validation, task, seed=seed,
                                     end=end, held_rows=own, progress=o.progress)  # fmt: skip
-        fitted.append(found)
+        fitted.append(found._replace(sample=None) if fitted else found)
         budgets += [budget] if budget is not None else []
         if found.history.interrupted:
             notes.append(f"interrupted in epoch {found.history.epochs + 1}")
