@@ -13,6 +13,7 @@ from cnn_core import options
 from cnn_core._ext.core import pool
 from cnn_core.errors import OptionError, ShapeError, StateError
 from cnn_core.naming import Described
+from cnn_core.tabular.csv_files import CHUNK
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.fitting import Fitted
@@ -84,7 +85,7 @@ class Predicting(Described):
         self._check(who)
         if not isinstance(X, (str, os.PathLike)):
             return self._predicted(self._encoded(X, who))
-        found = [self._predicted(part) for part in self._stream(X, BLOCK, {})]
+        found = [self._predicted(part) for part in self._stream(X, CHUNK, {})]
         return np.concatenate(found) if found else self._predicted(self.encoder_.transform(X))
 
     def _encoded(self, X: Any, who: str) -> Encoded:
@@ -163,7 +164,7 @@ class Predicting(Described):
     # -- files -----------------------------------------------------------------------------
 
     def stream(
-        self, path: Any, method: str = "predict", *, rows: int = BLOCK, **how: Any
+        self, path: Any, method: str = "predict", *, rows: int = CHUNK, **how: Any
     ) -> Iterator[np.ndarray]:
         """Return an iterator of predictions for the rows of a CSV file, up to ``rows`` at a time.
 
