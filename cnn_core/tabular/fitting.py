@@ -72,7 +72,7 @@ class Fitted(NamedTuple):
     outputs: np.ndarray | None
     """What the network says of the validation part, (Nv, O) or (Nv, k, O); None without one."""
     target: np.ndarray | None
-    """Its encoded targets."""
+    """Its targets (N,): classes, or numbers as they are."""
     weight: np.ndarray | None
     sample: Rows | None = None
     """Some of its rows, to tell by what the network looks at; of the first of several networks
@@ -193,7 +193,7 @@ class _Training:
             return Fitted(self.net, history, history.epochs, held_rows, None, None, None)
         keeper.put_back()
         return Fitted(self.net, history, keeper.best_epoch, held_rows, keeper.outputs,
-                      keeper.held.y, keeper.held.weight, _some(keeper.held))  # fmt: skip
+                      keeper.held.target, keeper.held.weight, _some(keeper.held))  # fmt: skip
 
 
 def fit_one(

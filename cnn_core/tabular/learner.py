@@ -149,7 +149,7 @@ class TabularLearner(Understanding, Predicting):
         encoded = o.encoder.fit(table).transform(table)
         target = learned["target_"]
         given = self._given(o, X_val, y_val, column, target)
-        rows = rows_of(o.encoder, encoded, self._scaled(y, target), weight)
+        rows = rows_of(o.encoder, encoded, self._scaled(y, target), y, weight)
         fits = fit_all(o, rows, given, learned["_task"], used, self._class_weights(target))
         self._take({**learned, "target_name_": column, "n_rows_": len(y), "recipe_": o.recipe,
                     "encoder_": o.encoder, "fitted_": fits.fitted, "notes_": fits.notes,
@@ -218,7 +218,7 @@ class TabularLearner(Understanding, Predicting):
         rows = few_enough(table, None, o).rows
         if rows is not None:
             table, y = some_rows(table, rows), y[rows]
-        return rows_of(o.encoder, o.encoder.transform(table), self._scaled(y, target))
+        return rows_of(o.encoder, o.encoder.transform(table), self._scaled(y, target), y)
 
     # -- files -----------------------------------------------------------------------------
 

@@ -66,9 +66,10 @@ def divided(rows: Rows, held: np.ndarray) -> tuple[Rows, Rows | None]:
 
 def picked(rows: Rows, which: np.ndarray) -> Rows:
     """Return some of the rows."""
-    weight = None if rows.weight is None else rows.weight[which]
-    return rows._replace(numbers=rows.numbers[which], codes=rows.codes[which], y=rows.y[which],
-                         weight=weight)  # fmt: skip
+    return rows._replace(
+        numbers=rows.numbers[which], codes=rows.codes[which], y=rows.y[which],
+        weight=None if rows.weight is None else rows.weight[which],
+        target=None if rows.target is None else rows.target[which])  # fmt: skip
 
 
 def reweighted(rows: Rows, weight: np.ndarray) -> Rows:
@@ -78,12 +79,13 @@ def reweighted(rows: Rows, weight: np.ndarray) -> Rows:
 
 
 def rows_of(
-    encoder: TableEncoder, encoded: Encoded, y: np.ndarray, weight: np.ndarray | None = None
-) -> Rows:
-    """Return encoded rows and their targets as networks take them."""
+    encoder: TableEncoder, encoded: Encoded, y: np.ndarray, target: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> Rows:  # fmt: skip
+    """Return encoded rows, their targets as networks take them, and as they are."""
     sizes = encoder.code_sizes_
     return Rows(encoded.numbers, encoded.codes + first_places(sizes), encoder.n_real_, sizes, y,
-                weight)  # fmt: skip
+                weight, target)  # fmt: skip
 
 
 def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Table, Any, Any]:

@@ -214,13 +214,9 @@ class Predicting(Described):
         return Held(
             np.concatenate([self._of_pooled(self._pooled(outputs, [self._scales[i] for i in part]))
                             for outputs, part in parts]),
-            np.concatenate([self._decoded(each.target) for each in firsts]),
+            np.concatenate([each.target for each in firsts]),
             None if any(w is None for w in weights) else np.concatenate(weights),
         )  # fmt: skip
-
-    def _decoded(self, target: np.ndarray) -> np.ndarray:
-        """Return targets that a network has as `_targets` has them, (N,)."""
-        return target
 
 
 def _blocks(encoded: Encoded) -> Iterator[Encoded]:

@@ -176,10 +176,6 @@ class TabularRegressor(TabularLearner):
                 ends = margin_of(self.held_, quantiles, COVERAGE, "evaluate").ends(found)
         return of_numbers(y, self._middle(found), weight, quantiles, found, ends)
 
-    def _decoded(self, target: np.ndarray) -> np.ndarray:
-        t = self.target_
-        return target[:, 0].astype(np.float64) * t.std + t.mean
-
 
 def _task(quantiles: tuple[float, ...]) -> Task:
     return Task("quantiles" if quantiles else "mean", len(quantiles) or 1, quantiles)

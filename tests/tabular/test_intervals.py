@@ -123,6 +123,21 @@ def test_the_median_of_quantiles():
     assert middle((0.2,)).tolist() == [1]
 
 
+def test_targets_that_many_rows_share_are_within_to_the_bit():
+    x, y = made(1200)
+    x, y = {k: v for k, v in x.items() if k != "c"}, np.minimum(y, 10.30001) + 1e-3
+    cap = y.max()
+    assert 0.2 < np.mean(y == cap) < 0.5
+    for quantiles in (None, (0.05, 0.5, 0.9)):
+        model = TabularRegressor("mlp", options={**SMALL, "epochs": 20}, quantiles=quantiles)
+        model.fit(x, y)
+        assert np.array_equal(model.held_.target, y[model.fitted_[0].validation_rows])
+        low, high = model.predict_interval(x).T
+        assert np.mean((low <= y) & (y <= high)) > 0.88
+        if quantiles:  # more than a tenth of the rows lie at the cap
+            assert np.mean(y <= model.predict_quantiles(x)[:, 2]) > 0.88
+
+
 # -- learners -----------------------------------------------------------------------------------
 
 

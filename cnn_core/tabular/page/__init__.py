@@ -206,7 +206,7 @@ def _importances(model: TabularLearner, seen: Seen) -> list[Markup]:
     elif first.sample is not None:
         s = first.sample
         rows = Known(Encoded(s.numbers, s.codes - first_places(s.code_sizes)),
-                     model._decoded(s.y), s.weight)  # fmt: skip
+                     s.target, s.weight)  # fmt: skip
         if len(first.validation_rows):  # which the other networks have learned from
             predicted = partial(_by_first, model)
     else:

@@ -27,6 +27,8 @@ class Rows(NamedTuple):
     """Classes: int32 (N,).  Numbers: float32 (N, 1), of mean 0 and standard deviation 1."""
     weight: np.ndarray | None
     """float32 (N,), of mean 1."""
+    target: np.ndarray | None = None
+    """``y`` as predictions are compared with it, (N,): classes, or numbers in double precision."""
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Return what the network reads: an input of width 0 is not there."""
