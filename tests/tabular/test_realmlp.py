@@ -9,10 +9,11 @@ import cnn_core as cnn
 from cnn_core.errors import OptionError
 from cnn_core.optim import CosLog4
 from cnn_core.tabular import TabularClassifier, TabularRegressor
+from cnn_core.tabular.pieces import edges_of
 from cnn_core.tabular.recipes import Rows, Task, recipe_of
 
 CLASSES, MEAN = Task("classes", 3), Task("mean", 1)
-SMALL = {"hidden": (9, 7), "width": 4, "n_waves": 5}
+SMALL = {"epochs": 3, "hidden": (9, 7), "width": 4, "embedding": "waves", "n_waves": 5, "n_bins": 6}
 
 
 def rows(n=90, n_real=3, n_flags=2, sizes=(4, 7), seed=0, task=MEAN):
@@ -38,7 +39,14 @@ def reference(net, given, f):
     """The z of each dense layer, in double precision."""
     p = {name: np.asarray(value, np.float64) for name, value in net.params.items()}
     x, parts = given.numbers.astype(np.float64), []
-    if given.n_real:
+    if "pieces.w" in p:
+        for k, edges in enumerate(edges_of(given.numbers[:, : given.n_real], SMALL["n_bins"])):
+            share = (x[:, k, None] - edges[:-1]) / np.diff(edges)
+            share[:, 1:] = np.maximum(share[:, 1:], 0)
+            share[:, :-1] = np.minimum(share[:, :-1], 1)
+            made = x[:, k, None] * p["pieces.u"][k] + p["pieces.c"][k]
+            parts.append(made + share @ p["pieces.w"][k])
+    elif "waves.u" in p:
         each = x[:, : given.n_real, None]
         waves = np.cos(each * p["waves.u"] + p["waves.c"])  # u has the factor 2 pi
         parts.append(np.einsum("bfn,fnk->bfk", waves, p["waves.v"]) + p["waves.d"])
@@ -57,9 +65,12 @@ def reference(net, given, f):
 
 @pytest.mark.parametrize(("task", "f"), [(CLASSES, selu), (MEAN, mish)])
 @pytest.mark.parametrize("shape", [{}, {"n_real": 0}, {"n_flags": 0, "sizes": ()}])
-def test_network_is_that_of_the_formulas(task, f, shape):
+@pytest.mark.parametrize("embedding", ["pieces", "waves", None])
+def test_network_is_that_of_the_formulas(task, f, shape, embedding):
     given = rows(task=task, **shape)
-    net = recipe_of("realmlp", SMALL).network(given, task, 1)
+    net = recipe_of("realmlp", {**SMALL, "embedding": embedding}).network(given, task, 1)
+    numbers = given.n_real and embedding
+    assert (f"{embedding}.u" in net.params) == bool(numbers)
     rng = np.random.default_rng(7)
     net.set_params({name: rng.normal(0, 0.7, p.shape) for name, p in net.params.items()})
     want = reference(net, given, f)[-1]
@@ -135,8 +146,8 @@ def wavy(n, seed=0):
 
 def test_it_learns_more_than_a_plain_perceptron_does():
     scores = []
-    for recipe in ("realmlp", "mlp"):
-        options = {"epochs": 64, "hidden": (64, 64), "batch_size": 64}
+    for recipe, more in (("realmlp", {"embedding": "waves"}), ("mlp", {"n_bins": 0})):
+        options = {"epochs": 64, "hidden": (64, 64), "batch_size": 64, **more}
         model = TabularRegressor(recipe, options=options).fit(wavy(800), "y")
         scores.append(model.score(wavy(400, 1), "y"))
     assert scores[0] > 0.98 > 0.8 > scores[1]
@@ -153,7 +164,8 @@ def test_bits_follow_from_the_seed_whatever_the_threads():
 
 
 @pytest.mark.parametrize("options", [{"hidden": (0,)}, {"lr": 0.0}, {"dropout": 1.0}, {"width": 0},
-                                     {"activation": "relu"}, {"n_waves": -1}, {"frequency": 0.0},
+                                     {"activation": "relu"}, {"n_waves": 0}, {"n_bins": 0},
+                                     {"embedding": "bins"}, {"frequency": 0.0},
                                      {"label_smoothing": 1.5}])  # fmt: skip
 def test_options_that_cannot_be_are_named(options):
     with pytest.raises(OptionError, match=f"realmlp: need.*{next(iter(options))}"):

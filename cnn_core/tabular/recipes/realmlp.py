@@ -10,13 +10,18 @@ from cnn_core import ops, options
 from cnn_core.ir.node import BATCH, Node
 from cnn_core.nn import init
 from cnn_core.nn.layers import Dense, Layer
-from cnn_core.nn.losses import MSE, Quantiles, SoftmaxCrossEntropy
 from cnn_core.nn.model import Model
 from cnn_core.nn.norms import Embedding
 from cnn_core.nn.structure import Scale
 from cnn_core.optim import AdamW, CosLog4
+from cnn_core.tabular.pieces import embedded
+from cnn_core.tabular.recipes.mlp import loss_of
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.trainer import Trainer
+
+STEPS, EPOCHS = 5_000, (32, 256)
+"""Steps that a training has at least, if that does not take more epochs than the second number; it
+has as many as the first in any case."""
 
 START_ROWS = 4096
 """Rows of which weights are started, at most."""
@@ -25,7 +30,11 @@ CORNERS = 5
 """Rows whose mixtures biases start at."""
 
 WAVE = 2 * np.pi
-SCALE_RATE, BIAS_RATE, ACTIVATION_RATE, WAVES_RATE = 6.0, 0.1, 0.1, 0.1
+
+PIECES = 4
+"""Numbers that stand beside a number."""
+
+RATES = {"scale": 6.0, "levels": 1.0, "activation": 0.1, "pieces": 0.1, "waves": 0.1, "bias": 0.1}
 """Factors of the rates of parameters of these kinds."""
 
 
@@ -37,20 +46,24 @@ class RealMLP(Recipe):
         h_0 = s * e,   z = h w / sqrt(I) + b,   h = dropout(z + a * (f(z) - z))
 
     and y the z of the last layer.  f is SELU for classes and Mish for numbers, s and a are learned.
-    A number x has four numbers in e (PBLD): itself and
+    A number x stands in e itself, and with ``embedding``
 
-        sum_k v_k cos(2 pi u_k x + c_k) + d,   with 3 of v_k and d, k = 1 .. ``n_waves``
+    "pieces"
+        four numbers, piecewise linear functions of x: see `cnn_core.tabular.pieces`;
+    "waves"
+        three numbers (PBLD), the form of the paper, of which high frequencies take many epochs:
+        sum_k v_k cos(2 pi u_k x + c_k) + d, each with v_k and d of its own, k = 1 .. ``n_waves``.
 
-    It starts with u from N(0, ``frequency``^2), c from U(-pi, pi), v and d from
-    U(-n_waves^-1/2, n_waves^-1/2), embeddings of codes from N(0, 1), s = a = 1, and w from N(0, 1)
-    divided by what makes each column of h w / sqrt(I) have the standard deviation 1 over training
-    rows; b is minus a random mixture of five of these rows' values (He+5), so that the kinks lie
-    among the rows.
+    u starts at N(0, ``frequency``^2), c at U(-pi, pi), v and d at U(-n_waves^-1/2, n_waves^-1/2),
+    embeddings of codes at N(0, 1), s and a at 1, and w at N(0, 1) divided by what makes each column
+    of h w / sqrt(I) have the standard deviation 1 over training rows; b at minus a random mixture
+    of five of these rows' values (He+5), so that the kinks lie among the rows.
 
     Adam, with beta2 0.95 and decoupled decay, has the rate of `cnn_core.optim.CosLog4`, times 6
-    for s and 0.1 for a, b and all that belongs to waves.  Decay of a parameter is ``weight_decay``
-    times the square of that factor, as in the authors' package; biases have none.  Labels
-    are smoothed in training.  The epoch with the least error, or RMSE, on validation data is kept.
+    for s and 0.1 for a, b and all that belongs to pieces or waves.  Decay of a parameter is
+    ``weight_decay`` times the square of that factor, as in the authors' package; biases have none.
+    Labels are smoothed in training.  The epoch with the least error, or RMSE, on validation data
+    is kept.
 
     The weights w are held divided by sqrt(I), where they have rates divided by sqrt(I) and
     decay times sqrt(I): the same steps, as Adam's do not depend on the size of gradients (but for
@@ -58,6 +71,8 @@ class RealMLP(Recipe):
 
     Parameters
     ----------
+    epochs
+        By default 32, of shorter tables as many as make 5,000 steps, up to the 256 of the paper.
     hidden
         Widths of the hidden layers.
     lr
@@ -68,8 +83,8 @@ class RealMLP(Recipe):
         "selu" or "mish".
     width
         Of embeddings of codes.
-    frequency, n_waves
-        Of the waves.
+    embedding, n_bins, frequency, n_waves
+        Of numbers: "pieces", which are ``n_bins``, or "waves"; None: they stand there alone.
     weight_decay, label_smoothing
         See above.
 
@@ -80,13 +95,15 @@ class RealMLP(Recipe):
     name = "realmlp"
 
     def __init__(
-        self, *, epochs: int = 256, batch_size: int = 256, hidden: Any = (256, 256, 256),
+        self, *, epochs: int | None = None, batch_size: int = 256, hidden: Any = (256, 256, 256),
         lr: float | None = None, dropout: float = 0.15, activation: str | None = None,
-        width: int = 8, frequency: float = 0.1, n_waves: int = 16, weight_decay: float = 0.02,
-        label_smoothing: float = 0.1,
+        width: int = 8, embedding: str | None = "pieces", n_bins: int = 48, frequency: float = 0.1,
+        n_waves: int = 16, weight_decay: float = 0.02, label_smoothing: float = 0.1,
     ) -> None:  # fmt: skip
         who = "realmlp"
-        self.epochs = options.whole(who, epochs, option="epochs")
+        self.epochs = epochs
+        if epochs is not None:
+            self.epochs = options.whole(who, epochs, option="epochs")
         self.batch_size = options.whole(who, batch_size, option="batch_size")
         self.hidden = tuple([options.whole(who, n, option="hidden")
                              for n in options.items(who, hidden, "widths")])  # fmt: skip
@@ -97,9 +114,18 @@ class RealMLP(Recipe):
             options.choice(who, activation, ("selu", "mish"), option="activation")
         self.width = options.whole(who, width, option="width")
         self.frequency = options.amount(who, frequency, open_at="low", option="frequency")
-        self.n_waves = options.whole(who, n_waves, 0, option="n_waves")
+        self.n_waves = options.whole(who, n_waves, option="n_waves")
+        self.n_bins = options.whole(who, n_bins, option="n_bins")
+        self.embedding = embedding
+        if embedding is not None:
+            options.choice(who, embedding, ("pieces", "waves"), option="embedding")
         self.weight_decay = options.amount(who, weight_decay, option="weight_decay")
         self.label_smoothing = options.fraction(who, label_smoothing, option="label_smoothing")
+
+    def for_rows(self, n_rows: int) -> RealMLP:
+        per_epoch = -(-n_rows // self.batch_size)
+        epochs = self.epochs or min(max(-(-STEPS // per_epoch), EPOCHS[0]), EPOCHS[1])
+        return type(self)(**{**self.get_params(), "epochs": epochs})
 
     def network(self, rows: Rows, task: Task, seed: int) -> Model:
         nodes = rows.nodes()
@@ -122,9 +148,11 @@ class RealMLP(Recipe):
 
     def _parts(self, rows: Rows, nodes: dict[str, Any]) -> Any:
         if "numbers" in nodes:
-            if rows.n_real and self.n_waves:
-                yield _Waves(self.n_waves, self.frequency, name="waves")(
-                    nodes["numbers"][:, : rows.n_real])  # fmt: skip
+            if self.embedding == "pieces":
+                yield from embedded(rows, nodes["numbers"], self.n_bins, PIECES)
+            elif self.embedding == "waves" and rows.n_real:
+                waves = _Waves(self.n_waves, self.frequency, name="waves")
+                yield waves(nodes["numbers"][:, : rows.n_real])
             yield nodes["numbers"]
         if "codes" in nodes:
             n, places = len(rows.code_sizes), sum(rows.code_sizes)
@@ -132,27 +160,22 @@ class RealMLP(Recipe):
             yield ops.reshape(found, (BATCH, n * self.width))
 
     def trainer(self, net: Model, rows: Rows, task: Task, *, n_steps: int, seed: int) -> Trainer:
-        loss: Any = MSE()
-        if task.kind == "classes":
-            loss = SoftmaxCrossEntropy(label_smoothing=self.label_smoothing)
-        elif task.kind == "quantiles":
-            loss = Quantiles(task.quantiles)
         lr = self.lr or (0.04 if task.kind == "classes" else 0.2)
         optimizer = AdamW(lr=CosLog4(lr, n_steps), beta2=0.95, weight_decay=self.weight_decay,
                           groups={name: self._group(name, view) for name, view in
                                   net.params.items()})  # fmt: skip
-        return Trainer(net, loss=loss, optimizer=optimizer, seed=seed)
+        return Trainer(net, loss=loss_of(task, self.label_smoothing), optimizer=optimizer,
+                       seed=seed)  # fmt: skip
 
     def _group(self, name: str, value: np.ndarray) -> dict[str, float]:
         layer, key = name.rsplit(".", 1)
         decay = self.weight_decay
         if layer.startswith("dense"):
             if key == "b":
-                return {"lr_factor": BIAS_RATE, "weight_decay": 0.0}
+                return {"lr_factor": RATES["bias"], "weight_decay": 0.0}
             root = len(value) ** 0.5
             return {"lr_factor": 1 / root, "weight_decay": decay * root}
-        kinds = {"scale": SCALE_RATE, "waves": WAVES_RATE, "levels": 1.0}
-        rate = kinds.get(layer, ACTIVATION_RATE)
+        rate = RATES[layer.rstrip("_0123456789")]
         wide = WAVE if name == "waves.u" else 1.0  # which is held times 2 pi
         return {"lr_factor": rate * wide, "weight_decay": decay * rate / wide}
 

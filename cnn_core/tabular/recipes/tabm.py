@@ -14,14 +14,9 @@ from cnn_core.nn.layers import Activation, Dense, Dropout, Layer
 from cnn_core.nn.model import Model
 from cnn_core.nn.norms import Embedding
 from cnn_core.optim import AdamW, CosineDecay
+from cnn_core.tabular.pieces import Pieces, edges_of, width_of
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.trainer import Trainer
-
-WIDEST = 4096
-"""Numbers that embeddings of a row's numbers give together, at most."""
-
-LEAST_BIN = 1e-6
-"""The width of a bin, at least: scaled numbers lie within [-3, 3], and float32 tells no more."""
 
 BATCHES = ((20_000, 32), (100_000, 64), (400_000, 128))
 """Rows of a table below which a minibatch has so many; of longer ones it has 256."""
@@ -114,18 +109,13 @@ class TabM(Recipe):
 
     def network(self, rows: Rows, task: Task, seed: int) -> Model:
         nodes = rows.nodes()
-        width = self._width(rows.n_real)
+        width = width_of(rows.n_real, self.n_bins, self.d_embedding)
         parts, sizes = self._parts(rows, nodes, width)
         h = ops.concat(parts, axis=1) if len(parts) > 1 else parts[0]
         h = _Members(self.k, _start(sizes, signs=not width), name="members")(h)
         for i in range(self.n_blocks or (2 if width else 3)):
             h = self._block(h, i)
         return Model(_Heads(task.n_outputs, name="heads")(h), inputs=nodes.values(), seed=seed)
-
-    def _width(self, n_real: int) -> int:
-        """Return the numbers that stand for a number; 0 where it stands for itself."""
-        width = min(self.d_embedding, WIDEST // n_real) if n_real and self.n_bins else 0
-        return width if width > 1 else 0
 
     def _parts(
         self, rows: Rows, nodes: dict[str, Any], width: int
@@ -137,7 +127,7 @@ class TabM(Recipe):
             x, n_plain = nodes["numbers"], rows.numbers.shape[1] - n_real
             if width:
                 edges = edges_of(rows.numbers[:, :n_real], self.n_bins)
-                parts.append(_Pieces(edges, width, name="pieces")(x[:, :n_real]))
+                parts.append(Pieces(edges, width, name="pieces")(x[:, :n_real]))
                 sizes += [width] * n_real
             if n_plain:
                 parts.append(x[:, n_real:])
@@ -183,66 +173,6 @@ def loss_of(task: Task) -> Callable[[Any, Any], Node]:
         return ops.mean(ops.maximum(off * q, off * (q - 1)), axis=(1, 2))
 
     return of_numbers
-
-
-# -- piecewise-linear embeddings --------------------------------------------------------------
-
-
-def edges_of(x: np.ndarray, n_bins: int) -> list[np.ndarray]:
-    """Return the ends of the bins of each column of x (N, F), up to ``n_bins + 1``.
-
-    They are the quantiles of the column.  A value that would be several of them is one end, and
-    the others are the quantiles of the other rows.
-    """
-    found = []
-    for column in x.T:
-        kept: list[float] = []
-        for edge in _quantiles(column.astype(np.float64), n_bins + 1):
-            if not kept or edge - kept[-1] >= LEAST_BIN:
-                kept.append(edge)
-        found.append(np.array(kept))
-    return found
-
-
-def _quantiles(column: np.ndarray, n: int) -> np.ndarray:
-    values, counts = np.unique(column, return_counts=True)
-    if len(values) <= n:
-        return values
-    often = np.zeros(len(values), bool)
-    while True:
-        left = n - often.sum()
-        more = ~often & (counts * left > counts[~often].sum())
-        if not more.any():
-            break
-        often |= more
-    rest = np.repeat(values[~often], counts[~often])
-    return np.union1d(values[often], np.quantile(rest, np.linspace(0, 1, left)))
-
-
-class _Pieces(Layer):
-    """(B, F) to (B, F d): x u + c + sum_t p_t w_t, see `TabM`.  A column of one value has no p."""
-
-    def __init__(self, edges: list[np.ndarray], d: int, *, name: str) -> None:
-        super().__init__(name)
-        n_bins = max(1, *(len(e) - 1 for e in edges))
-        shape = (len(edges), n_bins)
-        self.d, self.left, self.scale = d, np.zeros(shape), np.zeros(shape)
-        self.low, self.high = np.zeros(shape), np.ones(shape)
-        for f, e in enumerate(edges):
-            n = len(e) - 1
-            if n:
-                self.left[f, :n], self.scale[f, :n] = e[:-1], 1 / np.diff(e)
-                self.low[f, 0], self.high[f, n - 1] = -np.inf, np.inf
-
-    def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
-        n, n_bins = self.left.shape
-        start = init.uniform(self.d**-0.5)
-        u = self.add_parameter("u", (n, self.d), start)
-        c = self.add_parameter("c", (n, self.d), start)
-        w = self.add_parameter("w", (n, n_bins, self.d), "zeros")
-        x = ops.reshape(x, (BATCH, n, 1))
-        p = ops.minimum(ops.maximum((x - self.left) * self.scale, self.low), self.high)
-        return ops.reshape(x * u + c + ops.grouped_dense(p, w), (BATCH, n * self.d))
 
 
 # -- members ----------------------------------------------------------------------------------
