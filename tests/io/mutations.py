@@ -233,7 +233,8 @@ def _prepare() -> None:
     for op in cnn.ops.__all__:
         getattr(cnn.ops, op)
     make_files.learner().predict(make_files.ROWS[0])
-    for name in ("argparse", "difflib", "numpy.ma", "scipy.sparse", "cnn_core.cli.show",
+    for name in ("argparse", "difflib", "numpy.ma", "scipy.sparse", "cnn_core.cli.evaluate",
+                 "cnn_core.cli.predict", "cnn_core.cli.show", "cnn_core.cli.train",
                  "cnn_core.tabular.saved", "cnn_core.tabular.recipes.tabm"):  # fmt: skip
         with suppress(ImportError):
             import_module(name)
