@@ -21,7 +21,7 @@ from cnn_core.train.trainer import Trainer
 BATCHES = ((20_000, 32), (100_000, 64), (400_000, 128))
 """Rows of a table below which a minibatch has so many; of longer ones it has 256."""
 
-STEPS, EPOCHS = 5_000, (24, 128)
+STEPS, EPOCHS = 5_000, (32, 128)
 """Steps that a training has at least, if that does not take more epochs than the second number; it
 has as many as the first in any case."""
 
@@ -60,7 +60,7 @@ class TabM(Recipe):
     d_block
         Their width.
     epochs, batch_size
-        By default minibatches of 32 to 256 rows, the more the longer the table, and 24 epochs, of
+        By default minibatches of 32 to 256 rows, the more the longer the table, and 32 epochs, of
         short tables up to 128.
     dropout, lr, weight_decay, clip_norm
         Of AdamW, whose rate falls along half a cosine, and whose gradients have a norm of at most
@@ -80,7 +80,7 @@ class TabM(Recipe):
     name = "tabm"
 
     def __init__(
-        self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 128,
+        self, *, k: int = 16, full: bool = False, n_blocks: int | None = None, d_block: int = 96,
         dropout: float = 0.1, n_bins: int = 48, d_embedding: int = 16, epochs: int | None = None,
         batch_size: int | None = None, lr: float = 3e-3, weight_decay: float = 3e-4,
         clip_norm: float = 1.0, patience: int | None = None,
