@@ -269,6 +269,23 @@ def test_what_cannot_be_learned_is_refused_and_changes_nothing(case, model):
     assert vars(model) == before
 
 
+def test_what_goes_wrong_after_the_trainings_changes_nothing_either(model, monkeypatch):
+    before = copy.copy(vars(model))
+
+    def settle(self):
+        self.temperatures_ = None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TabularClassifier, "_settle", settle)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(ROWS[:80], LABELS[:80])
+    assert vars(model) == before
+    fresh = classifier()
+    with pytest.raises(KeyboardInterrupt):
+        fresh.fit(ROWS, LABELS)
+    assert vars(fresh).keys() == fresh.get_params().keys()
+
+
 @pytest.mark.parametrize(("given", "words"), [
     ({"recipe": "mpl"}, "did you mean 'mlp'"), ({"recipe": "mlp", "options": {"epoch": 1}},
     "did you mean 'epochs'"), ({"options": {"epochs": 3}}, "options in the recipe itself"),

@@ -109,7 +109,10 @@ def test_of_few_epochs_the_last_may_be_a_part(monkeypatch, epochs):
 def test_the_time_of_validation_counts(monkeypatch):
     end = 0.5 * EPOCHS * STEPS
     _, without, _ = trained(monkeypatch, lambda step: 1.0, end)
-    _, made, _ = trained(monkeypatch, lambda step: 1.0, end, judged=STEPS)
+    clock, made, _ = trained(monkeypatch, lambda step: 1.0, end, judged=STEPS)
+    assert clock.now <= end
+    assert clock.rates[-1] < 0.05 * clock.rates[0]
+    assert made.n_steps < 0.6 * without.n_steps  # which were planned, before any validation
     assert 0.4 * without.done < made.done < 0.6 * without.done
 
 
@@ -185,6 +188,8 @@ def test_a_table_of_which_rows_are_drawn_is_learned(monkeypatch):
     rows = made.fitted_[0].validation_rows
     held = made.encoder_.transform(X[rows])
     assert np.array_equal(made._raw(held)[0], made.fitted_[0].outputs)
+    made.fit(X, Y, X_val=X, y_val=Y, time_limit=30.0)
+    assert len(made.fitted_[0].target) == 64
 
 
 def test_a_large_validation_part_is_looked_at_in_part(monkeypatch):
