@@ -208,6 +208,11 @@ def call(who: str, need: str, function: Any, *arguments: Any) -> Any:
 
 def other_arguments(function: Any, arguments: tuple[str, ...]) -> str | None:
     """Return what ``function`` takes if it does not take ``arguments``; None if it does."""
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)  # of Python's own functions, which are the most
+    given = len(arguments) + (plain is not function)
+    if code is not None and code.co_argcount == given and not code.co_kwonlyargcount:
+        return None
     from inspect import signature  # takes longer to import than this package
 
     try:

@@ -241,12 +241,13 @@ class Perceptron(compat.CallbackSupportMixin, BaseEstimator, ABC):
         try:
             X, y = self._checked_data(X, y, rows.x.dtype, first=False)
             y = self._encoded(y, incremental=True, first=False)
+            w = compat.checked_weights(w, X, "sample_weight_val")
         except (ValueError, TypeError) as error:
             raise DataError(f"X_val and y_val: {error}") from None
         if y.shape[1:] != rows.y.shape[1:]:
             need, got = rows.y.shape[1], y.shape[1]
             raise ShapeError(f"y_val: need {need} columns, as many as y has; got {got}")
-        return Rows(X, y, compat.checked_weights(w, X, "sample_weight_val"))
+        return Rows(X, y, w)
 
     # -- predicting -----------------------------------------------------------------------
 

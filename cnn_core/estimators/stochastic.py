@@ -71,7 +71,7 @@ def run(
         training.trainer.fit(
             rows.x, rows.y, sample_weight=rows.w, batch_size=batch_size(e, rows.n),
             epochs=1 if incremental else int(e.max_iter),
-            shuffle=Shuffled(rng, rows.n) if e.shuffle else False,
+            shuffle=Shuffled(rng, rows.n).order if e.shuffle else False,
             callbacks=[iterations], progress=False if incremental else e.progress,
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -107,11 +107,11 @@ class Shuffled:
     """The order of rows of each epoch: that of the one before, shuffled, as scikit-learn does."""
 
     def __init__(self, rng: np.random.RandomState, n: int) -> None:
-        self._rng, self._order = rng, np.arange(n)
+        self._rng, self._rows = rng, np.arange(n)
 
-    def __call__(self, epoch: int, n: int) -> np.ndarray:
-        shuffle_like_numpy(self._rng, self._order)
-        return self._order
+    def order(self, epoch: int, n: int) -> np.ndarray:
+        shuffle_like_numpy(self._rng, self._rows)
+        return self._rows
 
 
 class Iterations(Callback):
