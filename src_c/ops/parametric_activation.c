@@ -17,6 +17,7 @@
 #include "math/cnn_math.h"
 #include "math/cnn_mish.h"
 
+#define PIECE              256      /* columns at a time */
 #define SELU_S             ((real)1.0507009873554804934)
 #define SELU_S_ALPHA       ((real)1.7580993408473768600)
 #define SELU(x)            ((x) > 0 ? SELU_S * (x) : SELU_S_ALPHA * K(cnn_expm1)(x))
@@ -43,23 +44,33 @@ static cnn_status K(parametric_activation_forward)(const cnn_call *c)
     return CNN_OK;
 }
 
-/* dx (+)= ... of one row, and sum += ...; both may be NULL. */
-#define ROW_GRAD(F, SLOPE)                                                                   \
-    if (dx && sum && !add) {                                                                 \
-        CNN_IVDEP                                                                            \
-        for (int64_t j = 0; j < n; j++) {                                                    \
-            const real f = F(x[j]);                                                          \
-            sum[j] += CNN_FLOW(dy[j], dy[j] * (f - x[j]));                                   \
-            dx[j] = CNN_FLOW(dy[j], dy[j] * (1 + a[j] * (SLOPE(x[j], f) - 1)));              \
-        }                                                                                    \
-    } else {                                                                                 \
-        for (int64_t j = 0; sum && j < n; j++)                                               \
-            sum[j] += CNN_FLOW(dy[j], dy[j] * (F(x[j]) - x[j]));                             \
-        for (int64_t j = 0; dx && j < n; j++) {                                              \
-            const real f = F(x[j]);                                                          \
-            dx[j] = (add ? dx[j] : 0) + CNN_FLOW(dy[j], dy[j] * (1 + a[j] * (SLOPE(x[j], f) - 1))); \
-        }                                                                                    \
+#define GRAD(F, SLOPE)                                                                       \
+    CNN_IVDEP                                                                                \
+    for (int64_t j = 0; j < n; j++) {                                                        \
+        const real f = F(x[j]);                                                              \
+        sum[j] += CNN_FLOW(dy[j], dy[j] * (f - x[j]));                                       \
+        dx[j] = CNN_FLOW(dy[j], dy[j] * (1 + a[j] * (SLOPE(x[j], f) - 1)));                  \
     }
+
+/* One row, of which dx or sum may be NULL: one loop in memory that is thrown away or added. */
+static void K(row_grad)(const int64_t n_column, int mish, int add, const real *x, const real *a,
+                        const real *dy, real *dx_row, real *sum_row)
+{
+    real made[PIECE], nowhere[PIECE];
+    if (!sum_row)
+        memset(nowhere, 0, sizeof(nowhere));
+    for (int64_t at = 0; at < n_column; at += PIECE, x += PIECE, a += PIECE, dy += PIECE) {
+        const int64_t n = n_column - at < PIECE ? n_column - at : PIECE;
+        real         *dx = dx_row && !add ? dx_row + at : made;
+        real         *sum = sum_row ? sum_row + at : nowhere;
+        if (mish)
+            GRAD(MISH, MISH_SLOPE)
+        else
+            GRAD(SELU, SELU_SLOPE)
+        for (int64_t j = 0; dx_row && add && j < n; j++)
+            dx_row[at + j] += made[j];
+    }
+}
 
 static cnn_status K(parametric_activation_grad)(const cnn_call *c)
 {
@@ -76,10 +87,7 @@ static cnn_status K(parametric_activation_grad)(const cnn_call *c)
                   (real *)OPERAND(c, 3)->data + cnn_row_block(k, t, OPERAND(c, 3)->size, n);
             memset(sum, 0, (size_t)n * sizeof(real));
         }
-        if (ATTR_I(c, 2))
-            ROW_GRAD(MISH, MISH_SLOPE)
-        else
-            ROW_GRAD(SELU, SELU_SLOPE)
+        K(row_grad)(n, ATTR_I(c, 2) != 0, add, x, a, dy, dx, sum);
         x += n, dy += n, dx = dx ? dx + n : dx;
     }
     return CNN_OK;
