@@ -3,19 +3,16 @@
 `cnn_core.kernels` documents what each of them computes.  The steps are those of a compiled
 graph, on the same executor, so the numbers are equal to the last bit.
 """
+cimport numpy as cnp
 import numpy as np
 
-from libc.stdint cimport INT64_MIN, int32_t, int64_t
+from libc.stdint cimport INT64_MIN, int64_t
 from libc.math cimport NAN
 from libc.string cimport memset
 
 from cnn_core._ext cimport capi
 
 from cnn_core.errors import DtypeError, LabelError, OptionError, ShapeError
-
-ctypedef fused real:
-    float
-    double
 
 cdef object F32 = np.dtype(np.float32), F64 = np.dtype(np.float64), I32 = np.dtype(np.int32)
 cdef object ndarray = np.ndarray, empty = np.empty
@@ -76,9 +73,8 @@ cdef object _wrong_shapes(str who, str need, dict arrays):
     return ShapeError(f"{who}: need {need}; got {got}")
 
 
-cdef inline object _flat(array):
-    """Return a C-contiguous array as one of one axis, without a copy."""
-    return (array if type(array) is ndarray else array.view(ndarray)).reshape(-1)
+cdef int _code(dtype):
+    return capi.CNN_F32 if dtype is F32 else capi.CNN_F64
 
 
 cdef object _labels(str who, t, int64_t n_row):
@@ -112,28 +108,25 @@ def dense_forward(x, w, b, activation, out):
             or (b is not None and b.shape != (w.shape[1],))):
         raise _wrong_shapes(who, "x (B, I), w (I, O), b (O,)", {"x": x, "w": w, "b": b})
     out = _output(who, "out", out, (x.shape[0], w.shape[1]), dtype)
-    if dtype is F32:
-        _dense_forward[float](x, w, b, out, activation)
-    else:
-        _dense_forward[double](x, w, b, out, activation)
+    _dense_forward(_code(dtype), x, w, b, out, activation)
     return out
 
 
-cdef int _dense_forward(const real[:, ::1] x, const real[:, ::1] w, const real[::1] b,
-                        real[:, ::1] out, tuple activation) except -1:
-    cdef int64_t n_row = x.shape[0], n_in = x.shape[1], n_out = w.shape[1]
-    cdef int dtype = capi.CNN_F32 if real is float else capi.CNN_F64
+cdef int _dense_forward(int dtype, cnp.ndarray x, cnp.ndarray w, cnp.ndarray b, cnp.ndarray out,
+                        tuple activation) except -1:
+    cdef int64_t n_row = cnp.PyArray_DIM(x, 0), n_in = cnp.PyArray_DIM(x, 1)
+    cdef int64_t n_out = cnp.PyArray_DIM(w, 1)
     cdef const capi.cnn_tensor *cb = NULL
     cdef const capi.cnn_op *dense = api().find_op(b"dense")
     cdef capi.cnn_step *step
     cdef Table t
     memset(&t, 0, sizeof(t))
     if b is not None:
-        cb = add_tensor(&t, b"b", &b[0], dtype, False, 1, n_out)
+        cb = add_tensor(&t, b"b", cnp.PyArray_DATA(b), dtype, False, 1, n_out)
     step = add_step(&t, dense, dense.forward[dtype], capi.CNN_ROWS,
-                    add_tensor(&t, b"x", &x[0, 0], dtype, True, n_row, n_in),
-                    add_tensor(&t, b"w", &w[0, 0], dtype, False, n_in, n_out), cb,
-                    add_tensor(&t, b"out", &out[0, 0], dtype, True, n_row, n_out, True))
+                    add_tensor(&t, b"x", cnp.PyArray_DATA(x), dtype, True, n_row, n_in),
+                    add_tensor(&t, b"w", cnp.PyArray_DATA(w), dtype, False, n_in, n_out), cb,
+                    add_tensor(&t, b"out", cnp.PyArray_DATA(out), dtype, True, n_row, n_out, True))
     if activation is not None:
         name, attrs = activation
         step.user = api().find_op(name.encode())
@@ -154,17 +147,14 @@ def dense_backward(x, w, dy, dx, dw, db):
     dx = _output(who, "dx", dx, x.shape, dtype)
     dw = _output(who, "dw", dw, w.shape, dtype)
     db = _output(who, "db", db, (w.shape[1],), dtype)
-    if dtype is F32:
-        _dense_backward[float](x, w, dy, dx, dw, db)
-    else:
-        _dense_backward[double](x, w, dy, dx, dw, db)
+    _dense_backward(_code(dtype), x, w, dy, dx, dw, db)
     return dx, dw, db
 
 
-cdef int _dense_backward(const real[:, ::1] x, const real[:, ::1] w, const real[:, ::1] dy,
-                         real[:, ::1] dx, real[:, ::1] dw, real[::1] db) except -1:
-    cdef int64_t n_row = x.shape[0], n_in = x.shape[1], n_out = w.shape[1]
-    cdef int dtype = capi.CNN_F32 if real is float else capi.CNN_F64
+cdef int _dense_backward(int dtype, cnp.ndarray x, cnp.ndarray w, cnp.ndarray dy, cnp.ndarray dx,
+                         cnp.ndarray dw, cnp.ndarray db) except -1:
+    cdef int64_t n_row = cnp.PyArray_DIM(x, 0), n_in = cnp.PyArray_DIM(x, 1)
+    cdef int64_t n_out = cnp.PyArray_DIM(w, 1)
     cdef const capi.cnn_op *dense = api().find_op(b"dense")
     cdef const capi.cnn_tensor *cx
     cdef const capi.cnn_tensor *cw
@@ -174,12 +164,12 @@ cdef int _dense_backward(const real[:, ::1] x, const real[:, ::1] w, const real[
     cdef const capi.cnn_tensor *cdb
     cdef Table t
     memset(&t, 0, sizeof(t))
-    cx = add_tensor(&t, b"x", &x[0, 0], dtype, True, n_row, n_in)
-    cw = add_tensor(&t, b"w", &w[0, 0], dtype, False, n_in, n_out)
-    cdy = add_tensor(&t, b"dy", &dy[0, 0], dtype, True, n_row, n_out)
-    cdx = add_tensor(&t, b"dx", &dx[0, 0], dtype, True, n_row, n_in, True)
-    cdw = add_tensor(&t, b"dw", &dw[0, 0], dtype, False, n_in, n_out, True)
-    cdb = add_tensor(&t, b"db", &db[0], dtype, False, 1, n_out, True)
+    cx = add_tensor(&t, b"x", cnp.PyArray_DATA(x), dtype, True, n_row, n_in)
+    cw = add_tensor(&t, b"w", cnp.PyArray_DATA(w), dtype, False, n_in, n_out)
+    cdy = add_tensor(&t, b"dy", cnp.PyArray_DATA(dy), dtype, True, n_row, n_out)
+    cdx = add_tensor(&t, b"dx", cnp.PyArray_DATA(dx), dtype, True, n_row, n_in, True)
+    cdw = add_tensor(&t, b"dw", cnp.PyArray_DATA(dw), dtype, False, n_in, n_out, True)
+    cdb = add_tensor(&t, b"db", cnp.PyArray_DATA(db), dtype, False, 1, n_out, True)
     # In the places of b and y, which no gradient reads, stands an array that is there anyway.
     add_step(&t, dense, dense.grad[0][dtype], capi.CNN_ROWS, cx, cw, cdb, cdy, cdy, cdx)
     add_step(&t, dense, dense.grad[1][dtype], capi.CNN_UNITS, cx, cw, cdb, cdy, cdy,
@@ -197,10 +187,7 @@ def unary(str op, x, out, tuple attrs=(), bint along=False):
     if along:
         attrs = _axis(op, "x", x)
     out = _output(op, "out", out, x.shape, dtype)
-    if dtype is F32:
-        _unary[float](op, op, b"x", _flat(x), None, _flat(out), attrs, along)
-    else:
-        _unary[double](op, op, b"x", _flat(x), None, _flat(out), attrs, along)
+    _unary(_code(dtype), op, op, b"x", x, None, out, attrs, along)
     return out
 
 
@@ -215,10 +202,7 @@ def unary_backward(str op, str name, x, dy, out, tuple attrs=(), bint along=Fals
         attrs = _axis(who, name, x)
     out = _output(who, "out", out, x.shape, dtype)
     label = b"x" if name == "x" else b"y"
-    if dtype is F32:
-        _unary[float](op, who, label, _flat(x), _flat(dy), _flat(out), attrs, along)
-    else:
-        _unary[double](op, who, label, _flat(x), _flat(dy), _flat(out), attrs, along)
+    _unary(_code(dtype), op, who, label, x, dy, out, attrs, along)
     return out
 
 
@@ -228,22 +212,21 @@ cdef tuple _axis(str who, str name, x):
     return (x.shape[x.ndim - 1], 1)
 
 
-cdef int _unary(str op, str who, const char *name, const real[::1] x, const real[::1] dy,
-                real[::1] out, tuple attrs, bint along) except -1:
-    cdef int dtype = capi.CNN_F32 if real is float else capi.CNN_F64
+cdef int _unary(int dtype, str op, str who, const char *name, cnp.ndarray x, cnp.ndarray dy,
+                cnp.ndarray out, tuple attrs, bint along) except -1:
     cdef const capi.cnn_op *found = api().find_op(op.encode())
-    cdef int64_t n = x.shape[0]
+    cdef int64_t n = cnp.PyArray_SIZE(x)
     cdef const capi.cnn_tensor *cx
     cdef const capi.cnn_tensor *cout
     cdef Table t
     memset(&t, 0, sizeof(t))
-    cx = add_tensor(&t, name, &x[0], dtype, False, 1, n)
-    cout = add_tensor(&t, b"out", &out[0], dtype, False, 1, n, True)
+    cx = add_tensor(&t, name, cnp.PyArray_DATA(x), dtype, False, 1, n)
+    cout = add_tensor(&t, b"out", cnp.PyArray_DATA(out), dtype, False, 1, n, True)
     if dy is None:
         add_step(&t, found, found.forward[dtype], capi.CNN_WHOLE, cx, cout)
     else:
         add_step(&t, found, found.grad[0][dtype], capi.CNN_WHOLE, cx, cx,
-                 add_tensor(&t, b"dy", &dy[0], dtype, False, 1, n), cout)
+                 add_tensor(&t, b"dy", cnp.PyArray_DATA(dy), dtype, False, 1, n), cout)
     t.in_place = not along
     set_attrs(&t, 0, attrs)
     return run_table(&t, who, 1)
@@ -276,23 +259,19 @@ def softmax_cross_entropy(z, t, weight, double label_smoothing, ignore_index, dz
             raise _wrong_shapes(who, "z (B, C), weight (B,)", {"z": z, "weight": weight})
     dz = _output(who, "dz", dz, z.shape, dtype)
     work = empty((3, z.shape[0]), dtype)
-    if dtype is F32:
-        loss = _cross_entropy[float](z, labels, rows, weight, dz, work, label_smoothing,
-                                     ignore_index)
-    else:
-        loss = _cross_entropy[double](z, labels, rows, weight, dz, work, label_smoothing,
-                                      ignore_index)
-    return loss, dz
+    return _cross_entropy(_code(dtype), z, labels, rows, weight, dz, work, label_smoothing,
+                          ignore_index), dz
 
 
-cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
-                           const real[:, ::1] rows, const real[::1] weight, real[:, ::1] dz,
-                           real[:, ::1] work, double label_smoothing, ignore_index):
+cdef object _cross_entropy(int dtype, cnp.ndarray z, cnp.ndarray labels, cnp.ndarray rows,
+                           cnp.ndarray weight, cnp.ndarray dz, cnp.ndarray work,
+                           double label_smoothing, ignore_index):
     """The steps of a compiled mean loss: weights, coefficients, loss and gradient, mean."""
-    cdef int64_t n_row = z.shape[0], n_class = z.shape[1]
-    cdef int dtype = capi.CNN_F32 if real is float else capi.CNN_F64
+    cdef int64_t n_row = cnp.PyArray_DIM(z, 0), n_class = cnp.PyArray_DIM(z, 1)
+    cdef int64_t n_byte = n_row * cnp.PyArray_ITEMSIZE(z)
+    cdef char *room = <char *> cnp.PyArray_DATA(work)
     cdef double total[2]
-    cdef real mean
+    cdef double mean                    # room for a float too
     cdef const capi.cnn_tensor *target
     cdef const capi.cnn_tensor *w = NULL
     cdef const capi.cnn_tensor *kept
@@ -302,26 +281,26 @@ cdef object _cross_entropy(const real[:, ::1] z, const int32_t[::1] labels,
     cdef Table t
     memset(&t, 0, sizeof(t))
     if labels is None:
-        target = add_tensor(&t, b"t", &rows[0, 0], dtype, True, n_row, n_class)
+        target = add_tensor(&t, b"t", cnp.PyArray_DATA(rows), dtype, True, n_row, n_class)
     else:
-        target = add_tensor(&t, NULL, &labels[0], capi.CNN_I32, True, n_row, 1)
+        target = add_tensor(&t, NULL, cnp.PyArray_DATA(labels), capi.CNN_I32, True, n_row, 1)
     if weight is not None:
-        w = add_tensor(&t, b"weight", &weight[0], dtype, True, n_row, 1)
+        w = add_tensor(&t, b"weight", cnp.PyArray_DATA(weight), dtype, True, n_row, 1)
     if ignore_index is not None:
-        kept = add_tensor(&t, NULL, &work[2, 0], dtype, True, n_row, 1)
+        kept = add_tensor(&t, NULL, room + 2 * n_byte, dtype, True, n_row, 1)
         set_attrs(&t, t.n_step, (ignore_index,))
         op = api().find_op(b"label_weight")
         add_step(&t, op, op.forward[dtype], capi.CNN_ROWS, target, w, kept)
         w = kept
-    coef = add_tensor(&t, NULL, &work[1, 0], dtype, True, n_row, 1)
-    loss = add_tensor(&t, NULL, &work[0, 0], dtype, True, n_row, 1)
+    coef = add_tensor(&t, NULL, room + n_byte, dtype, True, n_row, 1)
+    loss = add_tensor(&t, NULL, room, dtype, True, n_row, 1)
     op = api().find_op(b"row_coef")
     add_step(&t, op, op.forward[dtype], capi.CNN_WHOLE, w, coef)
     set_attrs(&t, t.n_step, (label_smoothing, NO_LABEL if ignore_index is None else ignore_index))
     op = api().find_op(b"softmax_cross_entropy")
     add_step(&t, op, op.fused_loss[dtype], capi.CNN_ROWS,
-             add_tensor(&t, b"z", &z[0, 0], dtype, True, n_row, n_class), target, loss, coef,
-             add_tensor(&t, b"dz", &dz[0, 0], dtype, True, n_row, n_class, True))
+             add_tensor(&t, b"z", cnp.PyArray_DATA(z), dtype, True, n_row, n_class), target, loss,
+             coef, add_tensor(&t, b"dz", cnp.PyArray_DATA(dz), dtype, True, n_row, n_class, True))
     op = api().find_op(b"row_mean")
     add_step(&t, op, op.forward[dtype], capi.CNN_WHOLE, loss, w,
              add_tensor(&t, NULL, total, capi.CNN_F64, False, 1, 2),
