@@ -39,7 +39,7 @@ RATES = {"scale": 6.0, "levels": 1.0, "activation": 0.1, "pieces": 0.1, "waves":
 
 
 class RealMLP(Recipe):
-    """Dense layers over waves of the numbers, embeddings of the codes, and the flags.
+    """Dense layers over the numbers, their embeddings and those of codes, and the flags.
 
     With e, what is made of a row, I the width of what a layer reads:
 
@@ -62,8 +62,9 @@ class RealMLP(Recipe):
     Adam, with beta2 0.95 and decoupled decay, has the rate of `cnn_core.optim.CosLog4`, times 6
     for s and 0.1 for a, b and all that belongs to pieces or waves.  Decay of a parameter is
     ``weight_decay`` times the square of that factor, as in the authors' package; biases have none.
-    Labels are smoothed in training.  The epoch with the least error, or RMSE, on validation data
-    is kept.
+    (There it falls in the second half of the steps, as dropout does, beside the rate that it is
+    multiplied with; that has shown no difference here.)  Labels are smoothed in training.  The
+    epoch with the least error, or RMSE, on validation data is kept.
 
     The weights w are held divided by sqrt(I), where they have rates divided by sqrt(I) and
     decay times sqrt(I): the same steps, as Adam's do not depend on the size of gradients (but for
