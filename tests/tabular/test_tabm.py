@@ -203,8 +203,8 @@ def test_training_ends_when_nothing_becomes_better():
 def test_minibatches_and_epochs_go_by_the_table():
     sizes = (1, 700, 13_000, 30_000, 200_000, 10**6)
     found = [recipe_of("tabm").for_rows(n) for n in sizes]
-    assert [r.batch_size for r in found] == [32, 32, 32, 64, 128, 256]
-    assert [r.epochs for r in found] == [128, 128, 32, 32, 32, 32]
+    assert [r.batch_size for r in found] == [32, 32, 32, 32, 64, 128]
+    assert [r.epochs for r in found] == [128, 128, 32, 32, 16, 8]
     assert [recipe_of("tabm").for_rows(n).epochs for n in (2000, 4000)] == [80, 40]
     own = recipe_of("tabm", {"batch_size": 7, "epochs": 2, "k": 5}).for_rows(10**5)
     assert (own.batch_size, own.epochs, own.k) == (7, 2, 5)

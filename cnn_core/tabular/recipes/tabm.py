@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,11 @@ from cnn_core.tabular.pieces import Pieces, edges_of, width_of
 from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
 from cnn_core.train.trainer import Trainer
 
-BATCHES = ((20_000, 32), (100_000, 64), (400_000, 128))
-"""Rows of a table below which a minibatch has so many; of longer ones it has 256."""
+SIZES = ((100_000, 32, 32), (400_000, 64, 16), (inf, 128, 8))
+"""Rows of a table, of which there are less, the rows of a minibatch, and how many epochs."""
 
-STEPS, EPOCHS = 5_000, (32, 128)
-"""Steps that a training has at least, if that does not take more epochs than the second number; it
-has as many as the first in any case."""
+STEPS, EPOCHS = 5_000, 128
+"""Steps that a training has at least, if these are no more than so many epochs."""
 
 
 class TabM(Recipe):
@@ -60,8 +60,8 @@ class TabM(Recipe):
     d_block
         Their width.
     epochs, batch_size
-        By default minibatches of 32 to 256 rows, the more the longer the table, and 32 epochs, of
-        short tables up to 128.
+        By default minibatches of 32 rows and 32 epochs, of short tables up to 128; from 100,000
+        rows on of 64 and 16, from 400,000 on of 128 and 8.
     dropout, lr, weight_decay, clip_norm
         Of AdamW, whose rate falls along half a cosine, and whose gradients have a norm of at most
         ``clip_norm``.
@@ -102,9 +102,10 @@ class TabM(Recipe):
                 setattr(self, name, options.whole(who, getattr(self, name), option=name))
 
     def for_rows(self, n_rows: int) -> TabM:
-        batch_size = self.batch_size or next((n for most, n in BATCHES if n_rows < most), 256)
-        per_epoch = -(-n_rows // batch_size)
-        epochs = self.epochs or min(max(-(-STEPS // per_epoch), EPOCHS[0]), EPOCHS[1])
+        _, batch_size, least = next(size for size in SIZES if n_rows < size[0])
+        batch_size = self.batch_size or batch_size
+        enough = -(-STEPS // -(-n_rows // batch_size))
+        epochs = self.epochs or max(least, min(enough, EPOCHS))
         return type(self)(**{**self.get_params(), "batch_size": batch_size, "epochs": epochs})
 
     def network(self, rows: Rows, task: Task, seed: int) -> Model:
