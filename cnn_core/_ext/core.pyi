@@ -183,7 +183,7 @@ class Predictor:
     ) -> NDArray[np.floating[Any]]: ...
 
 def pool(
-    raw: list[NDArray[np.float32]], scales: list[float], softmax: bool
+    raw: list[NDArray[np.float32]], scales: list[float], softmax: bool, smoothing: float = 0
 ) -> NDArray[np.float64]: ...
 @final
 class Stepper:

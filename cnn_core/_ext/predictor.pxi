@@ -3,7 +3,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.time cimport monotonic
-from libc.math cimport exp
+from libc.math cimport exp, log1p
 from libc.stdint cimport int32_t, int64_t
 
 from cnn_core._ext cimport capi
@@ -14,6 +14,8 @@ cdef double FLOP_WORTH_THE_GIL = 1e6
 
 # Between two looks for signals, which need the GIL.
 cdef double PIECE_SECONDS = 0.03
+
+cdef double SOFT = 8
 
 cdef enum:
     MOST = 8        # inputs and outputs, and axes of the output, that the short ways serve
@@ -240,9 +242,21 @@ cdef capi.cnn_status _blocks(_Compiled c, capi.cnn_tensor *tensor, capi.cnn_run 
     return status
 
 
+cdef double _sharpened(double *e, int64_t n, double total, double low) noexcept nogil:
+    """Take ``low`` from each of the numbers e / total, softly, so that none is 0 or less; return
+    the sum of what is there then.  ``SOFT`` is `calibration.SOFT`."""
+    cdef int64_t j
+    cdef double x, all = 0
+    for j in range(n):
+        x = SOFT * (e[j] / total - low) / low
+        e[j] = x + log1p(exp(-x)) if x > 0 else log1p(exp(x))
+        all += e[j]
+    return all
+
+
 cdef void _add(const float *z, int64_t n, int64_t n_member, int64_t n_out, double scale,
-               double *e, double *out) noexcept nogil:
-    """Add up s z over members; with room ``e`` for a row, softmax(s z)."""
+               double low, double *e, double *out) noexcept nogil:
+    """Add up s z over members; with room ``e`` for a row, softmax(s z) less ``low``."""
     cdef int64_t i, j, m
     cdef double top, total
     for i in range(n):
@@ -257,17 +271,20 @@ cdef void _add(const float *z, int64_t n, int64_t n_member, int64_t n_out, doubl
                 for j in range(n_out):
                     e[j] = exp(scale * (z[j] - top))
                     total += e[j]
+                if low > 0:
+                    total = _sharpened(e, n_out, total, low)
                 for j in range(n_out):
                     out[j] += e[j] / total
             z += n_out
         out += n_out
 
 
-def pool(list raw, list scales, bint softmax):
+def pool(list raw, list scales, bint softmax, double smoothing=0):
     """Return the mean over networks and their members of s z, or of softmax(s z): (B, O) double.
 
     ``raw`` are the outputs z of each network, C-contiguous float32, (B, O) or (B, k, O),
-    ``scales`` its s.  A row has the same bits among any others.
+    ``scales`` its s.  From what softmax gives, label ``smoothing`` is taken away: see
+    `cnn_core.tabular.calibration.unsmoothed`.  A row has the same bits among any others.
     """
     cdef cnp.ndarray z, r = None
     cdef cnp.npy_intp shape[2]
@@ -292,7 +309,8 @@ def pool(list raw, list scales, bint softmax):
                 or cnp.PyArray_DIM(z, 0) != shape[0] or cnp.PyArray_SIZE(z) != n * n_member):
             raise TypeError("need outputs of float32, C-contiguous, of the same rows and columns")
         with nogil:
-            _add(<const float *> cnp.PyArray_DATA(z), shape[0], n_member, shape[1], scale, e, out)
+            _add(<const float *> cnp.PyArray_DATA(z), shape[0], n_member, shape[1], scale,
+                 smoothing / shape[1], e, out)
         count += n_member
     for i in range(n):
         out[i] /= count

@@ -25,9 +25,29 @@ _BLOCK = 1 << 18
 """Numbers that are worked on at a time."""
 
 
+SOFT = 8.0
+"""How sharply probabilities end at those that label smoothing leaves: see `unsmoothed`."""
+
+
+def unsmoothed(p: np.ndarray, smoothing: float) -> np.ndarray:
+    """Return probabilities (..., C) from which label smoothing e is taken away: g(p) / sum g(p),
+
+        g(p) = log(1 + exp(x)),   x = SOFT (p - e / C) / (e / C)
+
+    Who is trained with e / C beside 1 - e says e / C + (1 - e) p of a class whose probability
+    is p.  With max(0, x) for g this is undone; g is that but near 0, where it stays above it and
+    rises, so that no probability becomes 0 and rows keep their order.
+    """
+    if not smoothing:
+        return p
+    g = np.logaddexp(0.0, SOFT * (p * (p.shape[-1] / smoothing) - 1.0))
+    return g / g.sum(-1, keepdims=True)
+
+
 def temperature_of(
-    logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
-) -> tuple[float, str]:
+    logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None,
+    smoothing: float = 0.0,
+) -> tuple[float, str]:  # fmt: skip
     """Return T, by which logits are divided, and a note where there was too little to find it.
 
     T makes small the log-loss of rows that were not trained on and the distance of T from 1,
@@ -45,6 +65,8 @@ def temperature_of(
         Numbers of classes (N,).
     weight
         Of rows; v are those over their mean.
+    smoothing
+        Of labels in training, which is taken away from each softmax: see `unsmoothed`.
 
     Source: Guo, Pleiss, Sun, Weinberger 2017, "On calibration of modern neural networks".
     """
@@ -58,19 +80,19 @@ def temperature_of(
                      f"needs {FEWEST} of two classes")  # fmt: skip
     if len(used) < len(y):
         z, y, v = z[used], y[used], v[used]
-    return _least(z, y, v / v.mean()), ""
+    return _least(z, y, v / v.mean(), smoothing), ""
 
 
-def _least(z: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
+def _least(z: np.ndarray, y: np.ndarray, v: np.ndarray, smoothing: float) -> float:
     """Return the temperature of the least loss, from T = 1 on."""
     u = 0.0  # log(1 / T)
-    loss, slope, bend = _loss(u, z, y, v)
+    loss, slope, bend = _loss(u, z, y, v, smoothing)
     for _ in range(60):
         step = -slope / bend if bend > 0 else inf * -np.sign(slope) if slope else 0.0
         step = float(np.clip(step, -1.0, 1.0))
         step = float(np.clip(u + step, -WIDEST, WIDEST)) - u
         while abs(step) > 1e-12:
-            found = _loss(u + step, z, y, v)
+            found = _loss(u + step, z, y, v, smoothing)
             if found[0] <= loss:
                 break
             step /= 4  # the loss of averages need not be convex
@@ -82,32 +104,53 @@ def _least(z: np.ndarray, y: np.ndarray, v: np.ndarray) -> float:
     return exp(-u)
 
 
-def _loss(u: float, z: np.ndarray, y: np.ndarray, v: np.ndarray) -> tuple[float, float, float]:
+def _loss(
+    u: float, z: np.ndarray, y: np.ndarray, v: np.ndarray, smoothing: float
+) -> tuple[float, float, float]:
     """Return the loss at log(1 / T) = u, and its first and second derivative by u."""
     b = exp(u)
     total = np.zeros(3)
     n = max(1, _BLOCK // z[0].size)
     for at in range(0, len(y), n):
-        zi, yi, vi = z[at : at + n].astype(np.float64), y[at : at + n], v[at : at + n]
-        zi -= zi.max(-1, keepdims=True)
-        s = np.exp(b * zi)
-        sums = s.sum(-1, keepdims=True)
-        s /= sums
-        mean = (s * zi).sum(-1)  # of z by its own probabilities, (n, k)
-        spread = (s * np.square(zi - mean[..., None])).sum(-1)
-        own = np.take_along_axis(zi, yi[:, None, None], -1)[..., 0]
-        logs = b * own - np.log(sums[..., 0])  # of the member's probability of the class
+        logs, first, second = _of_members(b, z[at : at + n], y[at : at + n], smoothing)
         top = logs.max(-1, keepdims=True)
         part = np.exp(logs - top)
         share = part.sum(-1, keepdims=True)
         part /= share  # of each member in the average
-        a = own - mean
-        first = (part * a).sum(-1)  # of log(average) by b
-        second = (part * (a * a - spread)).sum(-1) - first * first
+        slope = (part * first).sum(-1)  # of log(average) by b
+        bend = (part * second).sum(-1) - slope * slope
         value = top[:, 0] + np.log(share[:, 0] / z.shape[1])
-        total += vi @ np.stack([-value, -b * first, -b * first - b * b * second], 1)
+        total += v[at : at + n] @ np.stack([-value, -b * slope, -b * slope - b * b * bend], 1)
     loss, slope, bend = total.tolist()
     return loss + u * u / 2, slope + u, bend + 1.0
+
+
+def _of_members(
+    b: float, z: np.ndarray, y: np.ndarray, smoothing: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return log p, p' / p and p'' / p by b of each member's probability p of the class, (n, k)."""
+    z = z.astype(np.float64)
+    z -= z.max(-1, keepdims=True)
+    s = np.exp(b * z)
+    sums = s.sum(-1, keepdims=True)
+    s /= sums
+    a = z - (s * z).sum(-1, keepdims=True)  # s' / s
+    square = a * a - (s * a * a).sum(-1, keepdims=True)  # s'' / s
+
+    def own(x: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(x, y[:, None, None], -1)[..., 0]
+
+    if not smoothing:
+        return b * own(z) - np.log(sums[..., 0]), own(a), own(square)
+    by = SOFT * z.shape[-1] / smoothing
+    x = by * s - SOFT
+    g, g1 = np.logaddexp(0.0, x), by / (1.0 + np.exp(-x))
+    d1 = g1 * s * a
+    d2 = g1 * (by - g1) * np.square(s * a) + g1 * s * square
+    whole, rise, curve = g.sum(-1), d1.sum(-1), d2.sum(-1)
+    rise, curve, up = rise / whole, curve / whole, own(d1) / own(g)
+    second = own(d2) / own(g) - curve - 2 * rise * (up - rise)
+    return np.log(own(g) / whole), up - rise, second
 
 
 # -- what is measured -------------------------------------------------------------------------

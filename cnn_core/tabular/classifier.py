@@ -102,21 +102,27 @@ class TabularClassifier(TabularLearner):
         return partial(class_weights, given, who="fit: class_weight")
 
     def _settle(self) -> None:
-        self.temperatures_ = [1.0] * len(self.fitted_)
-        self._scales = [1.0] * len(self.fitted_)
-        parts = self._by_part()
+        n, parts = len(self.fitted_), self._by_part() if self.calibrate else []
+        self.temperatures_, self._scales, self._smoothing = [1.0] * n, [1.0] * n, 0.0
         if self.calibrate and not parts:
             self.notes_.append("probabilities are not calibrated: there is no validation part")
-        for outputs, part in parts if self.calibrate else ():
+        smoothing = getattr(self.recipe_, "label_smoothing", 0.0)
+        for outputs, part in parts:
             members = [z if z.ndim == 3 else z[:, None] for z in outputs]
             held = self.fitted_[part[0]]
-            found, note = temperature_of(np.concatenate(members, 1), held.target, held.weight)
+            found, note = temperature_of(np.concatenate(members, 1), held.target, held.weight,
+                                         smoothing)  # fmt: skip
+            if note:  # then all are as the networks say
+                self.temperatures_, self._scales = [1.0] * n, [1.0] * n
+                self.notes_.append(note)
+                return
             for i in part:
                 self.temperatures_[i], self._scales[i] = found, 1 / found
-            self.notes_ += [note] if note and note not in self.notes_ else []
+        self._smoothing = smoothing if parts else 0.0
 
     def _state(self) -> tuple[Any, dict[str, Any]]:
-        return self.target_.state_dict(), {"temperatures": self.temperatures_}
+        return self.target_.state_dict(), {
+            "temperatures": self.temperatures_, "smoothing": self._smoothing}  # fmt: skip
 
     def _load_state(self, target: Any, content: Mapping[str, Any], made: dict[str, Any]) -> None:
         classes = Classes().load_state_dict(target)
@@ -124,13 +130,16 @@ class TabularClassifier(TabularLearner):
                  for _, t in zip(content["networks"], content["temperatures"], strict=True)]
         made |= {"target_": classes, "classes_": classes.classes_, "temperatures_": found,
                  "_scales": [1 / t for t in found],
+                 "_smoothing": options.fraction("smoothing", content["smoothing"]),
                  "_task": Task("classes", len(classes.classes_))}  # fmt: skip
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, float64 (N, C), in the order of ``classes_``.
 
-        It is the mean over networks and members of softmax(z / T), with T the temperature at which
-        the log-loss of the validation part is the least (1 without ``calibrate``).
+        It is the mean over networks and members of softmax(z / T), from which the label smoothing
+        of training is taken away, with T the temperature at which the log-loss of the validation
+        part is the least.  Without ``calibrate`` it is that of softmax(z).  See
+        `cnn_core.tabular.calibration`.
         """
         return self._answer(X, "predict_proba")
 

@@ -61,6 +61,8 @@ class Predicting(Described):
     recipe_: Any
     _scales: list[float]
     """Of each network: what its outputs are multiplied by."""
+    _smoothing = 0.0
+    """Of labels in training, which is taken away from probabilities."""
     _way: _Way | None = None
 
     def _of_pooled(self, pooled: np.ndarray) -> np.ndarray:
@@ -124,7 +126,7 @@ class Predicting(Described):
         """Return means over networks and members, float64 (B, O)."""
         if not len(raw[0]):
             return np.empty((0, raw[0].shape[-1]))
-        return pool(raw, scales, self._task.kind == "classes")
+        return pool(raw, scales, self._task.kind == "classes", self._smoothing)
 
     def _own(self, encoded: Encoded, who: str) -> Encoded:
         way = self._way or self._find_way(who)

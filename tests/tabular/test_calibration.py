@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cnn_core.errors import CnnCoreError, DataError, LabelError, ShapeError
-from cnn_core.tabular import calibration_error
-from cnn_core.tabular.calibration import FEWEST, temperature_of
+from cnn_core.tabular import TabularClassifier, calibration_error
+from cnn_core.tabular.calibration import FEWEST, SOFT, temperature_of, unsmoothed
 
 
 def softmax(z):
@@ -15,9 +15,18 @@ def softmax(z):
     return e / e.sum(-1, keepdims=True)
 
 
-def loss(t, z, y, v):
+def taken(p, e):
+    """As documented: what label smoothing e has added taken away."""
+    if e == 0:
+        return p
+    low = e / p.shape[-1]
+    g = np.log1p(np.exp(SOFT * (np.asarray(p, np.longdouble) - low) / low))
+    return g / g.sum(-1, keepdims=True)
+
+
+def loss(t, z, y, v, e=0.0):
     """As documented, from probabilities in extended precision."""
-    p = softmax(np.asarray(z, np.longdouble) / t).mean(1)[np.arange(len(y)), y]
+    p = taken(softmax(np.asarray(z, np.longdouble) / t), e).mean(1)[np.arange(len(y)), y]
     return float(v / v.mean() @ -np.log(p) + np.log(t) ** 2 / 2)
 
 
@@ -32,23 +41,40 @@ def drawn(rng, n, k, c, t):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("c", [2, 26])
 @pytest.mark.parametrize("t", [0.3, 1.0, 4.0])
-def test_the_temperature_has_the_least_loss(k, c, t):
+@pytest.mark.parametrize("e", [0.0, 0.1, 0.3])
+def test_the_temperature_has_the_least_loss(k, c, t, e):
     rng = np.random.default_rng(k * 100 + c)
     n = int(np.exp(rng.uniform(np.log(FEWEST), np.log(2000))))
     z, y = drawn(rng, n, k, c, t)
     v = rng.exponential(1, n)
-    found, note = temperature_of(z if k > 1 else z[:, 0], y, v)
+    found, note = temperature_of(z if k > 1 else z[:, 0], y, v, e)
     assert note == ""
-    least = loss(found, z, y, v)
+    least = loss(found, z, y, v, e)
     for near in (1 - 1e-4, 1 + 1e-4):
-        assert least < loss(found * near, z, y, v)
+        assert least < loss(found * near, z, y, v, e)
     for far in np.exp(np.linspace(-2.99, 2.99, 30)):
-        assert least <= loss(far, z, y, v)
+        assert least <= loss(far, z, y, v, e)
 
 
 def test_the_temperature_that_labels_were_drawn_at_is_found():
     z, y = drawn(np.random.default_rng(0), 30_000, 1, 3, 2.5)
     assert temperature_of(z[:, 0], y)[0] == pytest.approx(2.5, rel=0.04)
+
+
+@pytest.mark.parametrize("c", [2, 5])
+@pytest.mark.parametrize("e", [0.05, 0.1])
+def test_what_label_smoothing_adds_is_taken_away(c, e):
+    p = softmax(np.random.default_rng(4).normal(0, 2, (500, c)))
+    said = e / c + (1 - e) * p  # by who was trained with smoothed labels
+    found = unsmoothed(said, e)
+    np.testing.assert_allclose(found, taken(said, e).astype(float), rtol=1e-9)
+    assert np.abs(found - p).max() < 0.7 * e / c < np.abs(said - p).max()
+    sure = p.min(1) > 4 * e / c / SOFT
+    np.testing.assert_allclose(found[sure], p[sure], rtol=0.1)
+    below = np.linspace(0, 1, 200)  # of two classes: strictly rising, from above 0 on
+    g = unsmoothed(np.stack([below, 1 - below], 1), e)[:, 0]
+    assert g[0] > 0
+    assert (np.diff(g) > 0).all()
 
 
 def test_weights_count_as_rows_do():
@@ -123,3 +149,16 @@ def test_what_is_no_probability_is_refused(error, text, given):
         calibration_error(**given)
     assert isinstance(caught.value, CnnCoreError)
     assert str(caught.value).startswith("calibration_error: need ")
+
+
+@pytest.mark.parametrize(("calibrate", "n", "smoothing"), [
+    (True, 200, 0.1), (False, 200, 0.0), (True, 60, 0.0), (True, 20, 0.0)])  # fmt: skip
+def test_a_learner_takes_away_what_its_recipe_adds(calibrate, n, smoothing):
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(0, 1, (n, 2)), np.arange(n) % 2
+    model = TabularClassifier("realmlp", options={"epochs": 2}, calibrate=calibrate).fit(x, y)
+    z = model._raw(model.encoder_.transform(x))[0].astype(float)
+    expected = taken(softmax(z / model.temperatures_[0]), smoothing).astype(float)
+    np.testing.assert_allclose(model.predict_proba(x), expected, rtol=1e-9)
+    assert (model.temperatures_[0] != 1) == (smoothing > 0)
+    assert any("not calibrated" in note for note in model.notes_) == (calibrate and n < 200)

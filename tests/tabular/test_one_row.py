@@ -16,6 +16,7 @@ from cnn_core._ext.core import pool
 from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError
 from cnn_core.tabular import Encoded, TabularClassifier, TabularRegressor
 from cnn_core.tabular import predicting as predicting_module
+from cnn_core.tabular.calibration import unsmoothed
 
 RNG = np.random.default_rng(17)
 N = 230
@@ -36,6 +37,7 @@ MAKE = {
     "classes": lambda: TabularClassifier("mlp", options=MLP, encoder=CODES).fit(ROWS, CLASS),
     "networks": lambda: TabularClassifier("mlp", options=MLP, n_models=3).fit(ROWS, CLASS),
     "members": lambda: TabularClassifier("tabm", options={"epochs": 2, "k": 5}).fit(ROWS, CLASS),
+    "smoothed": lambda: TabularClassifier("realmlp", options={"epochs": 2}).fit(ROWS, CLASS),
     "mean": lambda: TabularRegressor("mlp", options=MLP, encoder=CODES).fit(ROWS, VALUE),
     "quantiles": lambda: TabularRegressor(
         "mlp", options=MLP, quantiles=(0.1, 0.2, 0.45, 0.9), n_models=2).fit(ROWS, VALUE),
@@ -247,6 +249,10 @@ def test_means_over_networks_and_members(n, members, outputs):
     np.testing.assert_allclose(p, (e / e.sum(-1, keepdims=True)).mean(1), rtol=1e-11, atol=1e-300)
     assert p.sum(1) == pytest.approx(1, abs=1e-14)
     assert pool([r[-1:] for r in raw], scales, True).tobytes() == p[-1:].tobytes()
+    less = pool(raw, scales, True, 0.1)
+    expected = unsmoothed(e / e.sum(-1, keepdims=True), 0.1).mean(1)
+    np.testing.assert_allclose(less, expected, rtol=1e-9)
+    assert pool([r[-1:] for r in raw], scales, True, 0.1).tobytes() == less[-1:].tobytes()
 
 
 @pytest.mark.parametrize("raw", [

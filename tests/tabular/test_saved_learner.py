@@ -36,6 +36,8 @@ MAKE = {
         "mlp", options=SMALL, n_models=2, class_weight="balanced").fit(ROWS, LABELS[name])
        for name in LABELS},
     "members": lambda: TabularClassifier("tabm", options=TABM, seed=5).fit(ROWS, LABELS["texts"]),
+    "smoothed": lambda: TabularClassifier("realmlp", options={"epochs": 2}).fit(
+        ROWS, LABELS["texts"]),
     "mean": lambda: TabularRegressor(
         "mlp", options=SMALL, kinds={"count": "category"}, encoder={"max_one_hot": 3},
     ).fit([{**row, "y": y} for row, y in zip(ROWS, NUMBERS, strict=True)], "y"),
@@ -114,6 +116,7 @@ def test_all_that_is_known_is_there(model, loaded):
         assert loaded.classes_.dtype == model.classes_.dtype
         assert loaded.classes_.tolist() == model.classes_.tolist()
         assert loaded.temperatures_ == model.temperatures_
+        assert loaded._smoothing == model._smoothing
     for one, other in zip(model.fitted_, loaded.fitted_, strict=True):
         assert one.best_epoch == other.best_epoch
         assert np.array_equal(one.validation_rows, other.validation_rows)
