@@ -1,5 +1,11 @@
 """The C interface of src_c/include/cnn_core.h.  The only `cdef extern` of the package."""
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+# NumPy's own declarations of this header would have numpy.random imported with this package.
+cdef extern from "numpy/random/bitgen.h" nogil:
+    ctypedef struct bitgen_t:
+        void *state
+        uint32_t (*next_uint32)(void *) noexcept nogil
 
 cdef extern from "cnn_ext.h" nogil:
     enum:

@@ -5,7 +5,6 @@ import numpy as np
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport UINT32_MAX, int32_t, int64_t, uint64_t, uintptr_t
-from numpy.random cimport bitgen_t
 
 from cnn_core._ext cimport capi
 
@@ -91,7 +90,8 @@ def shuffle_like_numpy(rng, cnp.ndarray index):
     """Do what ``rng.shuffle(index)`` does, of a RandomState and of contiguous int64, in less than
     half the time: what is drawn in vain costs no wrong guess of the processor."""
     generator = rng._bit_generator
-    cdef bitgen_t *bits = <bitgen_t *> PyCapsule_GetPointer(generator.capsule, "BitGenerator")
+    cdef capi.bitgen_t *bits = <capi.bitgen_t *> PyCapsule_GetPointer(generator.capsule,
+                                                                      "BitGenerator")
     cdef int64_t *a = <int64_t *> cnp.PyArray_DATA(index)
     cdef int64_t i = cnp.PyArray_SIZE(index) - 1, mask = 1, above, taken, moved
     if i > UINT32_MAX:

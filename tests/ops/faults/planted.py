@@ -111,7 +111,7 @@ FAULTS = {
         "huber", _LOSS, "return K(cnn_row_loss)(c, K(op##_chunk), 1, 1);",
         "return K(cnn_row_loss)(c, K(op##_chunk), 0, 1);", "huber", "fused loss: value"),
     "slope_of_the_wrong_operand": Fault(
-        "mul", "ops/mul.c", "CNN_FLOW(dy, (b) * (dy))", "CNN_FLOW(dy, (a) * (dy))", "mul",
+        "mul", "shared/times.c", "CNN_FLOW(dy, (b) * (dy))", "CNN_FLOW(dy, (a) * (dy))", "mul",
         "gradient of a"),
     "repeated_operand_does_not_add": Fault(
         "add", "shared/broadcast.c", "*t = (real)((add ? *t : 0) + sum[i]);",
