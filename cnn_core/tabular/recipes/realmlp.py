@@ -87,7 +87,7 @@ class RealMLP(Recipe):
     embedding, n_bins, frequency, n_waves
         Of numbers: "pieces", which are ``n_bins``, or "waves"; None: they stand there alone.
     weight_decay, label_smoothing
-        See above.  With ``label_smoothing=0`` probabilities are better calibrated.
+        See above; `cnn_core.tabular.calibration` takes the smoothing away from probabilities.
 
     Source: Holzmueller, Grinsztajn, Steinwart 2024, "Better by default: strong pre-tuned MLPs and
     boosted trees on tabular data", RealMLP-TD: appendix A and the authors' package.
