@@ -10,12 +10,16 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core.data.class_weighting import class_weights
+from cnn_core.errors import DataError
 from cnn_core.tabular import figures
 from cnn_core.tabular.calibration import temperature_of
 from cnn_core.tabular.evaluation import Evaluation, of_classes
 from cnn_core.tabular.learner import TabularLearner
 from cnn_core.tabular.recipes.recipe import Task
 from cnn_core.tabular.targets import Classes
+
+MOST_NUMBERS = 20
+"""Numbers with fractions that may be classes even if most rows have one of their own."""
 
 
 class TabularClassifier(TabularLearner):
@@ -83,7 +87,11 @@ class TabularClassifier(TabularLearner):
         options.flag("fit", self.calibrate, option="calibrate")
         classes = Classes()
         codes = classes.fit_transform(y, name=name)
-        task = Task("classes", len(classes.classes_))
+        n = len(classes.classes_)
+        if n > MOST_NUMBERS and 2 * n > len(codes) and classes.classes_.dtype.kind == "f":
+            raise DataError(f"fit: need classes in {name}; got {n} numbers that differ in "
+                            f"{len(codes)} rows: TabularRegressor learns numbers")  # fmt: skip
+        task = Task("classes", n)
         return {"target_": classes, "classes_": classes.classes_, "_task": task}, codes
 
     def _targets(self, y: Any, name: str, who: str, target: Classes) -> np.ndarray:

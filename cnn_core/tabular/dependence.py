@@ -19,7 +19,7 @@ from cnn_core.tabular.encoding import Encoded, Encoding, Strays
 from cnn_core.tabular.report import Columns
 from cnn_core.tabular.steps import FlagStep, NumberStep
 from cnn_core.tabular.sweeps import places, rows_at_once, swept
-from cnn_core.tabular.table import Column, Table, as_table, listed, tidy
+from cnn_core.tabular.table import Column, Table, listed, tidy
 from cnn_core.tabular.values import numbers_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def partial_dependence(
     who = "partial_dependence"
     model._check(who)
     options.choice(who, kind, ("average", "individual"), option="kind")
-    table = as_table(X, who)
+    table = model._table(X, who)
     return _dependence(model, table, model._encoded(table, who), column, grid, kind, who)
 
 
@@ -174,7 +174,7 @@ def draw_partial_dependence(
     if not columns:
         raise OptionError(f"{who}: need a column to draw; got none")
     only = None if label is None else _place(model, label, who)
-    table = as_table(X, who)
+    table = model._table(X, who)
     encoded = model._encoded(table, who)
     found = [_dependence(model, table, encoded, c, grid, "average", who) for c in columns]
     single: list[Any] = [None] * len(columns)

@@ -8,7 +8,7 @@ They equal scikit-learn's of the same names.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import nan, sqrt
+from math import frexp, nan, sqrt
 
 import numpy as np
 
@@ -83,9 +83,17 @@ def confusion(y: np.ndarray, p: np.ndarray, weight: Weight = None) -> np.ndarray
 # -- numbers --------------------------------------------------------------------------------
 
 
+def _size(values: np.ndarray) -> float:
+    """Return a power of 2 by which values are divided without rounding: their squares are finite,
+    and not all 0."""
+    return 2.0 ** max(min(frexp(np.abs(values).max(initial=0.0))[1], 1000), -1000)
+
+
 def rmse(y: np.ndarray, found: np.ndarray, weight: Weight = None) -> float:
     """The root of the mean of (found - y)^2."""
-    return sqrt(mean(np.square(found - y), weight))
+    off = found - y
+    size = _size(off)
+    return sqrt(mean(np.square(off / size), weight)) * size
 
 
 def mae(y: np.ndarray, found: np.ndarray, weight: Weight = None) -> float:
@@ -95,8 +103,11 @@ def mae(y: np.ndarray, found: np.ndarray, weight: Weight = None) -> float:
 
 def r2(y: np.ndarray, found: np.ndarray, weight: Weight = None) -> float:
     """1 - sum w (found - y)^2 / sum w (y - mean y)^2; where all y are equal, 1 or 0 (r2_score)."""
-    left = mean(np.square(found - y), weight)
-    there = mean(np.square(y - mean(y, weight)), weight)
+    size = _size(y)
+    off, over = (found / size - y / size), y / size
+    over -= mean(over, weight)
+    size = _size(over)
+    left, there = (mean(np.square(x / size), weight) for x in (off, over))
     return 1 - left / there if there else float(left == 0) if left == left else nan
 
 

@@ -31,9 +31,9 @@ def of_column(column: Any, who: str, name: Any) -> Column:
     """Return a single column of such a package, for `cnn_core.tabular.table.tidy`."""
     if hasattr(column, "to_pylist"):  # Arrow's arrays in one piece, which narwhals does not read
         return tidy(column.to_pylist(), who, name)
+    if not hasattr(column, "null_count") and not hasattr(column, "index"):
+        return tidy(list(column), who, name)  # an array or an index of pandas, nor these
     nw = _narwhals(who)
-    if hasattr(column, "to_series"):  # an index of pandas
-        column = column.to_series()
     try:
         series = nw.from_native(column, series_only=True)
     except TypeError as error:

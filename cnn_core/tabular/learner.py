@@ -91,6 +91,10 @@ class TabularLearner(Understanding, Predicting):
         """Return what is learned of the targets of training, and them as `_targets` does."""
         raise NotImplementedError
 
+    def _of_used(self, y: np.ndarray) -> dict[str, Any]:
+        """Return what is learned of the targets of those rows that are used, of not all."""
+        return {}
+
     def _targets(self, y: Any, name: str, who: str, target: Any) -> np.ndarray:
         """Return targets (N,) as predictions are compared with them: classes by number, or numbers;
         ``target`` is what was learned of those of training."""
@@ -146,6 +150,7 @@ class TabularLearner(Understanding, Predicting):
         if used.rows is not None:
             table, y = some_rows(table, used.rows), y[used.rows]
             weight = None if weight is None else weight[used.rows]
+            learned |= self._of_used(y)
         encoded = o.encoder.fit(table).transform(table)
         target = learned["target_"]
         given = self._given(o, X_val, y_val, column, target)
@@ -212,7 +217,8 @@ class TabularLearner(Understanding, Predicting):
             return None
         if X is None:
             raise OptionError("fit: need X_val beside y_val; got none")
-        table, y, name = apart(X, column if y is None else y, "fit: X_val", "y_val", column)
+        table, y, name = apart(X, column if y is None else y, "fit: X_val", "y_val", column,
+                               o.encoder)  # fmt: skip
         y = self._targets(y, "y_val" if name is None else f"column {name!r}", "fit: X_val", target)
         _check_lengths("fit: X_val", y, table)
         rows = few_enough(table, None, o).rows
@@ -270,7 +276,7 @@ class TabularLearner(Understanding, Predicting):
         """Return the table, the targets that predictions are compared with, and their weights."""
         self._check(who)
         own = self.target_name_
-        table, y, name = apart(X, own if y is None else y, who, "y", own)
+        table, y, name = apart(X, own if y is None else y, who, "y", own, self.encoder_)
         name = "y" if name is None else f"column {name!r}"
         y = self._targets(y, name, who, self.target_)
         _check_lengths(who, y, table)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import CnnCoreError, DataError, OptionError, ShapeError
+from cnn_core.tabular.csv_files import read_table
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.recipes.recipe import Rows, first_places
@@ -30,14 +32,14 @@ def held_back(n: int, fraction: float, seed: int, codes: np.ndarray | None = Non
     """Return the numbers of the rows that are held back, of ``n``, in order; none of a few.
 
     ``codes`` are classes, of which each has its share: N_c h / N of the h rows, rounded down, and
-    the rows left over go to the classes with the largest remainders.  Of every class one row or
-    more stays in training: one of a single row is not held back.  Where less than `FEWEST` rows
-    would be held back, none is.
+    the rows left over go to the classes with the largest remainders.  One row or more, and of every
+    class, stays in training: a class of a single row is not held back.  Where less than `FEWEST`
+    rows would be held back, none is.
 
     >>> held_back(8, 0.5, 0).tolist(), len(held_back(100, 0.2, 0))
     ([], 20)
     """
-    most = round(fraction * n)
+    most = min(round(fraction * n), n - 1)
     if most < FEWEST:
         return NO_ROWS
     rng = np.random.default_rng(seed)
@@ -88,12 +90,15 @@ def rows_of(
                 weight, target)  # fmt: skip
 
 
-def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Table, Any, Any]:
+def apart(
+    X: Any, y: Any, who: str, name: str, target: Any = None, encoder: TableEncoder | None = None
+) -> tuple[Table, Any, Any]:  # fmt: skip
     """Return a table, its targets, and the name of their column if they were one of it.
 
-    The column ``target`` is left out too.
+    The column ``target``, of the table that ``encoder`` has learned from, is left out too.
     """
-    table, found = as_table(X, who), None
+    found = None
+    table = table_of(X, who, encoder, y if isinstance(y, str) else target)
     if isinstance(y, str) or options.is_whole(y):
         if not (table.named or isinstance(y, str)) and -len(table.names) <= y < len(table.names):
             y = table.names[y]  # the place of a column without a name
@@ -101,11 +106,31 @@ def apart(X: Any, y: Any, who: str, name: str, target: Any = None) -> tuple[Tabl
         table, y = table.without(y, who), table.column(y, who)
     elif y is None:
         raise OptionError(f"{who}: need {name}, targets or the name of a column; got None")
-    if target is not None and target in table.names:
-        table = table.without(target)
+    if encoder is not None:
+        table = without_target(table, target, encoder)
     if not table.names:
-        raise DataError(f"{who}: need a column to learn from; got the target alone")
+        got = "none" if found is None else "the target alone"
+        raise DataError(f"{who}: need a column to learn from; got {got}")
     return table, y, found
+
+
+def table_of(X: Any, who: str, encoder: TableEncoder | None, target: Any) -> Table:
+    """Return a table; the header of a file is known by the names of training and of the target."""
+    if not isinstance(X, (str, os.PathLike)):
+        return as_table(X, who)
+    encoding = None if encoder is None else encoder._encoding
+    names = [] if encoding is None or not encoding.named else encoding.names
+    return read_table(X, names=[*names, target] if isinstance(target, str) else names, who=who)
+
+
+def without_target(table: Table, target: Any, encoder: TableEncoder) -> Table:
+    """Return a table without the target of training; where columns have no names, it is there if
+    there are more of them than the network reads."""
+    if target not in table.names or not (
+        table.named or len(table.names) > encoder.n_features_in_
+    ):
+        return table
+    return table.without(target)
 
 
 QUICK = 2_000_000

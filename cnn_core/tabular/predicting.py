@@ -18,8 +18,9 @@ from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.fitting import Fitted
 from cnn_core.tabular.intervals import Held
+from cnn_core.tabular.parts import table_of, without_target
 from cnn_core.tabular.recipes.recipe import Task, first_places
-from cnn_core.tabular.table import as_table, is_row
+from cnn_core.tabular.table import Table, is_row
 
 BLOCK = 8192
 """Rows that networks predict at a time: what k members say of them is of a bounded size."""
@@ -88,7 +89,7 @@ class Predicting(Described):
         if not isinstance(X, (str, os.PathLike)):
             return self._predicted(self._encoded(X, who))
         found = [self._predicted(part) for part in self._stream(X, CHUNK, {})]
-        return np.concatenate(found) if found else self._predicted(self.encoder_.transform(X))
+        return np.concatenate(found or [self._predicted(self.encoder_._fitted(who).empty())])
 
     def _encoded(self, X: Any, who: str) -> Encoded:
         """Return what a table becomes; its target is passed over."""
@@ -97,10 +98,11 @@ class Predicting(Described):
             return self._own(X, who)
         if isinstance(X, Mapping) and X and is_row(X):
             return self.encoder_.transform_row(X)
-        table = as_table(X, who)
-        if self.target_name_ is not None and self.target_name_ in table.names:
-            table = table.without(self.target_name_)
-        return self.encoder_.transform(table)
+        table = self._table(X, who)
+        return self.encoder_.transform(without_target(table, self.target_name_, self.encoder_))
+
+    def _table(self, X: Any, who: str) -> Table:
+        return table_of(X, who, self.encoder_, self.target_name_)
 
     def _stream(self, path: Any, rows: int, how: dict[str, Any]) -> Iterator[Encoded]:
         target = () if self.target_name_ is None else (self.target_name_,)

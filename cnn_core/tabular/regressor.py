@@ -69,6 +69,9 @@ class TabularRegressor(TabularLearner):
         mean, std = float((y / size).mean()) * size, float((y / size).std()) * size
         return {"target_": TargetScale(mean, std, low, high), "_task": _task(quantiles)}, y
 
+    def _of_used(self, y: np.ndarray) -> dict[str, Any]:
+        return self._learned(y, "y, of the rows that are used")[0]
+
     def _targets(self, y: Any, name: str, who: str, target: TargetScale) -> np.ndarray:
         return Targets().transform(y, name=name, who=who)
 

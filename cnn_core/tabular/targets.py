@@ -15,7 +15,7 @@ from cnn_core.errors import DataError, LabelError, ShapeError, StateError
 from cnn_core.frames import is_frame
 from cnn_core.naming import Keywords, hint
 from cnn_core.tabular.table import Column, as_table, listed, tidy
-from cnn_core.tabular.values import is_nothing, numbers_of
+from cnn_core.tabular.values import is_nothing, level_of, numbers_of, text_of
 
 _PLAIN = (str, bool, int, float)
 
@@ -71,7 +71,8 @@ class Classes(Keywords):
     def transform(self, y: Any, *, name: str = "y", who: str = "transform") -> np.ndarray:
         """Return the number of each label's class, int32 (N,).
 
-        A whole number is what a file has for it: 1 is the class "1", and the other way round.
+        A number or flag is what a file has for it: 1 is the class "1", "true" the class True, and
+        the other way round.
 
         Raises `LabelError` for a label that `fit` has not seen, with its row.
         """
@@ -131,7 +132,10 @@ def places_of(y: Any, place: Mapping[Any, int], who: str, name: str = "y") -> np
     try:
         return np.fromiter(map(place.__getitem__, labels), np.int32, len(labels))
     except (KeyError, TypeError):
-        labels = [_alike(label, place) for label in labels]
+        written: dict[str, list[Any]] = {}
+        for label in place:
+            written.setdefault(_written(label), []).append(label)
+        labels = [_alike(label, place, written) for label in labels]
     odd = next((i for i, label in enumerate(labels)
                 if not _is_hashable(label) or label not in place), None)  # fmt: skip
     if odd is not None:
@@ -193,16 +197,18 @@ def _is_hashable(label: Any) -> bool:
     return True
 
 
-def _alike(label: Any, place: Mapping[Any, int]) -> Any:
-    """Return the class that is written as a label is, where there is no other."""
+def _written(label: Any) -> str:
+    """Return a label as files have it, one of many ways: 1 and 1.0 as "1", True as "true"."""
+    text = level_of(text_of(label) or "")
+    return text.lower() if text in ("True", "TRUE", "False", "FALSE") else text
+
+
+def _alike(label: Any, place: Mapping[Any, int], written: Mapping[str, list[Any]]) -> Any:
+    """Return the class that is written as a label is, where there is one of them."""
     if not _is_hashable(label) or label in place:
         return label
-    if type(label) is int:
-        return str(label) if str(label) in place else label
-    if type(label) is str and label.removeprefix("-").isdecimal() and label.isascii():
-        number = int(label[:20])
-        return number if str(number) == label and number in place else label
-    return label
+    classes = written.get(_written(label), ())
+    return classes[0] if len(classes) == 1 else label
 
 
 def _in_order(labels: Iterable[Any]) -> list[Any]:

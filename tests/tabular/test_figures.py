@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,15 @@ def test_no_rows_one_class_equal_targets_and_sure_mistakes():
     equal = np.full(3, 2.0)
     assert figures.r2(equal, equal) == 1
     assert figures.r2(equal, equal + 1) == 0
+
+
+@pytest.mark.parametrize("scale", [2.0**-1060, 2.0**-600, 2.0**600, 2.0**1000])
+def test_squares_of_any_numbers_are_finite_and_not_0(scale):
+    rng = np.random.default_rng(0)
+    y, found = rng.integers(-9, 10, (2, 50)).astype(float)
+    plain = sqrt(np.mean(np.square(found - y)))
+    assert figures.rmse(y * scale, found * scale) == plain * scale
+    assert figures.r2(y * scale, found * scale) == figures.r2(y, found)
 
 
 def test_coverage_counts_both_ends():

@@ -54,3 +54,7 @@ def test_of_few_rows_none_is_held_back():
     assert len(held_back(49, 0.2, 0)) == 10
     assert len(held_back(47, 0.2, 0)) == len(held_back(1000, 0.0, 0)) == 0
     assert len(held_back(60, 0.2, 0, np.arange(60, dtype=np.int32))) == 0
+
+
+def test_a_row_stays_in_training():
+    assert len(held_back(120, 0.999, 0)) == 119
