@@ -204,7 +204,8 @@ def _kind_of_numbers(p: Profile) -> tuple[str, str]:
         return "boolean", ""
     if not len(values) or (values != np.trunc(values)).any():
         return "number", ""
-    if np.abs(values).min() > 2**53 and 2 * len(values) > n:
+    size = np.abs(values)
+    if size.min() > 2**53 and size.max() < 2**64 and 2 * len(values) > n:
         return "identifier", ""  # of more digits than are measured
     if _is_dealt_out(values, n, p.name):
         return "identifier", ""

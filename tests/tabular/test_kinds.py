@@ -75,11 +75,11 @@ def test_dates_are_written_as_fewest_of_them_contradict():
     assert fit(d=[*days, "31/12/2020"]).columns_["d"].note == "day/month/year"
 
 
-# A number that repeats is no key, nor is one of few rows or of which some are missing.
+# A number that repeats is no key, nor is one of few rows, of which some are missing, or too large.
 @pytest.mark.parametrize("column", [
     RNG.choice(10**9, N, replace=False), RNG.integers(0, N, N), list(range(15)),
     RNG.choice(N * N // 10, N, replace=False),
-    RNG.random(N).round(6), np.arange(1990, 2020),
+    RNG.random(N).round(6), np.arange(1990, 2020), RNG.uniform(1e20, 1e24, N),
 ])  # fmt: skip
 def test_numbers_that_are_no_identifier(column):
     report = TableEncoder().fit({"paid": column, "o": RNG.random(len(column))}).columns_["paid"]

@@ -103,40 +103,6 @@ def test_columns_without_names_have_places():
         regressor().fit(X, 3)
 
 
-def test_a_target_among_columns_without_names_need_not_be_there_later():
-    X, y = np.array([COLUMNS["size"], NUMBERS, COLUMNS["count"]]).T, np.array(NUMBERS)
-    rest = np.delete(X, 1, axis=1)
-    made = regressor().fit(X, 1)
-    assert made.predict(X).tobytes() == made.predict(rest).tobytes()
-    assert made.score(X) == made.score(rest, y)
-    other = regressor().fit(X, 1, X_val=rest, y_val=y)
-    assert weights(other) == weights(regressor().fit(X, 1, X_val=X))
-
-
-def test_a_header_is_known_by_the_names_that_are_asked_for(tmp_path):
-    path, head = tmp_path / "texts.csv", tmp_path / "head.csv"
-    lines = [f"{k},{y}" for k, y in zip("pqr" * 20, ["t", "yes", "no"] * 20, strict=True)]
-    path.write_text("\n".join(["p,t", *lines]))  # which are values too
-    head.write_text("p,t\n")
-    made = classifier().fit(path, "t")
-    assert made.n_rows_ == 60
-    assert made.score(path) == made.score([{"p": k} for k in "pqr" * 20], ["t", "yes", "no"] * 20)
-    assert made.predict(path).shape == (60,)
-    assert made.partial_dependence(path, "p").values.shape == (3, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # the target is no new column
-        assert made.predict_proba(head).shape == (0, 3)
-
-
-@pytest.mark.parametrize(("labels", "others"), [
-    ([False, True], ["false", "True"]), (["False", "True"], [False, True]),
-    (["1.50", "2"], [1.5, 2.0]), ([1.0, 2.5], ["1", "2.50"]), (["007", "7"], ["007", 7]),
-])  # fmt: skip
-def test_a_class_is_the_same_in_a_frame_and_in_a_file(labels, others):
-    made = classifier().fit(ROWS, labels * (N // 2))
-    assert made.score(ROWS, others * (N // 2)) == made.score(ROWS, labels * (N // 2))
-
-
 def test_a_row_is_predicted_to_the_bit_as_among_many(model):
     whole = model.predict_proba(ROWS)
     assert whole.shape == (N, 2)
@@ -215,13 +181,6 @@ def test_rows_of_weight_0_are_not_there_and_only_proportions_count():
     assert weights(made) == weights(less)
     assert (made.fitted_[0].validation_rows == kept[less.fitted_[0].validation_rows]).all()
     assert weights(made) != weights(classifier().fit(ROWS, LABELS))
-    numbers = np.where(w > 0, NUMBERS, 1e9)
-    made = regressor().fit(ROWS, numbers, sample_weight=w)
-    less = regressor().fit([ROWS[i] for i in kept], numbers[kept], sample_weight=w[kept])
-    assert made.target_ == less.target_
-    assert made.predict(ROWS).tobytes() == less.predict(ROWS).tobytes()
-    with pytest.raises(DataError, match="need targets that differ in y, of the rows that are used"):
-        regressor().fit(ROWS, NUMBERS, sample_weight=np.arange(N) == 3)
 
 
 def test_weights_of_classes_are_those_of_their_rows():
