@@ -179,8 +179,8 @@ class Budget(Callback):
         """Decide how many steps there will be, and let the rates end with them."""
         self._looked, possible = now, self._possible(now)
         gained = (possible - self.planned) * self.seconds_each()
-        if possible == self.planned or 0 < gained < AHEAD * (self.end - now):
-            return
+        if possible in (self.planned, self.done) or 0 < gained < AHEAD * (self.end - now):
+            return  # all that there can be are done where a call has made more than were planned
         self.planned = possible
         assert trainer._loop is not None
         trainer._loop.bar.expect(-(-possible // self.per_epoch))

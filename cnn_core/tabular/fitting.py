@@ -298,18 +298,21 @@ def fit_all(
     if used.times > 1:
         notes.append(f"{len(rows.y)} of {round(used.times * len(rows.y))} rows were used, drawn by "
                      f"the seed: more would take too long to encode")  # fmt: skip
-    return Fits(fitted, notes + _of_time(budgets, o, start - o.begin, used.times))
+    return Fits(fitted, notes + _of_time(budgets, o, start, used.times))
 
 
-def _of_time(budgets: list[Budget], o: Settings, before: float, times: float) -> list[str]:
-    """Say what was cut to keep to the time, and what it would take to cut nothing; ``before`` are
-    the seconds until the first training, ``times`` how many times as many rows there are."""
+def _of_time(budgets: list[Budget], o: Settings, start: float, times: float) -> list[str]:
+    """Say what was cut to keep to the time, and what it would take to cut nothing; ``start`` is
+    when the first training began, ``times`` how many times as many rows there are."""
     least = min(budgets, key=lambda b: b.done, default=None)
     if least is None or not (any(b.short for b in budgets) or times > 1
                              or len(budgets) < o.n_models):  # fmt: skip
         return []
-    seconds = before + o.n_models * least.most * least.seconds_each()
-    need = max(1.1 * times * seconds / (1 - RESERVE), times * before / SHARE if times > 1 else 0)
+    before, spent = start - o.begin, time.perf_counter() - start
+    beside = max(spent - sum(b.done * b.seconds_each() for b in budgets), 0) / len(budgets)
+    seconds = before + o.n_models * (beside + least.most * least.seconds_each())
+    need = max(1.1 * times * seconds / (1 - RESERVE), 1.1 * (o.time_limit or 0),
+               times * before / SHARE if times > 1 else 0)  # fmt: skip
     digits = 10.0 ** (floor(log10(need)) - 1)
     done = least.done / least.per_epoch
     cut = ", which ended before the rates had fallen" if least.cut else ""

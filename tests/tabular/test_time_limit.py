@@ -136,6 +136,23 @@ def test_a_limit_that_is_enough_gives_the_bits_of_none():
     assert second.notes_ == []
 
 
+def test_nothing_is_planned_where_a_call_has_made_all_steps_that_there_can_be():
+    made = Budget(100.0, 10, 5, 10, lambda: 0.0)
+    made.planned, made.done, made.seconds = 9, 10, 1.0
+    made._plan(SimpleNamespace(), 0.0)  # whose rates are not looked at
+    assert made.planned == 9
+
+
+def test_what_would_be_enough_counts_what_networks_take_beside_their_steps(monkeypatch):
+    clock = SimpleNamespace(perf_counter=lambda: 20.0)  # of which the steps have taken 1
+    monkeypatch.setattr(fitting, "time", clock)
+    o = SimpleNamespace(time_limit=10.0, begin=0.0, n_models=10)
+    made = Budget(10.0, 20, 10, 20, lambda: 0.0)
+    made.planned, made.done, made.seconds = 10, 10, 0.1
+    (note,) = fitting._of_time([made], o, 1.0, 1.0)
+    assert note == "1 of 2 epochs fitted into 10 s: with time_limit=240 all would"
+
+
 @pytest.mark.parametrize("n_models", [1, 3])
 def test_a_fit_keeps_to_its_limit_and_says_what_more_would_do(n_models):
     rows = RNG.normal(size=(20_000, 4))
