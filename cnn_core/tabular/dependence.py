@@ -17,7 +17,7 @@ from cnn_core.tabular.date_step import DateStep
 from cnn_core.tabular.dates import NOTHING, dates_of
 from cnn_core.tabular.encoding import Encoded, Encoding, Strays
 from cnn_core.tabular.report import Columns
-from cnn_core.tabular.steps import FlagStep, NumberStep
+from cnn_core.tabular.steps import FlagStep, NumberStep, WordStep
 from cnn_core.tabular.sweeps import places, rows_at_once, swept
 from cnn_core.tabular.table import Column, Table, listed, tidy
 from cnn_core.tabular.values import numbers_of
@@ -138,6 +138,8 @@ def _made(part: Encoding, column: Column, n: int, kind: str) -> np.ndarray | lis
         return _between(when[when != NOTHING], n).astype("M8[us]")
     if isinstance(step, FlagStep):
         return [False, True, *gap]
+    if isinstance(step, WordStep):
+        return [*step.words[:n], *gap]
     if isinstance(step, CategoryStep):
         counts = np.bincount(step.places(column), minlength=step.size)[FIRST:]
         most = np.sort(np.argsort(-counts, kind="stable")[:n])

@@ -41,8 +41,8 @@ class TableEncoder(Described):
     category   up to ``max_one_hot`` levels: a flag for each (of two: one, -1 and 1), and one for
                missing; more: a code, 0 for unknown, 1 for missing, then the levels in order.
                Unknown is what training has not seen, or in fewer than ``min_rows`` rows
-    text,      left out, but for a flag where values are missing
-    identifier
+    text,      up to ``max_words`` words: a flag for each that says whether it is in the text,
+    identifier and one for missing; without such words left out, but for the latter
     ========== ================================================================================
 
     Missing are None, NaN, NaT, the NA of pandas, empty cells, and the words ?, NA, N/A, NaN, null,
@@ -63,6 +63,12 @@ class TableEncoder(Described):
         Rows for each value from which discrete numbers are categories too; None: never.  Where
         ``kinds`` says discrete, they always are.  A network learns from an hour of the day, or
         from a code, sooner as a category; with few rows that costs more than it gives.
+    max_words
+        Words of a text or an identifier that become flags at most, the most frequent; 0: none.
+        Words are runs of letters, in any case and not after digits, in the first 500 characters.
+        They are in at least 10 rows, ``min_rows`` and a hundredth of all, and not in as many of
+        those that have a text; of words in the same rows there is one.  So the title in "Braund,
+        Mr. Owen" says something, and a key of random letters and digits does not.
 
     Example
     -------
@@ -78,10 +84,10 @@ class TableEncoder(Described):
 
     def __init__(
         self, kinds: Mapping[Any, str] | None = None, *, max_one_hot: int = 8, min_rows: int = 2,
-        discrete_rows: int | None = 500,
+        discrete_rows: int | None = 500, max_words: int = 8,
     ) -> None:  # fmt: skip
         self.kinds, self.max_one_hot, self.min_rows = kinds, max_one_hot, min_rows
-        self.discrete_rows = discrete_rows
+        self.discrete_rows, self.max_words = discrete_rows, max_words
 
     # -- options, as scikit-learn asks for them -------------------------------------------
 
@@ -231,7 +237,8 @@ class TableEncoder(Described):
         try:
             if options.whole(who, state["format"], 0) > FORMAT:
                 raise DataError(f"{who}: need format {FORMAT} or older; got {state['format']}")
-            params = {name: state["options"][name] for name in _OPTIONS}
+            given = {"max_words": 0, **state["options"]}  # files of before texts gave words
+            params = {name: given[name] for name in _OPTIONS}
             if params["kinds"] is not None:
                 params["kinds"] = dict(params["kinds"])
             _checked(params, who)
@@ -250,12 +257,13 @@ class TableEncoder(Described):
 _OPTIONS: dict[str, Any] = {"kinds": None, **(TableEncoder.__init__.__kwdefaults__ or {})}
 
 
-def _checked(params: Mapping[str, Any], who: str) -> tuple[int, int, float]:
+def _checked(params: Mapping[str, Any], who: str) -> tuple[int, int, float, int]:
     rows = params["discrete_rows"]
     return (
         options.whole(who, params["max_one_hot"], 0, option="max_one_hot"),
         options.whole(who, params["min_rows"], option="min_rows"),
         inf if rows is None else options.whole(who, rows, 0, option="discrete_rows"),
+        options.whole(who, params["max_words"], 0, option="max_words"),
     )
 
 

@@ -15,11 +15,11 @@ from cnn_core.tabular.categories import CategoryStep
 from cnn_core.tabular.csv_files import CsvFile
 from cnn_core.tabular.date_step import DateStep
 from cnn_core.tabular.report import ColumnReport, Columns
-from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step
+from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step, WordStep
 from cnn_core.tabular.table import Column, Table, check_names, listed
 
-_STEPS: dict[str, Any] = {step.op: step for step in
-                          (NumberStep, FlagStep, GivenStep, CategoryStep, DateStep)}  # fmt: skip
+_STEPS: dict[str, Any] = {step.op: step for step in (NumberStep, FlagStep, GivenStep, WordStep,
+                                                     CategoryStep, DateStep)}  # fmt: skip
 _WHO = "transform"
 
 

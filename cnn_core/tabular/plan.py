@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,16 @@ from cnn_core.tabular.date_step import DateStep
 from cnn_core.tabular.dates import NOTHING, dates_of
 from cnn_core.tabular.kinds import Profile, format_of, kind_of
 from cnn_core.tabular.report import ColumnReport
-from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step
-from cnn_core.tabular.values import flag_of, number_of
+from cnn_core.tabular.steps import FlagStep, GivenStep, NumberStep, Step, WordStep, words_in
+from cnn_core.tabular.values import flag_of, number_of, text_of
 
 _WHO = "fit"
+
+FEWEST, SHARE = 10, 0.01
+"""Rows that a word needs, and of those that are given lacks, and their share of all rows."""
+
+SAMPLE = 10_000
+"""Texts that candidates for words are from; all of them are looked at for these alone."""
 
 
 class Plan(NamedTuple):
@@ -32,6 +39,7 @@ class Rules(NamedTuple):
     max_one_hot: int
     min_rows: int
     discrete_rows: float
+    max_words: int
 
 
 def plan_of(p: Profile, kind: str | None, rules: Rules, same_as: Any = None) -> Plan:
@@ -210,8 +218,15 @@ def _form_for(p: Profile) -> str:
     return format_of(p) or "year-month-day"
 
 
-def _left_out(kind: str, why: str) -> Any:
+def _in_words(kind: str, why: str) -> Any:
     def plan(p: Profile, rules: Rules, form: str) -> Plan:
+        words = _words(p, rules) if isinstance(p.column, list) else []
+        if words:
+            step = WordStep(p.name, words, p.missing > 0)
+            n, shown = len(words), ", ".join(words[:3] + ["..."] * (len(words) > 3))
+            became = f"flags of {n} words: {shown}" if n > 1 else f"flag of the word {shown}"
+            became += "; flag of missing" if step.marked else ""
+            return _plan(p, kind, [step], why, _written(p), became=became)
         if not p.missing:
             return _plan(p, kind, [], why)
         return _plan(p, kind, [GivenStep(p.name)], why, became="flag of missing")
@@ -219,8 +234,34 @@ def _left_out(kind: str, why: str) -> Any:
     return plan
 
 
+def _words(p: Profile, rules: Rules) -> list[str]:
+    """Return the words that are in enough rows, and not in nearly all; the most frequent first.
+
+    Of words in exactly the same rows it is the first by the alphabet alone.
+    """
+    if not rules.max_words:
+        return []
+    fewest, n = max(rules.min_rows, FEWEST, SHARE * p.n_rows), min(SAMPLE, p.n_rows)
+    rng = np.random.default_rng(0)
+    rows = range(n) if n == p.n_rows else rng.choice(p.n_rows, n, replace=False).tolist()
+    often = Counter(word for i in rows for word in set(words_in(text_of(p.column[i]) or "")))
+    among = {w for w, count in often.items() if 4 * count * p.n_rows >= fewest * n}.intersection
+    # Sums of random numbers above those of rows: words in the same rows have equal ones.
+    found: Counter[str] = Counter()
+    marks = rng.integers(2**62, size=len(p.counts)).tolist()
+    for mark, (text, count) in zip(marks, p.counts.items(), strict=True):
+        each = (mark << 40) + count
+        for word in among(words_in(text)):
+            found[word] += each
+    kept: dict[int, str] = {}
+    for lacks, word in sorted((-(total % 2**40), word) for word, total in found.items()):
+        if fewest <= -lacks <= p.known - fewest:
+            kept.setdefault(found[word], word)
+    return list(kept.values())[: rules.max_words]
+
+
 _PLANS = {
     "number": _number, "discrete": _discrete, "boolean": _boolean, "category": _category,
-    "date": _date, "text": _left_out("text", "free text"),
-    "identifier": _left_out("identifier", "tells rows apart, hardly any value repeats"),
+    "date": _date, "text": _in_words("text", "free text"),
+    "identifier": _in_words("identifier", "tells rows apart, hardly any value repeats"),
 }  # fmt: skip

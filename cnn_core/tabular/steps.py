@@ -10,6 +10,8 @@ A step adds to a row ``n_real`` numbers that are scaled, ``n_flags`` numbers of 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from math import sqrt
 from struct import Struct
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core import options
+from cnn_core.errors import DataError
 from cnn_core.tabular.table import Column
 from cnn_core.tabular.values import (
     MARKERS,
@@ -25,6 +28,7 @@ from cnn_core.tabular.values import (
     number_of,
     numbers_of,
     plain,
+    text_of,
 )
 
 LARGE = 1e30
@@ -260,3 +264,83 @@ class GivenStep(Step):
 
     def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
         flags.append(ONE if is_missing(value) else ZERO)
+
+
+# -- texts ------------------------------------------------------------------------------------
+
+LOOKED = 500
+"""Characters of a text, from its beginning, that are looked at for words."""
+
+# Not those among digits, of which hashes and the like are full: letters come before the digits.
+_runs_of_letters = re.compile(
+    r"(?<!\d)(?<!\d-)(?<![^\W\d_])[^\W\d_]+(?![^\W\d_])(?!-?\d[\d-]*[^\W\d_])"
+).findall
+
+
+def words_in(text: str) -> list[str]:
+    """Return the runs of letters at the beginning of a text, but for those after digits.
+
+    >>> words_in("O'Brien, Mrs. C85 3f-a9")
+    ['o', 'brien', 'mrs', 'c']
+    """
+    return _runs_of_letters(text[:LOOKED].casefold())
+
+
+class WordStep(Step):
+    """Of a text: 1 for each of some words that is in it, else 0; a flag where it is missing."""
+
+    op = "words"
+
+    def __init__(self, name: Any, words: Sequence[str], marked: bool) -> None:
+        self.name, self.words, self.marked = name, list(words), marked
+        self.n_flags = len(self.words) + marked
+        size = len(ONE)
+        self._at = {w: slice(i * size, (i + 1) * size) for i, w in enumerate(self.words)}
+        self._among = frozenset(self.words).intersection
+        self._none = ZERO * self.n_flags
+        self._missing = ZERO * len(self.words) + ONE * marked
+
+    @classmethod
+    def made(cls, name: Any, state: dict[str, Any]) -> WordStep:
+        who = "load_state_dict"
+        words = [options.string(who, word) for word in state["words"]]
+        if not words or len(set(words)) < len(words):
+            raise DataError(f"{who}: need words of {name!r} that differ; got "
+                            f"{options.shown(words)}")  # fmt: skip
+        return cls(name, words, options.flag(who, state["marked"]))
+
+    def state(self) -> dict[str, Any]:
+        return {"words": self.words, "marked": self.marked}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, **self.state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        made = [*self.words, "missing"] if self.marked else self.words
+        return [], [f"{self.name}_{word}" for word in made], []
+
+    def _flags(self, value: Any) -> bytes | bytearray:
+        text = value.strip() if type(value) is str else text_of(value)
+        if text is None or text in MARKERS:
+            return self._missing
+        found = self._among(words_in(text))
+        if not found:
+            return self._none
+        made = bytearray(self._none)
+        for word in found:
+            made[self._at[word]] = ONE
+        return made
+
+    def fill(
+        self, column: Column, real: np.ndarray, flags: np.ndarray, codes: np.ndarray
+    ) -> list[int]:
+        values = column if isinstance(column, list) else column.tolist()
+        made = bytearray().join(map(self._flags, values))
+        flags[:] = np.frombuffer(made, np.float32).reshape(flags.shape)
+        return []
+
+    def row(self, value: Any, real: list[float], flags: list[bytes], codes: list[int]) -> Any:
+        flags.append(self._flags(value))

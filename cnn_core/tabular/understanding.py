@@ -63,7 +63,7 @@ class Understanding:
         grid
             Values of the column, None for a missing one; or how many: numbers and dates of equal
             distance between the quantiles 0.05 and 0.95 of X (all there are if they are fewer),
-            the most frequent levels of a category; no and yes.
+            the most frequent levels of a category; no and yes; each word of a text alone.
         kind
             "average", or "individual" for each row.
 

@@ -103,7 +103,7 @@ CALLS: dict[str, Call] = {
         X=_ROWS, y="y", sample_weight=[1.0] * 12),
     "tabular.TableEncoder": plain(
         lambda **options: TableEncoder(**options).fit(_TABLE),
-        kinds=None, max_one_hot=8, min_rows=2, discrete_rows=500),
+        kinds=None, max_one_hot=8, min_rows=2, discrete_rows=500, max_words=3),
     "tabular.TableEncoder, one kind": Call(
         lambda _, name, kind: TableEncoder({name: kind}).fit(_TABLE),
         {"name": "a", "kind": "number"}, also=(TypeError,)),

@@ -383,7 +383,7 @@ def test_what_is_no_row(row):
 def test_options_as_scikit_learn_has_them():
     encoder = TableEncoder({"x": "number"}, min_rows=3)
     assert encoder.get_params() == {"kinds": {"x": "number"}, "max_one_hot": 8, "min_rows": 3,
-                                    "discrete_rows": 500}  # fmt: skip
+                                    "discrete_rows": 500, "max_words": 8}  # fmt: skip
     assert encoder.set_params(max_one_hot=4) is encoder
     assert repr(encoder) == "TableEncoder({'x': 'number'}, max_one_hot=4, min_rows=3)"
     with pytest.raises(CnnCoreError, match="got 'max_onehot': did you mean 'max_one_hot'"):
