@@ -155,9 +155,9 @@ class CsvFile:
             self._raise_changed()
         column = self.names[where.column] if where.column < self.width else where.column + 1
         raise DataError(
-            f"{self.who}: {self.path}, line {where.line}, column {column!r}: need text of encoding "
-            f"{self.encoding}; got byte 0x{where.byte:02x}: pass encoding='latin-1', or whichever "
-            f"it is"
+            f"{self.who}: {self.path}, line {where.line}, column {options.shown(column)}: need "
+            f"text of encoding {self.encoding}; got byte 0x{where.byte:02x}: pass "
+            f"encoding='latin-1', or whichever it is"
         ) from None
 
 

@@ -60,3 +60,10 @@ def test_targets_of_weight_0_are_in_no_mean_and_no_range():
     assert made.predict(X).tobytes() == less.predict(X).tobytes()
     with pytest.raises(DataError, match="need targets that differ in y, of the rows that are used"):
         TabularRegressor(Tiny()).fit(X, np.where(w > 0, 1, y), sample_weight=w)
+
+
+@pytest.mark.parametrize("smoothing", [1e-310, 1e-150, 0.99])
+def test_smoothing_of_any_size_leaves_probabilities(smoothing):
+    made = TabularClassifier("realmlp", options={"epochs": 1, "label_smoothing": smoothing})
+    found = made.fit(X, np.where(NUMBERS > 0.5, "p", "q")).predict_proba(X)
+    assert np.allclose(found.sum(axis=1), 1)
