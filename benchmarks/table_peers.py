@@ -8,7 +8,7 @@ with one-hot flags, medians in gaps and standardised numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,15 @@ from table_sets import Split
 
 MOST_LEVELS = 250
 """HistGradientBoosting takes 255."""
+
+
+class Answers(NamedTuple):
+    """What is said of the rows of a test part."""
+
+    found: np.ndarray
+    """Probabilities (N, C), or numbers (N,)."""
+    interval: np.ndarray | None = None
+    """Ends (N, 2) of intervals that are to hold 90 % of the targets, where there are some."""
 
 
 def _as_categories(split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -37,11 +46,11 @@ def _as_categories(split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
     return x, x_test
 
 
-def _answers(model: Any, x: Any, classes: bool) -> np.ndarray:
-    return model.predict_proba(x) if classes else model.predict(x)
+def _answers(model: Any, x: Any, classes: bool) -> Answers:
+    return Answers(model.predict_proba(x) if classes else model.predict(x))
 
 
-def hist_gradient_boosting(split: Split, seed: int, threads: int) -> np.ndarray:
+def hist_gradient_boosting(split: Split, seed: int, threads: int) -> Answers:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     cls = HistGradientBoostingClassifier if split.classes else HistGradientBoostingRegressor
@@ -50,7 +59,7 @@ def hist_gradient_boosting(split: Split, seed: int, threads: int) -> np.ndarray:
     return _answers(model, x_test, split.classes)
 
 
-def lightgbm(split: Split, seed: int, threads: int) -> np.ndarray:
+def lightgbm(split: Split, seed: int, threads: int) -> Answers:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     cls = LGBMClassifier if split.classes else LGBMRegressor
@@ -60,7 +69,7 @@ def lightgbm(split: Split, seed: int, threads: int) -> np.ndarray:
     return _answers(model, x_test.rename(columns=plain), split.classes)
 
 
-def sklearn_mlp(split: Split, seed: int, threads: int) -> np.ndarray:
+def sklearn_mlp(split: Split, seed: int, threads: int) -> Answers:
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -77,7 +86,7 @@ def sklearn_mlp(split: Split, seed: int, threads: int) -> np.ndarray:
     return _answers(make_pipeline(prepare, network).fit(x, split.y), x_test, split.classes)
 
 
-def pytabkit(split: Split, seed: int, threads: int) -> np.ndarray:
+def pytabkit(split: Split, seed: int, threads: int) -> Answers:
     """RealMLP-TD-S, which is what has 256 epochs on a CPU in reach."""
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
@@ -87,18 +96,21 @@ def pytabkit(split: Split, seed: int, threads: int) -> np.ndarray:
     return _answers(model, split.x_test, split.classes)
 
 
-def own(recipe: str, **options: Any) -> Callable[[Split, int, int], np.ndarray]:
-    def run(split: Split, seed: int, threads: int) -> np.ndarray:
+def own(recipe: str, **options: Any) -> Callable[[Split, int, int], Answers]:
+    def run(split: Split, seed: int, threads: int) -> Answers:
         from cnn_core.tabular import TabularClassifier, TabularRegressor
 
         cls = TabularClassifier if split.classes else TabularRegressor
         model = cls(recipe, seed=seed, n_threads=threads, **options).fit(split.x, split.y)
-        return _answers(model, split.x_test, split.classes)
+        made = _answers(model, split.x_test, split.classes)
+        if split.classes:
+            return made
+        return made._replace(interval=model.predict_interval(split.x_test, coverage=0.9))
 
     return run
 
 
-CONTESTANTS: dict[str, Callable[[Split, int, int], np.ndarray]] = {
+CONTESTANTS: dict[str, Callable[[Split, int, int], Answers]] = {
     "realmlp": own("realmlp"),
     "tabm": own("tabm"),
     "mlp": own("mlp"),

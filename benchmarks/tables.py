@@ -11,6 +11,7 @@ what the splits are, `table_peers.py` who is compared and how.
 accuracy, auc, logloss, ece      classes; AUC and the expected calibration error (15 bins of equal
                                  width of the top class's probability) where there are two
 r2, rmse                         numbers
+coverage                         share of the targets within intervals made for 90 %
 seconds                          fit and predict, on --threads threads
 rank                             by accuracy and R2, mean over seeds; the mean over the data sets
 """
@@ -61,11 +62,15 @@ def figures(answers: Any, split: Any) -> dict[str, float]:
     from sklearn.metrics import log_loss, roc_auc_score
 
     if not split.classes:
-        error = np.asarray(answers, np.float64).ravel() - split.y_test
+        error = np.asarray(answers.found, np.float64).ravel() - split.y_test
         r2 = 1 - (error**2).sum() / ((split.y_test - split.y_test.mean()) ** 2).sum()
-        return {"r2": float(r2), "rmse": float(np.sqrt((error**2).mean()))}
+        made = {"r2": float(r2), "rmse": float(np.sqrt((error**2).mean()))}
+        if answers.interval is not None:
+            low, high = answers.interval.T
+            made["coverage"] = float(((low <= split.y_test) & (split.y_test <= high)).mean())
+        return made
     classes = np.unique(split.y)
-    p = np.asarray(answers, np.float64)
+    p = np.asarray(answers.found, np.float64)
     p = p / p.sum(1, keepdims=True)
     right = classes[p.argmax(1)] == split.y_test
     made = {"accuracy": float(right.mean()), "logloss": log_loss(split.y_test, p, labels=classes)}
