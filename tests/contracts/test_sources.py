@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,9 @@ def test_public_methods_have_docstrings():
             if not any(getattr(f, "__doc__", None) for f in inherited):
                 missing.append(f"{name}.{key}")
     assert missing == []
+
+
+def test_names_of_test_files_differ():
+    """Pytest imports them by these alone: where two are alike, a run of all tests ends there."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    assert [name for name, count in names.items() if count > 1 and name != "conftest.py"] == []
