@@ -12,7 +12,7 @@ import numpy as np
 from cnn_core import options
 from cnn_core._ext.core import Average, Learner
 from cnn_core.data.mapped import MappedPages
-from cnn_core.errors import NotFiniteError, StateError
+from cnn_core.errors import NotFiniteError
 from cnn_core.train.batches import LossProgram
 from cnn_core.train.callbacks import Callback, Chunk
 from cnn_core.train.checked import Data, RowOrder, checked_order, fingerprint
@@ -68,8 +68,8 @@ class Loop:
         self._mixup = mixup
         if mixup is not None:
             self.key = f"{self.key} mixup={mixup.alpha:g}"
-        self._resumes = False  # a training that a file tells of, in its first epoch here
-        self._order: np.ndarray | None = None  # that a user's function gave for this epoch
+        self._order: np.ndarray | None = None  # that a user's function gave, ...
+        self._ordered = 0  # ... for this epoch
         self._mapped: MappedPages | None = None
         self._sources: list[tuple] | None = None
         self._begun: list[Callback] = []
@@ -101,7 +101,6 @@ class Loop:
                 self._begun.append(callback)
             if resume is not None:
                 resume()
-                self._resumes = True
             self._accepted = True
             self._epochs(epochs)
         except KeyboardInterrupt:
@@ -191,9 +190,18 @@ class Loop:
         """Return the order of rows of an epoch; None: as they come."""
         n = self.data.n_rows
         if callable(self.shuffle):
-            self._order = checked_order(self.shuffle(epoch, n), n, f"fit: shuffle({epoch}, {n})")
+            if self._ordered != epoch:
+                who = f"fit: shuffle({epoch}, {n})"
+                self._order, self._ordered = checked_order(self.shuffle(epoch, n), n, who), epoch
             return self._order
         return self.trainer._row_order(n) if self.shuffle else None
+
+    def order_told(self, epoch: int) -> int:
+        """Return a checksum of the order that a user's function gives for an epoch; 0: there is
+        none."""
+        if callable(self.shuffle):
+            self._order_of(epoch)
+        return self._told()
 
     def _told(self) -> int:
         """Return a checksum of the order that a user's function gave."""
@@ -204,17 +212,9 @@ class Loop:
         self.trainer._rest, self.trainer._told = part, fingerprint(self.data)
 
     def _next_part(self, step: int) -> Part:
-        part, epoch = self._broken_off(step), self.trainer.epochs_done
-        if part is not None and part.order != self._told():
-            if self._resumes:
-                raise StateError(
-                    f"resume: need shuffle to give the rows of epoch {epoch + 1} in the order in "
-                    f"which it was begun; got another"
-                )
-            part = None
-        self._resumes = False
-        if part is None:
-            part = Part(self.key, epoch, step, 0, None)
+        part = self._broken_off(step)
+        if part is None or part.order != self._told():
+            part = Part(self.key, self.trainer.epochs_done, step, 0, None)
         self.program.reset(part.sums)
         return part
 

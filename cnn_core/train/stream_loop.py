@@ -86,7 +86,8 @@ class StreamLoop(Loop):
         if self.stream.has_state:
             self.stream.load_place(place)
         else:
-            self._former = place
+            numbers = {"done": int(place["done"]), "taken": int(place.get("taken", 0))}
+            self._former = {**place, **numbers}
 
     def _has_same_data(self) -> bool:
         return True  # what is wound forward tells
@@ -103,7 +104,7 @@ class StreamLoop(Loop):
     def _wound(self, place: Mapping[str, Any]) -> bool:
         """Wind the stream to a place; tell whether what it yields is what it has yielded there."""
         stream, t = self.stream, self.trainer
-        done, taken = int(place["done"]), int(place.get("taken", 0))
+        done, taken = place["done"], place["taken"]
         stands = stream.is_once and stream.source is t._source  # where it was left
         last = None if stands else stream.wind(taken)
         stream.stand(done, taken)

@@ -182,6 +182,9 @@ def _check_part(loop: Loop, part: Part, who: str) -> None:
     found = [getattr(total, "shape", None) for total in part.sums or ()]
     if part.sums is not None and found != own:
         raise StateError(f"{who}: need the sums of an epoch as {own}; got {found}")
+    if part.order != loop.order_told(part.epoch + 1):
+        raise StateError(f"{who}: need shuffle to give the rows of epoch {part.epoch + 1} in the "
+                         f"order in which it was begun; got another")  # fmt: skip
 
 
 # -- data -----------------------------------------------------------------------------------

@@ -112,10 +112,13 @@ def test_with_another_order_an_epoch_starts_over_and_a_file_is_refused(tmp_path)
     steps = trainer.optimizer.step_count
     trainer.fit(X, Y, batch_size=8, shuffle=other, progress=False)
     assert trainer.optimizer.step_count == steps + 5
-    for given, words in [(other, "resume: need shuffle to give the rows of epoch 2 in the order"),
+    for given, words in [(other, "need shuffle to give the rows of epoch 2 in the order"),
                          (True, "need the rows, batch_size, shuffle and targets")]:  # fmt: skip
         trainer = make()
         hooks = [cnn.Checkpoint(tmp_path / "copy", every=1), Stop(-1)]
-        with pytest.raises(StateError, match=words):
+        before = trainer.net.store.value.tobytes()
+        with pytest.raises(StateError, match=f"resume: .*run: {words}"):
             trainer.fit(X, Y, batch_size=8, epochs=3, shuffle=given, callbacks=hooks,
                         resume=tmp_path / "run", progress=False)  # fmt: skip
+        assert trainer.net.store.value.tobytes() == before
+        assert (trainer.epochs_done, trainer.optimizer.step_count) == (0, 0)

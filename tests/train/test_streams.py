@@ -10,6 +10,7 @@ import pytest
 import cnn_core as cnn
 from cnn_core.data import Batches
 from cnn_core.errors import CnnCoreError, DataError, OptionError, StateError
+from cnn_core.train import train_state
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((101, 7), dtype=np.float32), RNG.integers(0, 3, 101)
@@ -293,6 +294,21 @@ def test_a_stream_with_a_state_has_its_place_in_every_file(way: str, tmp_path) -
         t.fit(batches if way == "same" else Batches(X, Y, batch_size=16), **options)
     for name, value in whole.net.store.items():
         assert np.array_equal(value, t.net.store[name])
+
+
+@pytest.mark.parametrize("key", ["done", "taken"])
+def test_a_file_whose_place_is_damaged_changes_nothing(key: str, tmp_path, monkeypatch) -> None:
+    t, path = trainer(), tmp_path / "run"
+    t.fit(parts, epochs=1, callbacks=[cnn.Checkpoint(path)], progress=False)
+    state, saved = train_state.read(path, "resume")
+    state["callbacks"][-1]["state"][key] = None
+    monkeypatch.setattr(train_state, "read", lambda *_: (state, saved))
+    t = trainer()
+    before = t.net.store.value.tobytes()
+    with pytest.raises(StateError, match=r"resume: .*run: need the state of a training"):
+        t.fit(parts, epochs=2, callbacks=[cnn.Checkpoint(path)], resume=path, progress=False)
+    assert t.net.store.value.tobytes() == before
+    assert (t.epochs_done, t.optimizer.step_count) == (0, 0)
 
 
 def test_a_batch_whose_step_failed_comes_again() -> None:
