@@ -99,7 +99,15 @@ def _parametric_grads(dy, y, x, a, function):
     return [dy * (1 + a * (slope - 1)), _over_rows(dy * (f - x))]
 
 
-rule("parametric_activation", _parametric_draw, _parametric, _parametric_grads, chain=True)
+def _parametric_slack(dy, y, x, a, function):
+    """Of what f(x) - x and f'(x) - 1 are made."""
+    f, slope = _function(x, function)
+    dy = np.abs(dy)
+    return dy * (1 + np.abs(a) * (np.abs(slope) + 1)), _over_rows(dy * (np.abs(f) + np.abs(x)))
+
+
+rule("parametric_activation", _parametric_draw, _parametric, _parametric_grads, chain=True,
+     slack=_parametric_slack)
 
 
 def _batch(d: Draw):
