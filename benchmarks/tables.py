@@ -61,6 +61,8 @@ def figures(answers: Any, split: Any) -> dict[str, float]:
     import numpy as np
     from sklearn.metrics import log_loss, roc_auc_score
 
+    from cnn_core.tabular import calibration_error
+
     if not split.classes:
         error = np.asarray(answers.found, np.float64).ravel() - split.y_test
         r2 = 1 - (error**2).sum() / ((split.y_test - split.y_test.mean()) ** 2).sum()
@@ -76,10 +78,7 @@ def figures(answers: Any, split: Any) -> dict[str, float]:
     made = {"accuracy": float(right.mean()), "logloss": log_loss(split.y_test, p, labels=classes)}
     if len(classes) == 2:
         made["auc"] = float(roc_auc_score(split.y_test == classes[1], p[:, 1]))
-        top = p.max(1)
-        bins = np.minimum((top * 15).astype(int), 14)
-        gaps = [abs(right[bins == b].sum() - top[bins == b].sum()) for b in range(15)]
-        made["ece"] = float(sum(gaps) / len(top))
+        made["ece"] = calibration_error(split.y_test, p, classes=classes)
     return made
 
 

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn_rows import drawn_rows
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError
 from cnn_core.optim import CosLog4
 from cnn_core.tabular import TabularClassifier, TabularRegressor
 from cnn_core.tabular.pieces import edges_of
-from cnn_core.tabular.recipes import Rows, Task, recipe_of
+from cnn_core.tabular.recipes import Task, recipe_of
 
 CLASSES, MEAN = Task("classes", 3), Task("mean", 1)
 SMALL = {"epochs": 3, "hidden": (9, 7), "width": 4, "embedding": "waves", "n_waves": 5, "n_bins": 6}
 
 
 def rows(n=90, n_real=3, n_flags=2, sizes=(4, 7), seed=0, task=MEAN):
-    rng = np.random.default_rng(seed)
-    numbers = rng.standard_normal((n, n_real + n_flags)).astype(np.float32)
-    begin = np.cumsum([0, *sizes[:-1]]) if sizes else 0
-    codes = (rng.integers(0, sizes or 1, (n, len(sizes))) + begin).astype(np.int32)
-    y = rng.standard_normal((n, 1)).astype(np.float32)
-    if task.kind == "classes":
-        y = rng.integers(0, task.n_outputs, n).astype(np.int32)
-    return Rows(numbers, codes, n_real, list(sizes), y, None)
+    return drawn_rows(n, n_real, n_flags, sizes, task, seed)
 
 
 def selu(z):

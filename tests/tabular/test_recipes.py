@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn_rows import drawn_rows
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError, UnknownOptionError
 from cnn_core.tabular import TabularClassifier, TabularRegressor
-from cnn_core.tabular.recipes import Rows, Task, names, recipe_of
+from cnn_core.tabular.recipes import Task, names, recipe_of
 
 NAMES = names()
 CLASSES, MEAN = Task("classes", 12), Task("mean", 1)
 QUANTILES = Task("quantiles", 3, (0.1, 0.5, 0.75))
-
-
-def rows(n, n_real, n_flags, sizes, task):
-    rng = np.random.default_rng(n)
-    numbers = rng.standard_normal((n, n_real + n_flags)).astype(np.float32)
-    numbers[:, n_real:] = numbers[:, n_real:] > 0
-    begin = np.cumsum([0, *sizes[:-1]]) if sizes else 0
-    codes = (rng.integers(0, sizes or 1, (n, len(sizes))) + begin).astype(np.int32)
-    y = rng.standard_normal((n, 1)).astype(np.float32)
-    if task.kind == "classes":
-        y = rng.integers(0, task.n_outputs, n).astype(np.int32)
-    return Rows(numbers, codes, n_real, list(sizes), y, None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +22,7 @@ def rows(n, n_real, n_flags, sizes, task):
                                    (33, 0, 0, (9,)), (30, 1, 0, ()), (1, 2, 1, (3,))],
                          ids=lambda shape: "x".join(map(str, shape[:3])))  # fmt: skip
 def test_every_form_of_table_is_learned_saved_and_predicted(name, task, shape, tmp_path):
-    given = rows(*shape, task)
+    given = drawn_rows(*shape, task)
     recipe = recipe_of(name, {"epochs": 2}).for_rows(len(given.y))
     net = recipe.network(given, task, 5)
     assert set(net.inputs) == set(given.inputs())
@@ -55,7 +44,7 @@ def test_every_form_of_table_is_learned_saved_and_predicted(name, task, shape, t
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_follow_from_the_seed(name):
-    given = rows(50, 2, 1, (3,), MEAN)
+    given = drawn_rows(50, 2, 1, (3,), MEAN)
     recipe = recipe_of(name, {"epochs": 1}).for_rows(50)
     made = [recipe.network(given, MEAN, seed).store.value for seed in (1, 1, 2)]
     assert np.array_equal(made[0], made[1])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn_rows import drawn_rows
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError
 from cnn_core.tabular import TabularClassifier, TabularRegressor
-from cnn_core.tabular.recipes import Rows, Task, recipe_of
+from cnn_core.tabular.recipes import Task, recipe_of
 from cnn_core.tabular.recipes.tabm import edges_of, loss_of
 
 CLASSES, MEAN = Task("classes", 3), Task("mean", 1)
@@ -17,17 +18,11 @@ SMALL = {"k": 3, "d_block": 9, "n_bins": 5, "d_embedding": 4, "n_blocks": 2}
 
 
 def rows(n=80, n_real=3, n_flags=2, sizes=(4, 7), seed=0, task=MEAN):
-    rng = np.random.default_rng(seed)
-    numbers = rng.standard_normal((n, n_real + n_flags)).astype(np.float32)
+    made = drawn_rows(n, n_real, n_flags, sizes, task, seed)
     if n_real > 2:
-        numbers[:, 1] = rng.integers(0, 3, n)  # quantiles that are the same
-        numbers[:, 2] = 0.5  # one value
-    begin = np.cumsum([0, *sizes[:-1]]) if sizes else 0
-    codes = (rng.integers(0, sizes or 1, (n, len(sizes))) + begin).astype(np.int32)
-    y = rng.standard_normal((n, 1)).astype(np.float32)
-    if task.kind == "classes":
-        y = rng.integers(0, task.n_outputs, n).astype(np.int32)
-    return Rows(numbers, codes, n_real, list(sizes), y, None)
+        made.numbers[:, 1] = np.random.default_rng(seed).integers(0, 3, n)  # equal quantiles
+        made.numbers[:, 2] = 0.5  # one value
+    return made
 
 
 def made(task=MEAN, given=None, **options):
