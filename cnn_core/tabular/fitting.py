@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnn_core._ext.core import pool
 from cnn_core.nn.model import Model
 from cnn_core.run.threads import Using, spare_threads
 from cnn_core.tabular.budget import Budget
@@ -26,7 +27,7 @@ from cnn_core.tabular.parts import (
     picked,
     reweighted,
 )
-from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task
+from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task, check_network
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.history import History
 from cnn_core.train.trainer import Trainer
@@ -79,22 +80,6 @@ class Fitted(NamedTuple):
     only, and not saved."""
 
 
-def probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Return the mean over members of the softmax of logits, (B, C) or (B, k, C): float64 (B, C).
-    """
-    z = outputs.astype(np.float64)
-    z -= z.max(axis=-1, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=-1, keepdims=True)
-    return z.mean(axis=1) if z.ndim == 3 else z
-
-
-def values(outputs: np.ndarray) -> np.ndarray:
-    """Return the mean over members of numbers, (B, O) or (B, k, O): float64 (B, O)."""
-    found = outputs.astype(np.float64)
-    return found.mean(axis=1) if found.ndim == 3 else found
-
-
 def figures(
     task: Task, outputs: np.ndarray, target: np.ndarray, weight: Weight
 ) -> dict[str, float]:
@@ -103,10 +88,11 @@ def figures(
     ``error`` (the share of wrong classes) and ``log_loss``; ``rmse``; ``pinball``, the mean over
     the quantiles.  Numbers are in standard deviations of the targets.
     """
+    found = pool([outputs], [1.0], task.kind == "classes")
     if task.kind == "classes":
-        p = probabilities(outputs)
-        return {"error": 1 - accuracy(target, p, weight), "log_loss": log_loss(target, p, weight)}
-    y, found = target[:, 0].astype(np.float64), values(outputs)
+        return {"error": 1 - accuracy(target, found, weight),
+                "log_loss": log_loss(target, found, weight)}  # fmt: skip
+    y = target[:, 0].astype(np.float64)
     if task.kind == "mean":
         return {"rmse": rmse(y, found[:, 0], weight)}
     return {"pinball": pinballs(y, found, task.quantiles, weight)}
@@ -162,6 +148,7 @@ class _Training:
     ) -> None:
         self.recipe, self.rows = recipe, rows
         self.net = recipe.network(rows, task, seed)
+        check_network(self.net, list(self.net.inputs), rows.widths, task.n_outputs, recipe, "fit")
         self.per_epoch = -(-len(rows.y) // recipe.batch_size)
         self.trainer = recipe.trainer(self.net, rows, task, seed=seed,
                                       n_steps=self.per_epoch * recipe.epochs)  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import options
 from cnn_core._ext.core import pool
-from cnn_core.errors import OptionError, ShapeError, StateError
+from cnn_core.errors import ShapeError, StateError
 from cnn_core.naming import Described
 from cnn_core.tabular.csv_files import CHUNK
 from cnn_core.tabular.encoder import TableEncoder
@@ -19,7 +19,7 @@ from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.fitting import Fitted
 from cnn_core.tabular.intervals import Held
 from cnn_core.tabular.parts import table_of, without_target
-from cnn_core.tabular.recipes.recipe import Task, first_places
+from cnn_core.tabular.recipes.recipe import Task, check_network, first_places
 from cnn_core.tabular.table import Table, is_row
 
 BLOCK = 8192
@@ -145,20 +145,8 @@ class Predicting(Described):
         encoding = self.encoder_._fitted(who)
         sizes, names = encoding.code_sizes, list(self.fitted_[0].network.inputs)
         widths = {"numbers": encoding.width, "codes": len(sizes)}
-        for net in [each.network for each in self.fitted_]:
-            # What a network was made for, and what the short way takes.
-            if (net.dtype != np.float32 or not net.is_single or list(net.inputs) != names
-                    or any(node.shape[1:] != (widths.get(name),) or
-                           node.dtype != ("int32" if name == "codes" else "real")
-                           for name, node in net.inputs.items())
-                    or net.input_scale != 1 or net.input_shift != 0
-                    or len(net.output.shape) not in (2, 3)
-                    or net.output.shape[-1] != self._task.n_outputs):  # fmt: skip
-                raise OptionError(
-                    f"{who}: need networks of float32 that read numbers (B, {widths['numbers']}) "
-                    f"and codes (B, {widths['codes']}) and say (B, {self._task.n_outputs}), or "
-                    f"(B, k, {self._task.n_outputs}); got others of {self.recipe_!r}"
-                )
+        for each in self.fitted_:
+            check_network(each.network, names, widths, self._task.n_outputs, self.recipe_, who)
         picks = None if names == [*widths] else tuple([[*widths].index(name) for name in names])
         self._way = _Way([each.network._outputs for each in self.fitted_], picks,
                          first_places(sizes),

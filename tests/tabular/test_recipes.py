@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_rows import drawn_rows
+from tiny_recipe import Tiny
 
 import cnn_core as cnn
 from cnn_core.errors import OptionError, UnknownOptionError
@@ -82,3 +83,24 @@ def test_every_recipe_learns_a_small_table(name):
     assert model.score({k: v[300:] for k, v in table.items()}, y[300:]) > 0.7
     sign = TabularClassifier(name, options=options).fit(table, y > 0)
     assert sign.score(table, y > 0) > 0.9
+
+
+@pytest.mark.parametrize("fault", ["dtype", "inputs", "outputs"])
+def test_a_network_that_cannot_predict_rows_is_refused_before_it_is_trained(fault):
+    trained = []
+
+    class Odd(Tiny):
+        def network(self, rows, task, seed):
+            width = rows.numbers.shape[1]
+            x = cnn.Input("x" if fault == "inputs" else "numbers", (cnn.BATCH, width))
+            out = cnn.Dense(task.n_outputs + (fault == "outputs"))(x)
+            return cnn.Model(out, dtype="float64" if fault == "dtype" else "float32", seed=seed)
+
+        def trainer(self, *args, **options):
+            trained.append(args)
+            return super().trainer(*args, **options)
+
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    with pytest.raises(OptionError, match=r"fit: need networks of float32 that read .*\(B, 2"):
+        TabularRegressor(Odd()).fit(x, x[:, 0])
+    assert not trained

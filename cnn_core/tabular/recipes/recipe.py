@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from cnn_core.errors import OptionError
 from cnn_core.ir.node import BATCH, Input
 from cnn_core.naming import Described
 from cnn_core.nn.model import Model
@@ -29,6 +30,11 @@ class Rows(NamedTuple):
     """float32 (N,), of mean 1."""
     target: np.ndarray | None = None
     """``y`` as predictions are compared with it, (N,): classes, or numbers in double precision."""
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """How many numbers and codes a row has."""
+        return {"numbers": self.numbers.shape[1], "codes": self.codes.shape[1]}
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Return what the network reads: an input of width 0 is not there."""
@@ -94,3 +100,29 @@ class Recipe(Described):
         from inspect import signature
 
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+
+def check_network(
+    net: Model, names: list[str], widths: Mapping[str, int], n_outputs: int, recipe: Recipe,
+    who: str,
+) -> None:  # fmt: skip
+    """Raise `OptionError` unless a recipe's network is one that `Recipe` describes and the short
+    way into prediction takes.
+
+    ``names`` are its inputs, in order, which all networks of a learner have; ``widths`` are those
+    of numbers and codes.
+    """
+    fits = (
+        net.dtype == np.float32 and net.is_single and net.input_scale == 1 and net.input_shift == 0
+        and len(net.output.shape) in (2, 3) and net.output.shape[-1] == n_outputs
+        and list(net.inputs) == names
+        and all(node.shape[1:] == (widths.get(name),) and
+                node.dtype == ("int32" if name == "codes" else "real")
+                for name, node in net.inputs.items())
+    )  # fmt: skip
+    if not fits:
+        raise OptionError(
+            f"{who}: need networks of float32 that read numbers (B, {widths['numbers']}) and codes "
+            f"(B, {widths['codes']}) and say (B, {n_outputs}), or (B, k, {n_outputs}); got another "
+            f"of {recipe!r}"
+        )
