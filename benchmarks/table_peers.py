@@ -25,6 +25,8 @@ class Answers(NamedTuple):
     """Probabilities (N, C), or numbers (N,)."""
     interval: np.ndarray | None = None
     """Ends (N, 2) of intervals that are to hold 90 % of the targets, where there are some."""
+    validation: float | None = None
+    """Accuracy or R2 of the rows that a learner held back from what it was given."""
 
 
 def _as_categories(split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -102,7 +104,8 @@ def own(recipe: str, **options: Any) -> Callable[[Split, int, int], Answers]:
 
         cls = TabularClassifier if split.classes else TabularRegressor
         model = cls(recipe, seed=seed, n_threads=threads, **options).fit(split.x, split.y)
-        made = _answers(model, split.x_test, split.classes)
+        held = model.validation_["accuracy" if split.classes else "r2"]
+        made = _answers(model, split.x_test, split.classes)._replace(validation=held)
         if split.classes:
             return made
         return made._replace(interval=model.predict_interval(split.x_test, coverage=0.9))

@@ -12,6 +12,8 @@ accuracy, auc, logloss, ece      classes; AUC and the expected calibration error
                                  width of the top class's probability) where there are two
 r2, rmse                         numbers
 coverage                         share of the targets within intervals made for 90 %
+validation                       accuracy or R2 of the rows that our learners held back, by which
+                                 defaults may be chosen
 seconds                          fit and predict, on --threads threads
 rank                             by accuracy and R2, mean over seeds; the mean over the data sets
 """
@@ -106,6 +108,8 @@ def make(given: argparse.Namespace) -> None:
                 took = {"seconds": time.perf_counter() - begin,
                         "processor_seconds": time.process_time() - busy}  # fmt: skip
                 made = figures(answers, parts)
+                if answers.validation is not None:
+                    made["validation"] = answers.validation
                 line = {"contestant": contestant, "set": name, "seed": seed, **made, **took}
                 with open(given.out, "a") as file:
                     file.write(json.dumps(line) + "\n")
