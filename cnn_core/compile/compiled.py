@@ -79,9 +79,9 @@ class Compiled:
         self.updates = low.updates  # behind the steps of a run
         self.n_steps = len(self.steps)
         self.n_forward = len(low.forward) if apart else self.n_steps
-        self._gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
+        self.gate_runs = {n: GateRun(n, passing=not (keep_all or seeds))
                            for n in nodes if isinstance(n, GateNode)}  # fmt: skip
-        self.calls_python = bool(self._gate_runs)
+        self.calls_python = bool(self.gate_runs)
         self._place(names, placing)
         self.tensor = {b: i for i, b in enumerate(self.buffers)}
         self.step_index = {step: i for i, step in enumerate(self.steps)}
@@ -197,7 +197,7 @@ class Compiled:
                 s.label)  # fmt: skip
 
     def _gate_call(self, s: Step, node: GateNode) -> GateCall:
-        run, n = self._gate_runs[node], len(node.inputs)
+        run, n = self.gate_runs[node], len(node.inputs)
         if s.which == FORWARD:
             return GateCall(run.forward, tuple(range(n)), (n,))
         gradients = tuple(range(n + 2, len(s.operands)))
@@ -224,7 +224,7 @@ class Compiled:
             step.node, step.grads = None, (None,) * len(step.grads)
         for buffer in self.buffers:
             buffer.source = None
-        self._gate_runs = {}
+        self.gate_runs = {}
         del self.lowered
 
 

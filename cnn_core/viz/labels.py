@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core.errors import StateError
-from cnn_core.ir.node import BATCH, Input, Node, Parameter
+from cnn_core.ir.node import BATCH, Input, Node, Parameter, State
 from cnn_core.viz.fonts import clean
 
 if TYPE_CHECKING:
@@ -38,12 +39,7 @@ class Labels:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._found: dict[Node, Label] = {}
-        self._with_gradient: set[Node] = set()  # where an input or a parameter can be reached
-        for node in graph.nodes_topologically_sorted():
-            leaf = isinstance(node, (Input, Parameter)) and node.dtype == "real"
-            if leaf or any(x in self._with_gradient and node.is_differentiable(i)
-                           for i, x in enumerate(node.inputs)):  # fmt: skip
-                self._with_gradient.add(node)
+        self._with_gradient = with_gradient(graph.nodes_topologically_sorted())
 
     def __getitem__(self, node: Node) -> Label:
         if node not in self._found:
@@ -67,6 +63,19 @@ class Labels:
         full += [] if value is None else [f"value {_sentence(value)}"]
         full += [] if gradient is None else [f"gradient {_sentence(gradient)}"]
         return Label(above, _lines(gradient), clean(", ".join(full)))
+
+
+def with_gradient(nodes: Iterable[Node]) -> set[Node]:
+    """Return the nodes, given in topological order, that show a gradient: an input or a parameter
+    that learns can be reached from them."""
+    found: set[Node] = set()
+    for node in nodes:
+        leaf = isinstance(node, (Input, Parameter)) and not isinstance(node, State)
+        if (leaf and node.dtype == "real") or any(
+            x in found and node.is_differentiable(i) for i, x in enumerate(node.inputs)
+        ):
+            found.add(node)
+    return found
 
 
 def what(node: Node) -> str:

@@ -1,0 +1,1 @@
+"""Pages of graphs that a browser shows, offline: `Graph.to_html`."""
