@@ -66,12 +66,16 @@ def batch_norm(
     `DtypeError` for integer nodes and, when it runs, `DataError` for a batch of one row.
     Source: Ioffe, Szegedy 2015; PyTorch's ``batch_norm``, features last.
 
-    >>> import numpy as np
-    >>> from cnn_core import BATCH, Input
+    >>> x = cnn.Input("x", (cnn.BATCH, 2))
+    >>> graph = cnn.Graph(cnn.ops.batch_norm(x, eps=1e-12))
+    >>> graph.forward(x=[[1.0, 5.0], [3.0, 9.0]]).round(6)  # (x - [2, 7]) / [1, 2]
+    array([[-1., -1.],
+           [ 1.,  1.]])
     >>> from cnn_core.ir.node import State
-    >>> mean, variance = State("mean", np.zeros(8)), State("variance", np.ones(8))
-    >>> batch_norm(Input("x", (BATCH, 8)), mean=mean, variance=variance, name="norm").shape
-    (B, 8)
+    >>> mean, variance = State("mean", np.zeros(2)), State("variance", np.ones(2))
+    >>> graph = cnn.Graph(cnn.ops.batch_norm(x, mean=mean, variance=variance))  # for inference
+    >>> graph.forward(x=[[1.0, 5.0]]).round(3)  # (x - 0) / 1
+    array([[1., 5.]])
     """
     x = as_node(x)
     running = [s for s in (mean, variance) if s is not None]

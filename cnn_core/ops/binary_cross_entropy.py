@@ -36,6 +36,7 @@ def binary_cross_entropy(
     """Return the cross-entropy of sigmoid(z) against targets ``t`` in [0, 1].
 
     Row r costs mean_j (log(1 + exp(z_rj)) - t_rj z_rj); each column is a question of its own.
+    The gradient is (sigmoid(z_rj) - t_rj) / n for n columns; that of t is -z_rj / n.
     What costs more than ``most`` counts as that in the mean, while its gradient stays what it is:
     so is the loss of probabilities that are clipped before their logarithm is taken.
 
@@ -45,7 +46,16 @@ def binary_cross_entropy(
 
     NaN propagates; an infinite logit costs 0 where t is the class that it is sure of, else inf.
     Raises `ShapeError` unless both have one shape (B, ...), where
-    (B,) goes with (B, 1), `DtypeError` for integers.
+    (B,) goes with (B, 1), `DtypeError` for integers.  Source: PyTorch's
+    ``binary_cross_entropy_with_logits``.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.ops.binary_cross_entropy(z, t))
+    >>> round(graph.forward(z=[[0.0], [0.0]], t=[[1.0], [0.0]]), 4)  # log 2: nothing is known
+    0.6931
+    >>> graph.backward()["z"]  # (sigmoid(z) - t) / B
+    array([[-0.25],
+           [ 0.25]])
     """
     reduction = checked_reduction("binary_cross_entropy", reduction, name)
     loss = BinaryCrossEntropy(

@@ -42,5 +42,12 @@ def circular_convolution(x: Any, k: Any, center: int = 0, *, name: str = "") -> 
     >= 0, `DtypeError` for integer nodes.
 
     Source: Graves, Wayne, Danihelka 2014, equation 8.
+
+    >>> x, k = cnn.Input("x", (4,)), cnn.Input("k", (3,))
+    >>> graph = cnn.Graph(cnn.ops.circular_convolution(x, k, center=1))
+    >>> graph.forward(x=[1.0, 2.0, 3.0, 4.0], k=[0.0, 0.0, 1.0])  # one place to higher indices
+    array([4., 1., 2., 3.])
+    >>> graph.backward([1.0, 0.0, 0.0, 0.0])
+    {'x': array([0., 0., 0., 1.]), 'k': array([2., 1., 4.])}
     """
     return CircularConvolution((as_node(x), as_node(k)), name=name, center=center)

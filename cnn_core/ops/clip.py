@@ -43,5 +43,12 @@ def clip(
     a_min <= x <= a_max, both included, and 0 elsewhere.  NaN propagates.
 
     Raises `OptionError` for a bound that is no such number, `DtypeError` for integer nodes.
+
+    >>> x = cnn.Input("x", (3,))
+    >>> graph = cnn.Graph(cnn.ops.clip(x, -1.0, 1.0))
+    >>> graph.forward(x=[-3.0, 0.5, 1.0])
+    array([-1. ,  0.5,  1. ])
+    >>> graph.backward([1.0, 1.0, 1.0])
+    {'x': array([0., 1., 1.])}
     """
     return Clip((as_node(x),), name=name, a_min=a_min, a_max=a_max)

@@ -29,5 +29,13 @@ def concat(nodes: Iterable[Any], axis: int = 0, *, name: str = "") -> Node:
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` for an axis that they do not
     have, `DtypeError` for integer nodes.
+    Source: NumPy's ``concatenate``.
+
+    >>> a, b = cnn.Input("a", (2,)), cnn.Input("b", (1,))
+    >>> graph = cnn.Graph(cnn.ops.concat([a, b]))
+    >>> graph.forward(a=[1.0, 2.0], b=[3.0])
+    array([1., 2., 3.])
+    >>> graph.backward([10.0, 20.0, 30.0])
+    {'a': array([10., 20.]), 'b': array([30.])}
     """
     return Concat(operands("concat", nodes), name=name, axis=axis)

@@ -22,5 +22,13 @@ def cos(x: Any, *, name: str = "") -> Node:
     below 1 ULP; beyond it is that of the C library.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``cos``.
+
+    >>> x = cnn.Input("x", (2,))
+    >>> graph = cnn.Graph(cnn.ops.cos(x))
+    >>> graph.forward(x=[0.0, np.pi / 2]).round(6)
+    array([1., 0.])
+    >>> graph.backward([1.0, 1.0])["x"].round(6)
+    array([-0., -1.])
     """
     return Cos((as_node(x),), name=name)

@@ -43,5 +43,12 @@ def cosine_similarity(a: Any, b: Any, eps: float = 1e-8, *, name: str = "") -> N
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` unless eps > 0, `DtypeError`
     for integer nodes.
+
+    >>> a, b = cnn.Input("a", (2,)), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.cosine_similarity(a, b))
+    >>> round(graph.forward(a=[3.0, 4.0], b=[1.0, 0.0]), 6)  # 3 / (5 * 1)
+    0.6
+    >>> graph.backward()["b"].round(6)  # a / 5 - 0.6 b
+    array([0. , 0.8])
     """
     return CosineSimilarity((as_node(a), as_node(b)), name=name, eps=eps)

@@ -24,5 +24,13 @@ def cumsum(x: Any, axis: int, *, name: str = "") -> Node:
 
     Raises `OptionError` for an axis that ``x`` does not have, `ShapeError` for a scalar or a
     negative axis that is the batch, `DtypeError` for integer nodes.
+    Source: NumPy's ``cumsum``.
+
+    >>> x = cnn.Input("x", (3,))
+    >>> graph = cnn.Graph(cnn.ops.cumsum(x, 0))
+    >>> graph.forward(x=[1.0, 2.0, 3.0])
+    array([1., 3., 6.])
+    >>> graph.backward([1.0, 1.0, 1.0])
+    {'x': array([3., 2., 1.])}
     """
     return Cumsum((as_node(x),), name=name, axis=axis)

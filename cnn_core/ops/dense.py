@@ -41,7 +41,18 @@ class Dense(Node):
 def dense(x: Node, w: Node, b: Node | None = None, *, name: str = "") -> Node:
     """Return ``x w + b``: x (..., I), w (I, O), b (O,) or None, result (..., O).
 
+    The gradients are dx = dy w^T, dw = x^T dy and db = dy, the latter two summed over all rows.
+
     Raises `ShapeError` where the three do not fit together, `DtypeError` for integer nodes.
+    Source: PyTorch's ``linear``, with w the other way round.
+
+    >>> x, w, b = cnn.Input("x", (cnn.BATCH, 2)), cnn.Input("w", (2, 1)), cnn.Input("b", (1,))
+    >>> graph = cnn.Graph(cnn.ops.dense(x, w, b))
+    >>> graph.forward(x=[[1.0, 2.0]], w=[[3.0], [4.0]], b=[0.5])  # 1 * 3 + 2 * 4 + 0.5
+    array([[11.5]])
+    >>> graph.backward([[1.0]])["w"]
+    array([[1.],
+           [2.]])
     """
     inputs = (x, w) if b is None else (x, w, b)
     return Dense(tuple(as_node(i) for i in inputs), name=name)

@@ -25,5 +25,10 @@ def div(a: Any, b: Any, *, name: str = "") -> Node:
     gives inf or NaN as in NumPy.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a"), cnn.Input("b")
+    >>> graph = cnn.Graph(cnn.ops.div(a, b))  # the same as a / b
+    >>> graph.forward(a=6.0, b=2.0), graph.backward()
+    (3.0, {'a': 0.5, 'b': -1.5})
     """
     return Div((as_node(a), as_node(b)), name=name)

@@ -25,9 +25,17 @@ class Elu(Unary):
 def elu(x: Node, alpha: float = 1.0, *, name: str = "") -> Node:
     """Return x where x > 0, else alpha (exp(x) - 1); same shape and dtype as ``x``.
 
-    The subgradient at 0 is ``alpha``.  NaN propagates; elu(-inf) = -alpha.  An alpha that is
-    negative or not finite raises `OptionError`.
+    The gradient is dy where x > 0, else (y + alpha) dy, also at 0.  NaN propagates;
+    elu(-inf) = -alpha.
 
+    Raises `OptionError` for an alpha that is negative or not finite, `DtypeError` for integer
+    nodes.
     Source: Clevert, Unterthiner, Hochreiter 2016.
+
+    >>> graph = cnn.Graph(cnn.ops.elu(cnn.Input("x"), alpha=2.0))
+    >>> graph.forward(x=3.0), graph.backward()
+    (3.0, {'x': 1.0})
+    >>> round(graph.forward(x=-1.0), 4)  # 2 (exp(-1) - 1)
+    -1.2642
     """
     return Elu((as_node(x),), name=name, alpha=alpha)

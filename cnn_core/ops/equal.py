@@ -23,5 +23,9 @@ def equal(a: Any, b: Any, *, name: str = "") -> Node:
     in what is computed from it.  With NaN the value is 0.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a = cnn.Input("a", (3,))
+    >>> cnn.Graph(cnn.ops.equal(a, 2.0)).forward(a=[1.0, 2.0, 3.0])
+    array([0., 1., 0.])
     """
     return Equal((as_node(a), as_node(b)), name=name)

@@ -43,5 +43,14 @@ def erase_add(x: Any, w: Any, e: Any, a: Any, *, name: str = "") -> Node:
     integer nodes.
 
     Source: Graves, Wayne, Danihelka 2014, equations 3 and 4.
+
+    >>> x, w = cnn.Input("x", (2, 2)), cnn.Input("w", (2,))
+    >>> e, a = cnn.Input("e", (2,)), cnn.Input("a", (2,))
+    >>> graph = cnn.Graph(cnn.ops.erase_add(x, w, e, a))
+    >>> graph.forward(x=[[1.0, 1.0], [1.0, 1.0]], w=[1.0, 0.0], e=[1.0, 0.5], a=[7.0, 0.0])
+    array([[7. , 0.5],
+           [1. , 1. ]])
+    >>> graph.backward(np.ones((2, 2)))["a"]  # sum_i w_i dy_ij
+    array([1., 1.])
     """
     return EraseAdd(tuple(as_node(i) for i in (x, w, e, a)), name=name)

@@ -21,5 +21,10 @@ def exp(x: Any, *, name: str = "") -> Node:
     The gradient is y dy.  NaN propagates; -inf gives 0.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``exp``.
+
+    >>> graph = cnn.Graph(cnn.ops.exp(cnn.Input("x")))
+    >>> graph.forward(x=0.0), graph.backward()
+    (1.0, {'x': 1.0})
     """
     return Exp((as_node(x),), name=name)

@@ -43,5 +43,14 @@ def grouped_dense(x: Any, w: Any, *, name: str = "") -> Node:
     groups.
 
     Raises `ShapeError` where the two do not fit, `DtypeError` for integer nodes.
+
+    >>> x, w = cnn.Input("x", (2, 1)), cnn.Input("w", (2, 1, 2))
+    >>> graph = cnn.Graph(cnn.ops.grouped_dense(x, w))
+    >>> graph.forward(x=[[1.0], [10.0]], w=[[[1.0, 2.0]], [[3.0, 4.0]]])
+    array([[ 1.,  2.],
+           [30., 40.]])
+    >>> graph.backward(np.ones((2, 2)))["x"]  # the sums of each group's weights
+    array([[3.],
+           [7.]])
     """
     return GroupedDense((as_node(x), as_node(w)), name=name)

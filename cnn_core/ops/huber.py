@@ -37,7 +37,8 @@ def huber(
     """Return the Huber loss of predictions ``p`` against targets ``t``.
 
     Row r costs mean_j h(p_rj - t_rj) with h(d) = d^2 / 2 where |d| <= delta, else
-    delta (|d| - delta / 2).  Source: Huber 1964.
+    delta (|d| - delta / 2).  The gradient is clip(d, -delta, delta) / n for n columns; that of t is
+    its negative.  Source: Huber 1964.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
@@ -46,6 +47,13 @@ def huber(
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
     another delta.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH,)), cnn.Input("t", (cnn.BATCH,))
+    >>> graph = cnn.Graph(cnn.ops.huber(p, t))
+    >>> graph.forward(p=[1.0, 5.0], t=[0.0, 0.0])  # (1 / 2 + (5 - 1 / 2)) / 2
+    2.5
+    >>> graph.backward()["p"]
+    array([0.5, 0.5])
     """
     reduction = checked_reduction("huber", reduction, name)
     loss = Huber((as_node(p), as_node(t)), name=name if reduction == "none" else "", delta=delta)

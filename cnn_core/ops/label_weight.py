@@ -40,7 +40,14 @@ def label_weight(
 
     ``labels`` (B,) int32; ``weight`` (B,) gives w, without it 1; result (B,).
 
-    Raises `ShapeError`, `DtypeError`, or `OptionError` for an index that is not an integer.
+    It has no gradient.
+
+    Raises `ShapeError` unless both have shape (B,), `DtypeError` unless labels are int32,
+    `OptionError` for an index that is not an integer.
+
+    >>> t = cnn.Input("t", (cnn.BATCH,), "int32")
+    >>> cnn.Graph(cnn.ops.label_weight(t, ignore_index=-1)).forward(t=[0, -1, 2])
+    array([1., 0., 1.])
     """
     inputs = (labels,) if weight is None else (labels, weight)
     return LabelWeight(tuple(as_node(x) for x in inputs), name=name, ignore_index=ignore_index)

@@ -22,16 +22,20 @@ def layer_norm(
 
     ``scale`` and ``shift`` (N,); None stands for ones and zeros.  The mean and the variance, which
     is the biased one, are those of each row by itself: training and inference do the same.  Sums
-    along a row are taken in double.  A row of equal numbers gives ``shift``; NaN propagates within
-    its row.
+    along a row are taken in double.  With s = sqrt(var + eps), u = (x - mean) / s and
+    g = scale dy the gradients are dx = (g - mean g - u mean(g u)) / s, dscale = sum dy u and
+    dshift = sum dy, both over all rows.  A row of equal numbers gives ``shift``;
+    NaN propagates within its row.
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` unless eps is at least 1e-30,
     `DtypeError` for integer nodes.  Source: Ba, Kiros, Hinton 2016; PyTorch's ``layer_norm`` over
     one axis.
 
-    >>> from cnn_core import BATCH, Input
-    >>> layer_norm(Input("x", (BATCH, 8)), name="norm").shape
-    (B, 8)
+    >>> x = cnn.Input("x", (cnn.BATCH, 2))
+    >>> graph = cnn.Graph(cnn.ops.layer_norm(x, eps=1e-12))
+    >>> graph.forward(x=[[1.0, 3.0], [5.0, 9.0]]).round(6)  # (x - 2) / 1, (x - 7) / 2
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
     x = as_node(x)
     inputs = (x, as_vector(scale, x, 1.0), as_vector(shift, x, 0.0))

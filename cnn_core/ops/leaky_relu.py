@@ -27,7 +27,16 @@ class LeakyRelu(Unary):
 def leaky_relu(x: Node, negative_slope: float = 0.01, *, name: str = "") -> Node:
     """Return x where x > 0, else negative_slope x; same shape and dtype as ``x``.
 
-    The subgradient at 0 is ``negative_slope``.  NaN propagates.  A slope that is negative or
-    not finite raises `OptionError`.
+    The gradient is dy where x > 0, else negative_slope dy, also at 0.  NaN propagates.
+
+    Raises `OptionError` for a slope that is negative or not finite, `DtypeError` for integer
+    nodes.  Source: Maas, Hannun, Ng 2013.
+
+    >>> x = cnn.Input("x", (2,))
+    >>> graph = cnn.Graph(cnn.ops.leaky_relu(x, 0.1))
+    >>> graph.forward(x=[-2.0, 3.0])
+    array([-0.2,  3. ])
+    >>> graph.backward([1.0, 1.0])
+    {'x': array([0.1, 1. ])}
     """
     return LeakyRelu((as_node(x),), name=name, negative_slope=negative_slope)

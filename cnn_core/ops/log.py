@@ -21,5 +21,10 @@ def log(x: Any, *, name: str = "") -> Node:
     The gradient is dy / x.  0 gives -inf, numbers below 0 give NaN, and NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``log``.
+
+    >>> graph = cnn.Graph(cnn.ops.log(cnn.Input("x")))
+    >>> graph.forward(x=1.0), graph.backward()
+    (0.0, {'x': 1.0})
     """
     return Log((as_node(x),), name=name)

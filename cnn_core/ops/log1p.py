@@ -22,5 +22,10 @@ def log1p(x: Any, *, name: str = "") -> Node:
     and NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``log1p``.
+
+    >>> graph = cnn.Graph(cnn.ops.log1p(cnn.Input("x")))
+    >>> graph.forward(x=1e-20), graph.backward()  # log(1 + 1e-20) would be 0
+    (1e-20, {'x': 1.0})
     """
     return Log1p((as_node(x),), name=name)

@@ -25,5 +25,13 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = 
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.
+    Source: SciPy's ``logsumexp``.
+
+    >>> x = cnn.Input("x", (2,))
+    >>> graph = cnn.Graph(cnn.ops.logsumexp(x))
+    >>> round(graph.forward(x=[1000.0, 1000.0]), 4)  # 1000 + log 2, without overflow
+    1000.6931
+    >>> graph.backward()
+    {'x': array([0.5, 0.5])}
     """
     return Logsumexp((as_node(x),), name=name, axis=axis, keepdims=keepdims)

@@ -55,5 +55,12 @@ def matmul(a: Any, b: Any, *, name: str = "") -> Node:
     over the axes along which the operand was repeated.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a", (2, 2)), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.matmul(a, b))  # the same as a @ b
+    >>> graph.forward(a=[[1.0, 2.0], [3.0, 4.0]], b=[1.0, 10.0])
+    array([21., 43.])
+    >>> graph.backward([1.0, 1.0])["b"]  # a^T dy
+    array([4., 6.])
     """
     return Matmul((as_node(a), as_node(b)), name=name)

@@ -25,5 +25,12 @@ def maximum(a: Any, b: Any, *, name: str = "") -> Node:
     either operand gives NaN.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a", (2,)), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.maximum(a, b))
+    >>> graph.forward(a=[1.0, 5.0], b=[3.0, 2.0])
+    array([3., 5.])
+    >>> graph.backward([1.0, 1.0])
+    {'a': array([0., 1.]), 'b': array([1., 0.])}
     """
     return Maximum((as_node(a), as_node(b)), name=name)

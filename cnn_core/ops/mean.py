@@ -25,5 +25,14 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") -
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.
+    Source: NumPy's ``mean``.
+
+    >>> x = cnn.Input("x", (2, 2))
+    >>> graph = cnn.Graph(cnn.ops.mean(x, axis=0))
+    >>> graph.forward(x=[[1.0, 2.0], [3.0, 6.0]])
+    array([2., 4.])
+    >>> graph.backward([1.0, 1.0])["x"]
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
     """
     return Mean((as_node(x),), name=name, axis=axis, keepdims=keepdims)

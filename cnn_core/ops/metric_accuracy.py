@@ -73,10 +73,17 @@ def metric_accuracy(
 
     ``weight`` (B,) or 1; y (2,) float64 grows by (sum w right, sum w) with every run, and
     `finish` makes the share of it.  A label that is ``ignore_index`` counts nothing; any other
-    label out of range raises `LabelError` when the graph runs.
+    label out of range raises `LabelError` when the graph runs.  It has no gradient.
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` for ``ignore_index`` without
-    labels of 2 or more classes.
+    labels of 2 or more classes, `DtypeError` for an integer z.  Source: scikit-learn's
+    ``accuracy_score``.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 2)), cnn.Input("t", (cnn.BATCH,), "int32")
+    >>> y = cnn.ops.metric_accuracy(z, t)
+    >>> sums = cnn.Graph(y).forward(z=[[2.0, 1.0], [2.0, 1.0], [0.0, 1.0]], t=[0, 1, 1])
+    >>> sums, round(y.finish(sums), 4)
+    (array([2., 3.]), 0.6667)
     """
     who = label_of(name, "metric_accuracy")
     columns = options.flag(who, columns, option="columns")

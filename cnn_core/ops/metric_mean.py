@@ -30,9 +30,15 @@ def metric_mean(x: Node, weight: Node | None = None, *, name: str = "") -> Node:
     ``x`` (B,) and ``weight`` (B,), or 1; y (2,) float64 grows by (sum w x, sum w) with every run,
     and `finish` makes the mean of it.  Over the rows of a loss it gives log loss, mean absolute
     and mean squared error: ``metric_mean(mae(p, t, reduction="none"), weight)``.  A row of weight
-    0 adds nothing, whatever it holds.
+    0 adds nothing, whatever it holds.  It has no gradient.
 
     Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
+
+    >>> x = cnn.Input("x", (cnn.BATCH,))
+    >>> y = cnn.ops.metric_mean(x)
+    >>> sums = cnn.Graph(y).forward(x=[1.0, 2.0, 6.0])
+    >>> sums, y.finish(sums)
+    (array([9., 3.]), 3.0)
     """
     inputs = (x,) if weight is None else (x, weight)
     return MetricMean(tuple(as_node(i) for i in inputs), name=name)

@@ -41,9 +41,16 @@ def metric_r2(p: Node, t: Node, *, weight: Node | None = None, name: str = "") -
     ``p`` and ``t`` (B, ...) with N elements to a row, ``weight`` (B,) or 1; y (4, N) float64 is
     brought up to date by every run, merging the batch's mean and squares (Chan, Golub, LeVeque
     1983), and `finish` makes R^2 of it, the mean of all columns.  NaN propagates, but
-    not from a row of weight 0.
+    not from a row of weight 0.  It has no gradient.
 
-    Raises `ShapeError` unless p and t have one shape, where (B,) goes with (B, 1).
+    Raises `ShapeError` unless p and t have one shape, where (B,) goes with (B, 1), `DtypeError` for
+    integers.  Source: scikit-learn's ``r2_score``.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH,)), cnn.Input("t", (cnn.BATCH,))
+    >>> y = cnn.ops.metric_r2(p, t)
+    >>> sums = cnn.Graph(y).forward(p=[1.0, 2.0, 4.0], t=[1.0, 2.0, 3.0])
+    >>> y.finish(sums)  # 1 - 1 / 2
+    0.5
     """
     inputs = (p, t) if weight is None else (p, t, weight)
     return MetricR2(tuple(as_node(i) for i in inputs), name=name)

@@ -49,8 +49,15 @@ def metric_top_k(
     (sum w hit, sum w) with every run, and `finish` makes the share of it.  Of equal scores the
     first class counts as larger; a row of NaN has no hit.  A label that is ``ignore_index``
     counts nothing; any other outside [0, C) raises `LabelError` when the graph runs.
+    It has no gradient.
 
     Raises `ShapeError`, `DtypeError`, or `OptionError` unless 1 <= k <= C.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 3)), cnn.Input("t", (cnn.BATCH,), "int32")
+    >>> y = cnn.ops.metric_top_k(z, t, 2)
+    >>> sums = cnn.Graph(y).forward(z=[[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]], t=[1, 2])
+    >>> sums, y.finish(sums)
+    (array([1., 2.]), 0.5)
     """
     inputs = (z, t) if weight is None else (z, t, weight)
     return MetricTopK(tuple(as_node(i) for i in inputs), name=name, k=k, ignore_index=ignore_index)

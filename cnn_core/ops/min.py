@@ -24,5 +24,14 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") ->
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.
+    Source: NumPy's ``min``.
+
+    >>> x = cnn.Input("x", (2, 2))
+    >>> graph = cnn.Graph(cnn.ops.min(x, axis=1))
+    >>> graph.forward(x=[[1.0, 3.0], [4.0, 2.0]])
+    array([1., 2.])
+    >>> graph.backward([1.0, 1.0])["x"]
+    array([[1., 0.],
+           [0., 1.]])
     """
     return Min((as_node(x),), name=name, axis=axis, keepdims=keepdims)

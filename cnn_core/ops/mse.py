@@ -26,7 +26,8 @@ def mse(
 ) -> Node:
     """Return the mean squared error of predictions ``p`` against targets ``t``.
 
-    Row r costs mean_j (p_rj - t_rj)^2.
+    Row r costs mean_j (p_rj - t_rj)^2, with the gradient 2 (p_rj - t_rj) / n for n columns; that
+    of t is its negative.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1; where the weights add up to 0, NaN, and its gradients are 0.  ``reduction="sum_over_batch"``
@@ -34,6 +35,14 @@ def mse(
 
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers.
+    Source: PyTorch's ``mse_loss``.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH,)), cnn.Input("t", (cnn.BATCH,))
+    >>> graph = cnn.Graph(cnn.ops.mse(p, t))
+    >>> graph.forward(p=[1.0, 5.0], t=[0.0, 8.0])  # (1 + 9) / 2
+    5.0
+    >>> graph.backward()["p"]  # 2 (p - t) / B
+    array([ 1., -3.])
     """
     reduction = checked_reduction("mse", reduction, name)
     loss = Mse((as_node(p), as_node(t)), name=name if reduction == "none" else "")

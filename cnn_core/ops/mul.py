@@ -24,5 +24,10 @@ def mul(a: Any, b: Any, *, name: str = "") -> Node:
     added up (in float64) over the axes along which the operand was repeated.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a"), cnn.Input("b")
+    >>> graph = cnn.Graph(cnn.ops.mul(a, b))  # the same as a * b
+    >>> graph.forward(a=3.0, b=-4.0), graph.backward()
+    (-12.0, {'a': -4.0, 'b': 3.0})
     """
     return Mul((as_node(a), as_node(b)), name=name)

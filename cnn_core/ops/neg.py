@@ -22,5 +22,10 @@ def neg(x: Any, *, name: str = "") -> Node:
     The gradient is -dy.  NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``negative``.
+
+    >>> graph = cnn.Graph(cnn.ops.neg(cnn.Input("x")))  # the same as -x
+    >>> graph.forward(x=3.0), graph.backward()
+    (-3.0, {'x': -1.0})
     """
     return Neg((as_node(x),), name=name)

@@ -25,5 +25,13 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") -
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.
+    Source: NumPy's ``linalg.norm``.
+
+    >>> x = cnn.Input("x", (2,))
+    >>> graph = cnn.Graph(cnn.ops.norm(x))
+    >>> graph.forward(x=[3.0, 4.0])
+    5.0
+    >>> graph.backward()
+    {'x': array([0.6, 0.8])}
     """
     return Norm((as_node(x),), name=name, axis=axis, keepdims=keepdims)

@@ -23,5 +23,9 @@ def not_equal(a: Any, b: Any, *, name: str = "") -> Node:
     in what is computed from it.  NaN differs from everything.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a = cnn.Input("a", (3,))
+    >>> cnn.Graph(cnn.ops.not_equal(a, 2.0)).forward(a=[1.0, 2.0, 3.0])
+    array([1., 0., 1.])
     """
     return NotEqual((as_node(a), as_node(b)), name=name)

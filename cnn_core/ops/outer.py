@@ -45,5 +45,13 @@ def outer(a: Any, b: Any, *, name: str = "") -> Node:
     added up (in float64) further over the axes along which the operand was repeated.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a", (2,)), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.outer(a, b))
+    >>> graph.forward(a=[1.0, 2.0], b=[3.0, 4.0])
+    array([[3., 4.],
+           [6., 8.]])
+    >>> graph.backward(np.ones((2, 2)))
+    {'a': array([7., 7.]), 'b': array([3., 3.])}
     """
     return Outer((as_node(a), as_node(b)), name=name)

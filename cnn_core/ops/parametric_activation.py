@@ -47,5 +47,12 @@ def parametric_activation(x: Any, a: Any, function: str = "selu", *, name: str =
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` for another function,
     `DtypeError` for integer nodes.  Source: Holzmueller, Grinsztajn, Steinwart 2024.
+
+    >>> x, a = cnn.Input("x", (2,)), cnn.Input("a", (2,))
+    >>> graph = cnn.Graph(cnn.ops.parametric_activation(x, a))
+    >>> graph.forward(x=[1.0, 1.0], a=[0.0, 1.0])  # x itself, selu(x)
+    array([1.        , 1.05070099])
+    >>> graph.backward([1.0, 1.0])["a"]  # f(x) - x
+    array([0.05070099, 0.05070099])
     """
     return ParametricActivation((as_node(x), as_node(a)), name=name, function=function)

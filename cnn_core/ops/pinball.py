@@ -36,7 +36,8 @@ def pinball(
 ) -> Node:
     """Return the pinball loss, whose minimum is the quantile ``q`` of the targets, 0 < q < 1.
 
-    Row r costs mean_j max(q d_rj, (q - 1) d_rj) with d = t - p; the subgradient at 0 is 0.
+    Row r costs mean_j max(q d_rj, (q - 1) d_rj) with d = t - p.  The gradient is -q / n where
+    d > 0 and (1 - q) / n where d < 0, for n columns, 0 at 0; that of t is its negative.
     Source: Koenker, Bassett 1978.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
@@ -46,6 +47,13 @@ def pinball(
     NaN propagates.  Raises `ShapeError` unless both have one shape (B, ...), where
     (B,) goes with (B, 1), `DtypeError` for integers, `OptionError` for
     another q.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH,)), cnn.Input("t", (cnn.BATCH,))
+    >>> graph = cnn.Graph(cnn.ops.pinball(p, t, 0.75))
+    >>> graph.forward(p=[0.0, 0.0], t=[4.0, -4.0])  # (0.75 * 4 + 0.25 * 4) / 2
+    2.0
+    >>> graph.backward()["p"]
+    array([-0.375,  0.125])
     """
     reduction = checked_reduction("pinball", reduction, name)
     loss = Pinball((as_node(p), as_node(t)), name=name if reduction == "none" else "", q=q)

@@ -49,6 +49,13 @@ def power(x: Any, p: Any, *, name: str = "") -> Node:
 
     Raises `ShapeError` where the shapes do not fit, `OptionError` for a number p that is not
     finite, `DtypeError` for integer nodes.
+
+    >>> x = cnn.Input("x", (2,))
+    >>> graph = cnn.Graph(cnn.ops.power(x, 3))  # the same as x ** 3
+    >>> graph.forward(x=[1.0, 2.0])
+    array([1., 8.])
+    >>> graph.backward([1.0, 1.0])
+    {'x': array([ 3., 12.])}
     """
     if options.is_number(p):
         return Power((as_node(x),), name=name, p=p)

@@ -47,10 +47,11 @@ def random_normal(
 
     Source: Wichura 1988 (AS 241); random bits: Philox4x32-7 (Salmon et al. 2011).
 
-    >>> from cnn_core import BATCH, Graph, Input
-    >>> mu = Input("mu", (BATCH, 2))
-    >>> z = Graph(mu + random_normal(mu), seed=1)
-    >>> z.forward(mu=[[0.0, 0.0]]).shape
-    (1, 2)
+    >>> mu = cnn.Input("mu", (1000,))
+    >>> graph = cnn.Graph(mu + 2.0 * cnn.ops.random_normal(mu), seed=1)
+    >>> bool(1.9 < graph.forward(mu=np.zeros(1000)).std() < 2.1)
+    True
+    >>> graph.backward(np.ones(1000))["mu"][:3]
+    array([1., 1., 1.])
     """
     return RandomNormal((), name=name, size=shape, mean=mean, std=std, key=key)

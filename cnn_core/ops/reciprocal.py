@@ -22,5 +22,10 @@ def reciprocal(x: Any, *, name: str = "") -> Node:
     The gradient is -y^2 dy.  0 gives inf with its sign, and NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``reciprocal``.
+
+    >>> graph = cnn.Graph(cnn.ops.reciprocal(cnn.Input("x")))
+    >>> graph.forward(x=2.0), graph.backward()
+    (0.5, {'x': -0.25})
     """
     return Reciprocal((as_node(x),), name=name)

@@ -17,6 +17,15 @@ class Relu(Unary):
 def relu(x: Node, *, name: str = "") -> Node:
     """Return max(x, 0), elementwise; same shape and dtype as ``x``.
 
-    NaN propagates; the subgradient at 0 is 0.
+    The gradient is dy where x > 0, else 0, also at 0.  NaN propagates.
+
+    Raises `DtypeError` for integer nodes.  Source: Nair, Hinton 2010.
+
+    >>> x = cnn.Input("x", (3,))
+    >>> graph = cnn.Graph(cnn.ops.relu(x))
+    >>> graph.forward(x=[-2.0, 0.0, 3.0])
+    array([0., 0., 3.])
+    >>> graph.backward([1.0, 1.0, 1.0])
+    {'x': array([0., 0., 1.])}
     """
     return Relu((as_node(x),), name=name)

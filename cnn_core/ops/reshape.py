@@ -51,5 +51,14 @@ def reshape(x: Any, shape: Any, *, name: str = "") -> Node:
     shape of ``x``.
 
     Raises `ShapeError` where the shape does not fit, `DtypeError` for integer nodes.
+    Source: NumPy's ``reshape``.
+
+    >>> x = cnn.Input("x", (cnn.BATCH, 2, 2))
+    >>> graph = cnn.Graph(cnn.ops.reshape(x, (cnn.BATCH, -1)))
+    >>> graph.forward(x=[[[1.0, 2.0], [3.0, 4.0]]])
+    array([[1., 2., 3., 4.]])
+    >>> graph.backward([[1.0, 0.0, 0.0, 5.0]])["x"]
+    array([[[1., 0.],
+            [0., 5.]]])
     """
     return Reshape((as_node(x),), name=name, to=shape)

@@ -41,6 +41,10 @@ def row_coef(
     `row_mean`.
 
     Raises `ShapeError` unless ``weight`` has shape (B,), `DtypeError` for integers.
+
+    >>> w = cnn.Input("w", (cnn.BATCH,))
+    >>> cnn.Graph(cnn.ops.row_coef(w)).forward(w=[1.0, 3.0])
+    array([0.25, 0.75])
     """
     known = ("mean", "sum_over_batch")
     options.choice(label_of(name, "row_coef"), reduction, known, option="reduction")

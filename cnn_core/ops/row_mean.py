@@ -53,6 +53,13 @@ def row_mean(
     Where there is no batch axis, a number of rows stands in the place of B.
 
     Raises `ShapeError` unless both have shape (B,), `DtypeError` for integers.
+
+    >>> rows, w = cnn.Input("rows", (cnn.BATCH,)), cnn.Input("w", (cnn.BATCH,))
+    >>> graph = cnn.Graph(cnn.ops.row_mean(rows, w))
+    >>> graph.forward(rows=[10.0, 20.0], w=[1.0, 3.0])  # (10 + 60) / 4
+    17.5
+    >>> graph.backward()["rows"]
+    array([0.25, 0.75])
     """
     known = ("mean", "sum_over_batch")
     options.choice(label_of(name, "row_mean"), reduction, known, option="reduction")

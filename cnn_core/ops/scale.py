@@ -31,5 +31,9 @@ def scale(x: Any, a: float, *, name: str = "") -> Node:
     The gate f_a(x) = a x of the lecture.  The gradient is a dy.  NaN propagates.
 
     Raises `OptionError` unless a is a finite number, `DtypeError` for integer nodes.
+
+    >>> graph = cnn.Graph(cnn.ops.scale(cnn.Input("x"), 3.0))
+    >>> graph.forward(x=2.0), graph.backward()
+    (6.0, {'x': 3.0})
     """
     return Scale((as_node(x),), name=name, a=a)

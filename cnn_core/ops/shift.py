@@ -31,5 +31,9 @@ def shift(x: Any, c: float, *, name: str = "") -> Node:
     The gate f_c(x) = c + x of the lecture.  The gradient is dy.  NaN propagates.
 
     Raises `OptionError` unless c is a finite number, `DtypeError` for integer nodes.
+
+    >>> graph = cnn.Graph(cnn.ops.shift(cnn.Input("x"), 3.0))
+    >>> graph.forward(x=2.0), graph.backward()
+    (5.0, {'x': 1.0})
     """
     return Shift((as_node(x),), name=name, c=c)

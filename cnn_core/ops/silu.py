@@ -16,6 +16,12 @@ class Silu(Unary):
 def silu(x: Node, *, name: str = "") -> Node:
     """Return x sigmoid(x), elementwise, also known as swish; same shape and dtype as ``x``.
 
-    NaN propagates; silu(-inf) = 0.  Source: Elfwing, Uchibe, Doya 2018.
+    The gradient is s (1 + x (1 - s)) dy with s = sigmoid(x).  NaN propagates; silu(-inf) = 0.
+
+    Raises `DtypeError` for integer nodes.  Source: Elfwing, Uchibe, Doya 2018.
+
+    >>> graph = cnn.Graph(cnn.ops.silu(cnn.Input("x")))
+    >>> graph.forward(x=0.0), graph.backward()
+    (0.0, {'x': 0.5})
     """
     return Silu((as_node(x),), name=name)

@@ -106,9 +106,17 @@ def slice(x: Any, key: Any, *, name: str = "") -> Node:
 
     What is left out of ``key`` is taken whole, and so must be the batch axis.  The gradient is dy
     at the places that are taken, else 0.  ``x[1:, ::-1]`` on a node is the same.
+    Source: NumPy's basic indexing.
 
     Raises `LabelError` for an index out of range, `ShapeError` where nothing would be left or
     rows of the batch are picked, `OptionError` for other kinds of keys (for lookups see `take`),
     `DtypeError` for integer nodes.
+
+    >>> x = cnn.Input("x", (4,))
+    >>> graph = cnn.Graph(cnn.ops.slice(x, np.s_[::2]))  # the same as x[::2]
+    >>> graph.forward(x=[1.0, 2.0, 3.0, 4.0])
+    array([1., 3.])
+    >>> graph.backward([1.0, 5.0])
+    {'x': array([1., 0., 5., 0.])}
     """
     return Slice((as_node(x),), name=name, key=key)

@@ -67,9 +67,10 @@ def softmax_cross_entropy(
     """Return the cross-entropy of softmax(z) against t: z (B, C), t (B,) int32 or (B, C).
 
     Row r costs sum_c t'_rc (log(sum_k exp(z_rk)) - z_rc) with t' = (1 - s) t + s / C, where s is
-    ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.  A row that
-    costs more than ``most`` counts as that, while its gradient stays what it is: so is the loss of
-    probabilities that are clipped before their logarithm is taken.
+    ``label_smoothing`` and t is the given row, or 1 at the label and 0 elsewhere.  The gradient is
+    softmax(z) sum_c t'_rc - t'.  A row that costs more than ``most`` counts
+    as that, while its gradient stays what it is: so is the loss of probabilities that are clipped
+    before their logarithm is taken.
 
     ``reduction="mean"`` gives sum_r w_r y_r / sum_r w_r, shape (), with ``weight`` (B,) for w, or
     1.  As in all losses, z without a batch axis counts its first axis as the rows.  A row whose
@@ -79,6 +80,15 @@ def softmax_cross_entropy(
 
     A label outside [0, C) raises `LabelError` when the graph runs.  NaN, +inf or only -inf in a
     row of z make that row NaN.  Raises `ShapeError`, `DtypeError` and `OptionError` at once.
+    Source: PyTorch's ``cross_entropy``; smoothing: Szegedy et al. 2016.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 2)), cnn.Input("t", (cnn.BATCH,), "int32")
+    >>> graph = cnn.Graph(cnn.ops.softmax_cross_entropy(z, t))
+    >>> round(graph.forward(z=[[0.0, 0.0], [0.0, 0.0]], t=[0, 1]), 4)  # log 2: nothing is known
+    0.6931
+    >>> graph.backward()["z"]  # (softmax(z) - t) / B
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]])
     """
     z, t = as_node(z), as_node(t)
     reduction = checked_reduction("softmax_cross_entropy", reduction, name)

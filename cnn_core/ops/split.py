@@ -82,6 +82,13 @@ def split(x: Any, sections: Any, axis: int = 0, *, name: str = "") -> list[Node]
     Raises `ShapeError` where the parts would not be equal or one would be empty, `OptionError`
     for an axis that ``x`` does not have and for ``sections`` that are no whole numbers,
     `DtypeError` for integer nodes.
+    Source: NumPy's ``split``.
+
+    >>> x = cnn.Input("x", (3,))
+    >>> first, rest = cnn.ops.split(x, [1])
+    >>> graph = cnn.Graph(10 * first + cnn.ops.sum(rest))
+    >>> graph.forward(x=[1.0, 2.0, 3.0]), graph.backward([1.0])
+    (array([15.]), {'x': array([10.,  1.,  1.])})
     """
     node = as_node(x)
     options.string(label_of(name, "split"), name, option="name")

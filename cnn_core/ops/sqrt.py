@@ -22,5 +22,10 @@ def sqrt(x: Any, *, name: str = "") -> Node:
     The gradient is dy / (2 y), infinite at 0.  Numbers below 0 give NaN, and NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``sqrt``.
+
+    >>> graph = cnn.Graph(cnn.ops.sqrt(cnn.Input("x")))
+    >>> graph.forward(x=4.0), graph.backward()
+    (2.0, {'x': 0.25})
     """
     return Sqrt((as_node(x),), name=name)

@@ -22,5 +22,10 @@ def square(x: Any, *, name: str = "") -> Node:
     The gradient is 2 x dy.  NaN propagates.
 
     Raises `DtypeError` for integer nodes.
+    Source: NumPy's ``square``.
+
+    >>> graph = cnn.Graph(cnn.ops.square(cnn.Input("x")))
+    >>> graph.forward(x=-3.0), graph.backward()
+    (9.0, {'x': -6.0})
     """
     return Square((as_node(x),), name=name)

@@ -28,5 +28,14 @@ def stack(nodes: Iterable[Any], axis: int = 0, *, name: str = "") -> Node:
 
     Raises `ShapeError` where the shapes differ or the new axis would stand before the batch,
     `OptionError` for an axis out of range, `DtypeError` for integer nodes.
+    Source: NumPy's ``stack``.
+
+    >>> a, b = cnn.Input("a", (2,)), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.stack([a, b]))
+    >>> graph.forward(a=[1.0, 2.0], b=[3.0, 4.0])
+    array([[1., 2.],
+           [3., 4.]])
+    >>> graph.backward([[1.0, 0.0], [0.0, 5.0]])
+    {'a': array([1., 0.]), 'b': array([0., 5.])}
     """
     return Stack(operands("stack", nodes), name=name, axis=axis)

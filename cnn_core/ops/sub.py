@@ -24,5 +24,12 @@ def sub(a: Any, b: Any, *, name: str = "") -> Node:
     added up (in float64) over the axes along which the operand was repeated.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> a, b = cnn.Input("a"), cnn.Input("b", (2,))
+    >>> graph = cnn.Graph(cnn.ops.sub(a, b))  # the same as a - b
+    >>> graph.forward(a=10.0, b=[1.0, 2.0])
+    array([9., 8.])
+    >>> graph.backward([1.0, 3.0])  # a was repeated: its gradient is the sum
+    {'a': 4.0, 'b': array([-1., -3.])}
     """
     return Sub((as_node(a), as_node(b)), name=name)

@@ -26,5 +26,14 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str = "") ->
 
     Raises `OptionError` for an axis that ``x`` does not have or that is named twice,
     `DtypeError` for integer nodes.
+    Source: NumPy's ``sum``.
+
+    >>> x = cnn.Input("x", (2, 2))
+    >>> graph = cnn.Graph(cnn.ops.sum(x, axis=1))
+    >>> graph.forward(x=[[1.0, 2.0], [3.0, 4.0]])
+    array([3., 7.])
+    >>> graph.backward([1.0, 5.0])["x"]
+    array([[1., 1.],
+           [5., 5.]])
     """
     return Sum((as_node(x),), name=name, axis=axis, keepdims=keepdims)

@@ -72,10 +72,13 @@ def take(x: Any, index: Any, axis: int = 0, *, from_end: bool = True, name: str 
     first, `OptionError` for an axis that ``x`` does not have, `DtypeError` unless ``index`` is
     int32.
 
-    >>> from cnn_core import BATCH, Input
-    >>> q, action = Input("q", (BATCH, 4)), Input("action", (BATCH,), "int32")
-    >>> take(q, action, axis=1).shape
-    (B,)
+    >>> q, action = cnn.Input("q", (cnn.BATCH, 3)), cnn.Input("action", (cnn.BATCH,), "int32")
+    >>> graph = cnn.Graph(cnn.ops.take(q, action, axis=1))  # one number of each row
+    >>> graph.forward(q=[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], action=[2, 0])
+    array([3., 4.])
+    >>> graph.backward([1.0, 1.0])["q"]
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
     """
     from_end = options.flag(label_of(name, "take"), from_end, option="from_end")
     inputs = (as_node(x), as_index(index, label_of(name, "take")))

@@ -66,6 +66,15 @@ def take_along_axis(x: Any, index: Any, axis: int = -1, *, name: str = "") -> No
 
     Raises `ShapeError` where the axes do not fit and for the batch axis, `OptionError` for an
     axis that ``x`` does not have, `DtypeError` unless ``index`` is int32.
+
+    >>> x, index = cnn.Input("x", (2, 3)), cnn.Input("index", (2, 2), "int32")
+    >>> graph = cnn.Graph(cnn.ops.take_along_axis(x, index))
+    >>> graph.forward(x=[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], index=[[2, 0], [1, 1]])
+    array([[3., 1.],
+           [5., 5.]])
+    >>> graph.backward(np.ones((2, 2)))["x"]  # 5 was picked twice
+    array([[1., 0., 1.],
+           [0., 2., 0.]])
     """
     index = as_index(index, label_of(name, "take_along_axis"))
     return TakeAlongAxis((as_node(x), index), name=name, axis=axis)

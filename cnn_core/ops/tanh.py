@@ -16,6 +16,12 @@ class Tanh(Unary):
 def tanh(x: Node, *, name: str = "") -> Node:
     """Return tanh(x), elementwise; same shape and dtype as ``x``.
 
-    NaN propagates; tanh(-inf) = -1, tanh(inf) = 1.
+    The gradient is (1 - y^2) dy.  NaN propagates; tanh(-inf) = -1, tanh(inf) = 1.
+
+    Raises `DtypeError` for integer nodes.  Source: NumPy's ``tanh``.
+
+    >>> graph = cnn.Graph(cnn.ops.tanh(cnn.Input("x")))
+    >>> graph.forward(x=0.0), graph.backward()
+    (0.0, {'x': 1.0})
     """
     return Tanh((as_node(x),), name=name)

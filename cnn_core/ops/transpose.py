@@ -48,5 +48,16 @@ def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str = "") -> N
 
     Raises `OptionError` unless ``axes`` names every axis once, `ShapeError` where the batch axis
     would not stay first, `DtypeError` for integer nodes.
+    Source: NumPy's ``transpose``.
+
+    >>> x = cnn.Input("x", (2, 3))
+    >>> graph = cnn.Graph(cnn.ops.transpose(x))
+    >>> graph.forward(x=[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    array([[1., 4.],
+           [2., 5.],
+           [3., 6.]])
+    >>> graph.backward([[1.0, 0.0], [0.0, 0.0], [5.0, 0.0]])["x"]
+    array([[1., 0., 5.],
+           [0., 0., 0.]])
     """
     return Transpose((as_node(x),), name=name, axes=axes)

@@ -50,6 +50,11 @@ def weight_grad(pairs: Iterable[tuple[Any, Any]], *, name: str = "") -> Node:
     nodes share, as those of the steps of time do.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> x, dy = cnn.Input("x", (2, 1)), cnn.Input("dy", (2, 2))
+    >>> graph = cnn.Graph(cnn.ops.weight_grad([(x, dy)]))
+    >>> graph.forward(x=[[1.0], [10.0]], dy=[[1.0, 2.0], [3.0, 4.0]])
+    array([[31., 42.]])
     """
     who = label_of(name, "weight_grad")
     given = [options.items(who, p, "x and dy", "pair") for p in options.items(who, pairs, "pairs")]

@@ -34,5 +34,12 @@ def where(condition: Any, a: Any, b: Any, *, name: str = "") -> Node:
     a NaN in it counts as not 0.  What is not taken leaves no trace in value or gradient.
 
     Raises `ShapeError` where the shapes do not fit, `DtypeError` for integer nodes.
+
+    >>> c, a, b = cnn.Input("c", (2,)), cnn.Input("a", (2,)), cnn.Input("b")
+    >>> graph = cnn.Graph(cnn.ops.where(c, a, b))
+    >>> graph.forward(c=[1.0, 0.0], a=[2.0, 3.0], b=-1.0)
+    array([ 2., -1.])
+    >>> graph.backward([1.0, 1.0])
+    {'c': array([0., 0.]), 'a': array([1., 0.]), 'b': 1.0}
     """
     return Where(tuple(as_node(x) for x in (condition, a, b)), name=name)
