@@ -110,10 +110,10 @@ def _lines(value: Any) -> tuple[str, ...]:
         return ()
     if np.ndim(value) == 0:
         return (number(value) if isinstance(value, float) else str(value),)
-    return _array(np.asarray(value))
+    return array_lines(np.asarray(value))
 
 
-def _array(array: np.ndarray) -> tuple[str, ...]:
+def array_lines(array: np.ndarray) -> tuple[str, ...]:
     """Return the numbers of a small array, else what sums it up, in short lines."""
     if array.size <= SMALL and array.ndim == 1:
         text = str([_Plain(x) for x in array.tolist()])
@@ -148,4 +148,4 @@ def _sentence(value: Any) -> str:
     if np.ndim(value) == 0:
         return f"{value:.8g}"
     array = np.asarray(value)
-    return f"{' '.join(_array(array))}, min {array.min():.6g}, max {array.max():.6g}"
+    return f"{' '.join(array_lines(array))}, min {array.min():.6g}, max {array.max():.6g}"
