@@ -1,4 +1,4 @@
-"""The scripts of the lecture run and print what their pages show; the pages' code runs too."""
+"""The scripts of the lecture run and print what their pages show."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lecture_scripts import INDEX, PAGES, SCRIPTS, load, output_of, page_of, run_python, script_of
+from lecture_scripts import INDEX, PAGES, SCRIPTS, load, output_of, page_of, script_of
+from page_blocks import blocks
 
 NUMBERS = range(1, 10)
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?"
 PICTURES = {6: "gradient_check.png", 7: "minibatches.png", 8: "update_rules.png"}
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    text = page.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +37,7 @@ def agree(number: int, shown: str, printed: str) -> bool:
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_script_prints_what_its_page_shows(number: int, folder: Path) -> None:
-    (shown,) = blocks(page_of(number), "text")
+    (shown,) = [b.text for b in blocks(page_of(number)) if b.language == "text"]
     printed = output_of(number, folder)
     if number in (6, 7, 8):  # the digits of a number that differs may be more or fewer
         assert re.sub(NUMBER, "#", shown) == re.sub(NUMBER, "#", printed)
@@ -118,14 +114,6 @@ def test_whole_animation(run_main, tmp_path: Path) -> None:
     assert changed[-1] > changed[10] > 300
 
 
-@pytest.mark.parametrize("number", NUMBERS)
-def test_code_of_a_page_runs_and_prints_what_its_comments_say(number: int, tmp_path: Path) -> None:
-    (code,) = blocks(page_of(number), "python")
-    promised = re.findall(r"^print\(.*\) {4}# (.*)$", code, flags=re.MULTILINE)
-    assert len(promised) == code.count("print(") > 0
-    assert run_python(["-c", code], tmp_path).splitlines() == promised
-
-
 # Numbers of the running text that neither the script nor the code of the page has.
 MENTIONED = {
     1: {20},  # numbers of the second layer: test_layers_have_16_20_and_5_parameters
@@ -166,9 +154,3 @@ def test_index_lists_every_page_and_script() -> None:
     listed = {(INDEX.parent / link).resolve() for link in links}
     assert listed == {*PAGES, *SCRIPTS}
     assert len(PAGES) == len(SCRIPTS) == len(NUMBERS)
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_links_lead_somewhere(number: int) -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", page_of(number).read_text(encoding="utf-8")):
-        assert (INDEX.parent / link).exists(), link

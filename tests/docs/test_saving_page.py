@@ -1,32 +1,23 @@
-"""What docs/saving.md shows works as shown, also where the process is killed."""
+"""What docs/saving.md says holds where the process is killed, and of joblib."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from page_blocks import ROOT, blocks
 
 import cnn_core as cnn
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "saving.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-(RESUMING,) = [text for text in BLOCKS if "resume=" in text]
+PYTHON = [b.text for b in blocks(ROOT / "docs" / "saving.md") if b.language == "python"]
+(RESUMING,) = [text for text in PYTHON if "resume=" in text]
 
 
 def run(text: str, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True)
-
-
-def test_blocks_run_one_after_the_other_and_print_what_they_say(tmp_path: Path) -> None:
-    assert len(BLOCKS) == 7
-    for text in BLOCKS:
-        done = run(text, tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.split() == ["True"] or "# True" not in text
 
 
 DYING = """
@@ -67,7 +58,7 @@ def test_killed_run_goes_on_to_the_same_bits(tmp_path: Path, before: bool) -> No
 
 def test_joblib_saves_a_network_exactly(tmp_path: Path) -> None:
     joblib = pytest.importorskip("joblib")
-    run(BLOCKS[0], tmp_path)
+    run(PYTHON[0], tmp_path)
     net = cnn.load(tmp_path / "net.safetensors")
     joblib.dump(net, tmp_path / "net.joblib")
     kept = np.load(tmp_path / "expected.npz")
