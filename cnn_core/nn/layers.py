@@ -23,6 +23,15 @@ class Layer(Described, options.Fixable):
 
     A layer is applied by a `Sequential`, or called on nodes; ``layer(x)`` again, or in another
     network, uses the same weights.  Once it is used, its options are fixed.  A copy has no weights.
+
+    A layer of one's own defines `build`:
+
+    >>> class Gain(cnn.Layer):
+    ...     def build(self, x, name, rng):
+    ...         return cnn.ops.mul(x, self.add_parameter("g", x.shape[1:], "ones"), name=name)
+    >>> net = cnn.Sequential([Gain(), cnn.Dense(1)], inputs=3, seed=0)
+    >>> {name: array.shape for name, array in net.params.items()}
+    {'gain_0.g': (3,), 'dense_0.w': (3, 1), 'dense_0.b': (1,)}
     """
 
     fixed_by = "network"
@@ -56,7 +65,8 @@ class Layer(Described, options.Fixable):
     def build(self, x: Any, name: str, rng: np.random.Generator) -> Node:
         """Return the node that this layer makes of ``x``, a node, or nodes where it takes several.
 
-        ``name`` is for that node.  Parameters come from `add_parameter`, or are drawn from ``rng``.
+        A subclass defines it.  ``name`` is for that node.  Parameters come from `add_parameter`;
+        ``rng`` is there for what else is drawn when the network is made.
         """
         raise OptionError(f"{type(self).__name__}: need a layer that defines build; got none")
 
@@ -156,7 +166,17 @@ class Dense(Layer):
     ``init`` draws w: by default from U(-a, a), a = 1 / sqrt(I) in the first and in linear layers,
     a = sqrt(3 / I) in other hidden ones, but for selu; see `cnn_core.init.default_for`.
     ``bias_init`` draws b: by default from U(-a, a), a = 1 / sqrt(I).  Both are names or functions
-    ``f(shape, rng)``, see `cnn_core.nn.init`.  The parameters are ``<name>.w`` and ``<name>.b``.
+    ``f(shape, rng)``, see `cnn_core.init`.  The parameters are ``<name>.w`` and ``<name>.b``.
+    ``activation`` is a name, such as "relu", or a function of a node.  With more axes, (B, ..., I),
+    the last is multiplied.  float32 or float64, as the network.  Raises `OptionError` for a bad
+    option, and `ShapeError` for an input without rows.
+
+    >>> net = cnn.Sequential([cnn.Dense(2, "relu", init="ones", bias_init="zeros")], inputs=3)
+    >>> net.predict([[1, 2, 3], [-1, 0, 0]])
+    array([[6., 6.],
+           [0., 0.]], dtype=float32)
+    >>> net.params["dense_0.w"].shape, net.params["dense_0.b"].shape
+    ((3, 2), (2,))
     """
 
     def __init__(
@@ -193,7 +213,16 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """y = f(x), elementwise (softmax: over the last axis); ``activation``: a name or function."""
+    """y = f(x), elementwise (softmax: over the last axis), x and y (B, ...).
+
+    ``activation`` is a name (linear, relu, leaky_relu, elu, selu, sigmoid, tanh, gelu, silu, mish,
+    softplus, softmax) or a function of a node.  Raises `OptionError` for an unknown name.
+
+    >>> cnn.Sequential([cnn.Activation("relu")], inputs=3).predict([-1, 0, 2])
+    array([0., 0., 2.], dtype=float32)
+    >>> cnn.Sequential([cnn.Activation(lambda x: x * x)], inputs=3).predict([-1, 0, 2])
+    array([1., 0., 4.], dtype=float32)
+    """
 
     def __init__(
         self, activation: str | Callable[[Node], Node], *, name: str | None = None
@@ -206,10 +235,17 @@ class Activation(Layer):
 
 
 class Dropout(Layer):
-    """In training, zero each element with probability ``rate`` and scale the rest by 1/(1-rate).
+    """In training, zero elements of x (B, ...) with probability ``rate``; others become x/(1-rate).
 
     Prediction leaves values as they are.  The mask depends on the trainer's seed, the step and
-    the element only.
+    the element only.  ``rate`` is in [0, 1), else `OptionError`.  Source: Srivastava et al. 2014.
+
+    >>> x = cnn.Input("x", (cnn.BATCH, 6))
+    >>> y = cnn.Dropout(0.5)(x)
+    >>> cnn.Graph(y, training=True, seed=0).forward(x=np.ones(6))
+    array([0., 0., 2., 0., 0., 2.])
+    >>> cnn.Graph(y).forward(x=np.ones(6))
+    array([1., 1., 1., 1., 1., 1.])
     """
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
@@ -221,10 +257,18 @@ class Dropout(Layer):
 
 
 class GaussianNoise(Layer):
-    """In training, add independent numbers from N(0, std^2) to all elements.
+    """In training, y = x + e with independent e from N(0, std^2), x and y (B, ...).
 
     Prediction leaves values as they are; so are gradients.  The noise depends on the trainer's
-    seed, the step and the element only.
+    seed, the step and the element only.  ``std`` is a number from 0 on, else `OptionError`.
+
+    >>> x = cnn.Input("x", (cnn.BATCH, 10_000))
+    >>> y = cnn.GaussianNoise(0.1)(x)
+    >>> noisy = cnn.Graph(y, training=True, seed=0).forward(x=np.ones(10_000))
+    >>> round(float(noisy.mean()), 2), round(float(noisy.std()), 2)
+    (1.0, 0.1)
+    >>> cnn.Graph(y).forward(x=np.ones(10_000)).std().item()
+    0.0
     """
 
     def __init__(self, std: float, *, name: str | None = None) -> None:

@@ -47,9 +47,15 @@ class Model(Predicting):
     A model is itself a layer: ``model(x)`` of nodes applies it, with its weights, to other inputs;
     ``name`` is what stands before the names of its parameters there, as in ``trunk.dense_0.w``.
 
-    >>> x = Input("x", (BATCH, 8))
-    >>> net = Model({"price": Dense(1)(x), "sold": Dense(2)(x)})
-    >>> net.predict(np.zeros((5, 8)))["sold"].shape
+    Raises `GraphError` for outputs that are no nodes of a batch or depend on no input,
+    `OptionError` for names that are taken.
+
+    >>> size, place = cnn.Input("size", (cnn.BATCH, 3)), cnn.Input("place", (cnn.BATCH, 2))
+    >>> trunk = cnn.Dense(8, "relu")(cnn.Concat()([size, place]))
+    >>> net = cnn.Model({"price": cnn.Dense(1)(trunk), "sold": cnn.Dense(2)(trunk)}, seed=0)
+    >>> net
+    <Model float32: size (B, 3), place (B, 2) -> price (B, 1), sold (B, 2)>
+    >>> net.predict({"size": np.ones((5, 3)), "place": np.ones((5, 2))})["sold"].shape
     (5, 2)
     """
 
@@ -180,7 +186,13 @@ class Model(Predicting):
     def set_params(self, values: Mapping[str, Any], *, strict: bool = False) -> None:
         """Overwrite the named parameters.  Nothing changes unless all names and shapes fit.
 
-        ``strict`` asks for all parameters.  One alone: ``net.params["dense_0.w"] = array``.
+        ``strict`` asks for all parameters.  One alone: ``net.params["dense_0.w"] = array``.  Raises
+        `OptionError` for unknown or missing names, `ShapeError`, and `DtypeError`.
+
+        >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2)
+        >>> net.set_params({"dense_0.w": [[1], [2]], "dense_0.b": [0.5]}, strict=True)
+        >>> net.predict([1, 1])
+        array([3.5], dtype=float32)
         """
         self.store.assign(values, strict=options.flag("set_params", strict, option="strict"))
 
@@ -189,6 +201,13 @@ class Model(Predicting):
 
         A pattern is such as ``"dense_0.*"`` or ``"*.b"``.  It holds for every network that has
         the same parameters.
+
+        A pattern that matches nothing raises `OptionError`.
+
+        >>> net = cnn.Sequential([cnn.Dense(4, "relu"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> net.freeze("dense_0.*")
+        >>> sorted(net.params.learning)
+        ['dense_1.b', 'dense_1.w']
         """
         self.store.freeze(pattern)
 
@@ -218,6 +237,11 @@ class Model(Predicting):
         replaced as a whole: a crash at any instant leaves the old file or the new one.  Raises
         `OptionError`, naming the layer, for what a file cannot hold (gates, layers and functions
         of your own), and `OSError` where writing fails; then the old file is as it was.
+
+        >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+        >>> net.save("net.safetensors")
+        >>> bool(cnn.load("net.safetensors").predict([1, 2]) == net.predict([1, 2]))
+        True
         """
         from cnn_core.io.networks import save  # not needed to train
 
@@ -247,6 +271,12 @@ class Model(Predicting):
         in their order, if the modules' names differ in numbers alone, or by their shapes, if no
         two are equal.  Raises `DataError`, and changes nothing, where that does not tell, or where
         anything is missing, unexpected or of another shape, which is listed.
+
+        >>> net, other = (cnn.Sequential([cnn.Dense(1)], inputs=2, seed=seed) for seed in (0, 1))
+        >>> net.save_torch("weights.safetensors", names={"dense_0": "fc"})    # fc.weight, fc.bias
+        >>> other.load_torch("weights.safetensors", names={"dense_0": "fc"})
+        >>> bool(other.predict([1, 2]) == net.predict([1, 2]))
+        True
         """
         from cnn_core.io.torch_layout import load
 
@@ -259,12 +289,20 @@ class Model(Predicting):
 
         For a network of one output: as many as it has columns, or two for a single column.  They
         are saved with it, and `Trainer.predict_classes` returns them.
+
+        >>> net = cnn.Sequential([cnn.Dense(2, init="zeros", bias_init="zeros")], inputs=1)
+        >>> net.params["dense_0.b"] = [0, 1]
+        >>> net.classes = ["no", "yes"]
+        >>> cnn.Trainer(net, loss="softmax_cross_entropy").predict_classes([[0.0]])
+        array(['yes'], dtype='<U3')
         """
         return self.__dict__.get("_classes")
 
     @classes.setter
     def classes(self, labels: Iterable[str | int] | None) -> None:
-        self.__dict__["_classes"] = None if labels is None else _checked_classes(self, labels)
+        from cnn_core.nn.classes import checked  # most networks have no names for them
+
+        self.__dict__["_classes"] = None if labels is None else checked(self, labels)
 
     # -- copies ---------------------------------------------------------------------------
 
@@ -347,19 +385,3 @@ def _checked_names(who: str, nodes: list[Node], inputs: list[Input]) -> dict[Nod
                 f"inputs and the loss have; got a {type(node).__name__} named {label!r}"
             )
     return unique_names(nodes)
-
-
-def _checked_classes(net: Model, labels: Any) -> tuple[str | int, ...]:
-    who, shape = f"{type(net).__name__}: classes", net.output.shape[1:]
-    if isinstance(labels, str):
-        raise options.refuse(who, "a list of labels", labels)
-    found = options.items(who, labels.tolist() if isinstance(labels, np.ndarray) else labels,
-                          "labels", "list")  # fmt: skip
-    named = tuple([int(k) if options.is_whole(k) else k for k in found])
-    n = 2 if shape in ((), (1,)) else shape[-1]
-    if len(named) != n or len(set(map(repr, named))) != n or not all(
-        isinstance(label, (str, int)) and not isinstance(label, bool) for label in named
-    ):  # fmt: skip
-        need = f"{n} different labels, texts or whole numbers, one for each class"
-        raise options.refuse(who, need, list(named))
-    return named

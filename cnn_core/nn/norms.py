@@ -20,6 +20,17 @@ class BatchNorm(Layer):
     prediction uses (torch.nn.BatchNorm1d, features last).  A batch needs two rows.  Parameters:
     ``<name>.s``, ones, and ``<name>.b``, zeros; states ``<name>.mean``, ``<name>.variance``.
     Source: Ioffe, Szegedy 2015.
+
+    ``momentum`` is in [0, 1], ``eps`` above 0, else `OptionError`; a batch of one row raises
+    `DataError`.
+
+    >>> net = cnn.Sequential([cnn.BatchNorm(momentum=1.0)], inputs=1, dtype="float64")
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.SGD(lr=1e-9))
+    >>> loss = trainer.step([[1.0], [3.0]], [[-1.0], [1.0]])     # the batch has mean 2, variance 1
+    >>> net.params["batchnorm_0.mean"], net.params["batchnorm_0.variance"]
+    (array([2.]), array([2.]))
+    >>> net.predict([[2.0]])
+    array([[0.]])
     """
 
     def __init__(
@@ -41,6 +52,11 @@ class LayerNorm(Layer):
     """y = (x - mean) / sqrt(var + eps) s + b over the last axis of each row (torch.nn.LayerNorm).
 
     Parameters: ``<name>.s``, ones, and ``<name>.b``, zeros.  Source: Ba, Kiros, Hinton 2016.
+
+    >>> net = cnn.Sequential([cnn.LayerNorm()], inputs=2)
+    >>> net.predict([[1, 3], [10, 30]]).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
 
     def __init__(self, *, eps: float = 1e-5, name: str | None = None) -> None:
@@ -58,6 +74,11 @@ class RMSNorm(Layer):
 
     ``eps`` None is the machine epsilon of the network's dtype.  Parameter: ``<name>.s``, ones.
     Source: Zhang, Sennrich 2019.
+
+    >>> net = cnn.Sequential([cnn.RMSNorm()], inputs=2)
+    >>> net.predict([[3, 4], [30, 40]]).round(4)
+    array([[0.8485, 1.1314],
+           [0.8485, 1.1314]], dtype=float32)
     """
 
     def __init__(self, *, eps: float | None = None, name: str | None = None) -> None:
@@ -75,6 +96,13 @@ class Embedding(Layer):
     ``x`` is an int32 input.  ``init`` draws the table (n, width): by default from N(0, 1), as
     torch.nn.Embedding does.  The parameter is ``<name>.table``.  A number outside the table,
     also a negative one, raises `LabelError` when the network runs, naming it and its row.
+
+    >>> word = cnn.Input("word", (cnn.BATCH,), dtype="int32")
+    >>> net = cnn.Model(cnn.Embedding(3, 2, name="words")(word))
+    >>> net.params["words.table"] = [[0, 1], [10, 11], [20, 21]]
+    >>> net.predict([2, 0])
+    array([[20., 21.],
+           [ 0.,  1.]], dtype=float32)
     """
 
     def __init__(

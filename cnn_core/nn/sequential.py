@@ -21,16 +21,28 @@ from cnn_core.options import shown
 
 
 class Sequential(Model):
-    """A network: ``layers`` applied in order to rows of ``inputs`` elements.
+    """A network: y = f_n(... f_1(x scale + shift)), ``layers`` in order, of x (B, inputs).
 
     A layer is a `Layer`, a `Gate` of one input, or a network, whose weights are then shared; so
     are those of a layer that another network has, or that comes twice.
     ``inputs`` is the length of a row, or its shape.  ``dtype`` is float32 or float64, by default
     that of shared weights, else float32.  ``seed``
-    starts the draw of the weights: the same seed gives the same weights.  ``name`` is for a network
-    within others, see `Model`.  The network sees
-    ``x * input_scale + input_shift``: with uint8 pixels, ``input_scale=1/255`` makes them 0 to 1
-    as they are read, without a converted copy of the data.
+    starts the draw of the weights: the same seed gives the same weights; None draws one, and
+    records it.  ``name`` is for a network within others, see `Model`.  The network sees ``x *
+    input_scale + input_shift``: with uint8 pixels, ``input_scale=1/255`` makes them 0 to 1 as they
+    are read, without a converted copy of the data.
+
+    Raises `OptionError` for what is no layer, for names that come twice and for other bad options,
+    `ShapeError` where a layer does not fit the one before.
+
+    >>> net = cnn.Sequential([cnn.Dense(16, "relu"), cnn.Dropout(0.1), cnn.Dense(10)], inputs=784,
+    ...                      input_scale=1 / 255, seed=0)
+    >>> net.predict(np.full((3, 784), 255, np.uint8)).shape
+    (3, 10)
+    >>> net.predict(np.full(784, 255, np.uint8)).shape           # one row
+    (10,)
+    >>> net.n_params
+    12730
     """
 
     def __init__(

@@ -47,7 +47,14 @@ def as_layer(layer: Any) -> Any:
 
 
 class Flatten(Layer):
-    """Each row (a, b, ...) becomes one vector (a b ...,) in row-major order."""
+    """Each row of x (B, a, b, ...) becomes one vector, in row-major order: y (B, a b ...).
+
+    Nothing is copied where memory allows it.  Raises `ShapeError` for an input without a batch.
+
+    >>> net = cnn.Sequential([cnn.Flatten(), cnn.Dense(10)], inputs=(28, 28))
+    >>> net.predict(np.zeros((5, 28, 28))).shape
+    (5, 10)
+    """
 
     def build(self, x: Node, name: str, rng: np.random.Generator) -> Node:
         if not x.batched:
@@ -56,7 +63,14 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Each row gets ``shape``, its numbers in the same order; one length may be -1."""
+    """Each row of x (B, ...) gets ``shape``, its numbers in the same order; one length may be -1.
+
+    Raises `ShapeError` where the numbers of a row do not fill the shape.
+
+    >>> cnn.Sequential([cnn.Reshape((2, -1))], inputs=6).predict(np.arange(6.0))
+    array([[0., 1., 2.],
+           [3., 4., 5.]], dtype=float32)
+    """
 
     def __init__(self, shape: int | Iterable[int], *, name: str | None = None) -> None:
         super().__init__(name)
@@ -68,7 +82,16 @@ class Reshape(Layer):
 
 
 class Concat(Layer):
-    """The rows of several nodes one after the other along ``axis``: ``Concat()([x, y])``."""
+    """The rows of several nodes one after the other along ``axis``: (B, a), (B, b) give (B, a + b).
+
+    It is called on a list of nodes.  ``axis`` counts the batch as 0; the last by default.  All
+    other lengths must be equal, else `ShapeError`.
+
+    >>> size, place = cnn.Input("size", (cnn.BATCH, 3)), cnn.Input("place", (cnn.BATCH, 2))
+    >>> net = cnn.Model(cnn.Concat()([size, place]))
+    >>> net.predict({"size": [1, 2, 3], "place": [4, 5]})
+    array([1., 2., 3., 4., 5.], dtype=float32)
+    """
 
     n_inputs = None
 
@@ -84,6 +107,15 @@ class Residual(Layer):
     """y = x + f(x); ``layers`` are f, a layer, a network or several one after the other.
 
     Source: He, Zhang, Ren, Sun 2015.
+
+    ``f`` must keep the shape, else `ShapeError`; x and y (B, ...).
+
+    >>> block = cnn.Residual([cnn.Dense(4, "relu"), cnn.Dense(4, init="zeros", bias_init="zeros")])
+    >>> net = cnn.Sequential([block], inputs=4)
+    >>> net.predict([1, 2, 3, 4])                      # the last layer starts at 0, so y = x
+    array([1., 2., 3., 4.], dtype=float32)
+    >>> list(net.params)
+    ['residual_0.dense_0.w', 'residual_0.dense_0.b', 'residual_0.dense_1.w', 'residual_0.dense_1.b']
     """
 
     def __init__(self, layers: Any, *, name: str | None = None) -> None:
@@ -109,9 +141,14 @@ class Residual(Layer):
 
 
 class Scale(Layer):
-    """y = s x, and + b with ``use_bias``: a learned factor, and offset, for each feature.
+    """y = s x, and + b with ``use_bias``: learned for each feature of x (B, ...).
 
     ``init`` draws s, by default ones; b starts at 0.  Both have the shape of a row.
+
+    >>> net = cnn.Sequential([cnn.Scale(use_bias=True)], inputs=3)
+    >>> net.set_params({"scale_0.s": [1, 10, 100], "scale_0.b": [0, 0, 1]})
+    >>> net.predict([1, 2, 3])
+    array([  1.,  20., 301.], dtype=float32)
     """
 
     def __init__(

@@ -38,6 +38,9 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     """Return ``optimizer``, or a new one with default options for a name such as "adam".
 
     Upper and lower case do not differ.  Raises `OptionError` for an unknown name.
+
+    >>> cnn.optim.get("adamw").weight_decay
+    0.01
     """
     if isinstance(optimizer, Optimizer):
         return optimizer

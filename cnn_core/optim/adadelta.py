@@ -16,8 +16,17 @@ class Adadelta(Optimizer):
     The means forget by ``rho`` in [0, 1); g = gradient + weight_decay p, an L2 penalty.
     State: two numbers per parameter.  Source: Zeiler 2012.
 
-    >>> Adadelta().hyper()
-    (0.9, 1e-06)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.Adadelta()
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 6))
+    0.003162
+    0.006405
+    0.009702
     """
 
     kernel = "adadelta"

@@ -17,8 +17,17 @@ class Adagrad(Optimizer):
     ``initial_accumulator_value``.  State: one number per parameter.
     Source: Duchi, Hazan, Singer 2011.
 
-    >>> Adagrad(initial_accumulator_value=0.1).slot_starts()
-    (0.1,)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.Adagrad(lr=1.0)
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 4))
+    1.0
+    1.5547
+    1.9268
     """
 
     kernel = "adagrad"

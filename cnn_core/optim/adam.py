@@ -27,8 +27,17 @@ class Adam(Optimizer):
     State: two numbers per parameter, three with ``amsgrad``.
     Source: Kingma, Ba 2015; amsgrad: Reddi, Kale, Kumar 2018.
 
-    >>> Adam().hyper()
-    (0.9, 0.999, 1e-08, 0.0, 0.0)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.Adam(lr=0.5)
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 4))
+    0.5
+    0.9956
+    1.4823
     """
 
     kernel = "adam"
@@ -89,8 +98,15 @@ class AdamW(Adam):
     `Adam` with decoupled weight decay: it shrinks p apart from the gradient and reaches
     neither m^ nor v^.  Source: Loshchilov, Hutter 2019.
 
-    >>> AdamW().weight_decay
-    0.01
+    All other options, and errors: see `Optimizer`.
+
+    >>> net = cnn.Sequential([cnn.Dense(4, "relu"), cnn.Dense(1)], inputs=2, seed=0)
+    >>> optimizer = cnn.AdamW(lr=0.01, weight_decay=0.1, no_decay=["*.b"])    # biases do not shrink
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=optimizer)
+    >>> x = np.random.default_rng(0).normal(size=(200, 2))
+    >>> history = trainer.fit(x, x.sum(axis=1, keepdims=True), epochs=20, progress=False)
+    >>> history["loss"][-1] < 0.2 * history["loss"][0]
+    True
     """
 
     kernel = "adamw"

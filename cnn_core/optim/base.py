@@ -56,6 +56,20 @@ class Optimizer(Keywords, Stateful, ABC):
 
     Bad options raise `OptionError`; so does, when the parameters are known, a pattern that
     matches none of them.
+
+    What is common to all of them:
+
+    >>> net = cnn.Sequential([cnn.Dense(4, "relu"), cnn.Dense(1)], inputs=2, seed=0)
+    >>> optimizer = cnn.Adam(lr=cnn.optim.CosineDecay(0.1, steps=1000), clip_norm=1.0,
+    ...                      groups={"*.b": dict(lr_factor=0.1)})
+    >>> optimizer.lr_at(0), optimizer.lr_at(500)
+    (0.1, 0.05)
+    >>> optimizer.rates_at(500)                                  # of the weights, of the biases
+    (0.05, 0.005000000000000001)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=optimizer)
+    >>> loss = trainer.step(np.ones((8, 2)), np.ones((8, 1)))
+    >>> optimizer.step_count
+    1
     """
 
     lr: Rate
@@ -128,7 +142,8 @@ class Optimizer(Keywords, Stateful, ABC):
     def lr_at(self, step: int) -> float:
         """Return the learning rate of ``step``, counted from 0, of parameters in no group.
 
-        Raises `OptionError` if the schedule gives anything but a finite number >= 0.
+        Raises `OptionError` if the schedule gives anything but a finite number >= 0, or for a step
+        that is no whole number from 0 on.
         """
         return schedules.rate_at(type(self).__name__, self.lr, self._counted_step(step))
 

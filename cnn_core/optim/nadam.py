@@ -18,8 +18,17 @@ class NAdam(Optimizer):
     g = gradient + weight_decay p, an L2 penalty.  State: two numbers per parameter.
     Source: Dozat 2016.
 
-    >>> NAdam().hyper()
-    (0.9, 0.999, 1e-08, 0.004)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.NAdam(lr=0.5)
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 4))
+    0.5282
+    0.8849
+    1.1976
     """
 
     kernel = "nadam"

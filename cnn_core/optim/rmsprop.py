@@ -19,8 +19,17 @@ class RMSProp(Optimizer):
     State: one number per parameter, one more each for ``centered`` and for ``momentum``.
     Source: Hinton 2012, lecture 6e; centered: Graves 2013.
 
-    >>> RMSProp(momentum=0.9, centered=True).slot_starts()
-    (0.0, 0.0, 0.0)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.RMSProp(lr=0.1)
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 4))
+    1.0
+    1.5566
+    1.931
     """
 
     kernel = "rmsprop"

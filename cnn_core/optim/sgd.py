@@ -22,8 +22,17 @@ class SGD(Optimizer):
     that have a gradient, since all others stay as they are.
     State: one number per parameter, none without momentum.
 
-    >>> SGD(lr=0.1, momentum=0.9, nesterov=True).slot_starts()
-    (0.0,)
+    All other options, and errors: see `Optimizer`.
+
+    >>> w = cnn.Parameter("w", 0.0)
+    >>> graph = cnn.Graph(cnn.ops.square(w - 3.0))               # the gradient at 0 is -6
+    >>> optimizer = cnn.SGD(lr=0.1, momentum=0.9)
+    >>> for _ in range(3):
+    ...     loss = graph.step(optimizer)
+    ...     print(round(float(w.value), 4))
+    0.6
+    1.62
+    2.814
     """
 
     kernel = "sgd"

@@ -281,7 +281,7 @@ def words_in(text: str) -> list[str]:
     """Return the runs of letters at the beginning of a text, but for those after digits.
 
     >>> words_in("O'Brien, Mrs. C85 3f-a9")
-    ['o', 'brien', 'mrs', 'c']
+    ['o', 'brien', 'mrs', 'c', 'a']
     """
     return _runs_of_letters(text[:LOOKED].casefold())
 

@@ -28,6 +28,18 @@ class EMA(WeightAverage):
     w = max(1 - decay, 9 / (10 + t)), so that a short training does not keep its start.  Running
     statistics are followed alike.  Source: Polyak, Juditsky 1992; the start as in TensorFlow's
     ExponentialMovingAverage with num_updates.
+
+    For `Trainer`'s ``weight_average``.  ``decay`` is in [0, 1), else `OptionError`.
+
+    >>> net = cnn.Sequential([cnn.Dense(1, init="zeros")], inputs=1, seed=0, dtype="float64")
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.SGD(lr=0.1),
+    ...                       weight_average=cnn.EMA(decay=0.99))
+    >>> x = np.random.default_rng(0).normal(size=(320, 1))
+    >>> history = trainer.fit(x, x, epochs=3, progress=False)
+    >>> trainer.evaluate(x, x, averaged=True)["loss"] < history["loss"][0]
+    True
+    >>> trainer.averaged.predict([1.0]).shape                    # a network, to predict and to save
+    (1,)
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -38,6 +50,16 @@ class SWA(WeightAverage):
     """The mean of the parameters after each epoch from number ``start`` on.
 
     Of running statistics too.  Source: Izmailov et al. 2018.
+
+    For `Trainer`'s ``weight_average``.  ``start`` is from 1 on, else `OptionError`.
+
+    >>> w = cnn.Sequential([cnn.Dense(1, init="zeros", use_bias=False)], inputs=1, dtype="float64")
+    >>> trainer = cnn.Trainer(w, loss="mse", optimizer=cnn.SGD(lr=0.25), weight_average=cnn.SWA())
+    >>> ends = []
+    >>> history = trainer.fit([[1.0]], [[1.0]], epochs=3, progress=False,
+    ...                       callbacks=[lambda epoch, values: ends.append(w.predict([1]).item())])
+    >>> ends, trainer.averaged.predict([1.0]).item()
+    ([0.5, 0.75, 0.875], 0.7083333333333334)
     """
 
     def __init__(self, start: int = 1) -> None:

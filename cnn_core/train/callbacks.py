@@ -64,6 +64,18 @@ class Callback:
     has no `on_epoch_end`; the next `fit` finishes it first, to the bits that it would have had.
     What one raises ends the training: parameters and history are whole, and the ends of all
     callbacks are called.
+
+    >>> class StopBelow(cnn.Callback):
+    ...     def on_epoch_end(self, trainer, epoch, values):
+    ...         values["rmse"] = values["loss"] ** 0.5       # one more figure of the history
+    ...         trainer.stop = trainer.stop or values["rmse"] < 0.1
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> history = trainer.fit(x, y, epochs=200, callbacks=[StopBelow()], progress=False)
+    >>> history.epochs < 200, history["rmse"][-1] < 0.1 <= history["rmse"][-2]
+    (True, True)
     """
 
     every_steps: int | None = None
@@ -104,6 +116,8 @@ class Callback:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a training that is resumed needs: names with numbers, texts, arrays, lists.
+
+        By default nothing.
         """
         return {}
 
@@ -130,6 +144,18 @@ class EarlyStopping(Described, Callback):
 
     After a fit, ``best`` is the best value, as it was reported (infinite if none was better),
     and ``best_epoch`` its epoch, counted from 1; 0 if there was none.
+
+    Raises `OptionError`, before the first step, for a ``monitor`` that will not be reported.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> stopping = cnn.EarlyStopping(patience=3, min_delta=1e-3)
+    >>> history = trainer.fit(x, y, epochs=500, validation_split=0.2, callbacks=[stopping],
+    ...                       progress=False)
+    >>> history.epochs == stopping.best_epoch + 3 < 500
+    True
     """
 
     def __init__(

@@ -35,6 +35,18 @@ class Checkpoint(Described, Callback):
 
     With a ``proof`` the file holds up to 256 rows of the data besides, and what one step with them
     makes of the training, for `cnn_core.verify`.
+
+    Raises `OptionError` for bad options.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> history = trainer.fit(x, y, epochs=2, callbacks=[cnn.Checkpoint("run.safetensors")],
+    ...                       progress=False, resume="run.safetensors")
+    >>> again = cnn.Trainer.resume("run.safetensors")            # in another process, perhaps
+    >>> again.epochs_done, bool((again.net.predict(x) == net.predict(x)).all())
+    (2, True)
     """
 
     ends_first = True

@@ -27,6 +27,17 @@ class ReduceLROnPlateau(Described, Callback):
 
     Each fit begins to count anew; the rate stays.  The optimizer's ``lr`` must be a number; groups
     with an ``lr`` of their own keep it, those with a ``lr_factor`` follow.
+
+    Raises `OptionError` for bad options, and before the first step for a schedule as ``lr``.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> plateau = cnn.ReduceLROnPlateau("loss", factor=0.5, patience=2)
+    >>> history = trainer.fit(x, y, epochs=100, callbacks=[plateau], progress=False)
+    >>> trainer.optimizer.lr < 0.05
+    True
     """
 
     def __init__(

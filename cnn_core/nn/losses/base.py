@@ -37,7 +37,22 @@ class Loss(Described, options.Fixable):
     it): twice the weights are twice the loss and the gradients, and B counts all rows of the batch,
     also those of weight 0 or with an ignored label.  Without weights both are the mean.
 
-    Once a `Trainer` has a loss, its options are fixed.
+    Once a `Trainer` has a loss, its options are fixed.  Sums over rows are made in double.  Targets
+    that a loss cannot take raise `ShapeError`, `DtypeError`, `LabelError` or `DataError`, which
+    name the row; a bad option raises `OptionError`.
+
+    A loss of one's own defines `build`, of nodes:
+
+    >>> class Quartic(cnn.Loss):
+    ...     def build(self, output, target, weight):
+    ...         rows = cnn.ops.mean(cnn.ops.square(cnn.ops.square(output - target)), axis=1)
+    ...         return self.over_rows(rows, weight)
+    >>> net = cnn.Sequential([cnn.Scale()], inputs=1, dtype="float64")
+    >>> trainer = cnn.Trainer(net, loss=Quartic())
+    >>> trainer.evaluate([[0.0], [2.0]], [[1.0], [0.0]])
+    {'loss': 8.5}
+    >>> trainer.evaluate([[0.0], [2.0]], [[1.0], [0.0]], sample_weight=[3, 1])
+    {'loss': 4.75}
     """
 
     reduction: str = "weighted_mean"

@@ -20,6 +20,15 @@ class SoftmaxCrossEntropy(Loss):
     Targets are class labels (B,) from 0 to C - 1, or rows (B, C) of probabilities.  With
     ``label_smoothing`` s the target is (1 - s) t + s / C.  Rows labelled ``ignore_index`` count
     nothing.  The network ends in logits: a softmax layer before this loss would be one too many.
+
+    A label outside raises `LabelError`.  (torch.nn.CrossEntropyLoss.)
+
+    >>> net = cnn.Sequential([cnn.Dense(3)], inputs=3, seed=0)
+    >>> loss = cnn.SoftmaxCrossEntropy(label_smoothing=0.1, ignore_index=-1)
+    >>> trainer = cnn.Trainer(net, loss=loss, optimizer=cnn.Adam(lr=0.1))
+    >>> history = trainer.fit(np.eye(3), [2, 0, -1], epochs=50, progress=False)
+    >>> trainer.predict_classes(np.eye(3)[:2])
+    array([2, 0])
     """
 
     outputs_are = LOGITS
@@ -61,7 +70,18 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1]."""
+    """l = log(1 + e^z) - t z of the logits z, averaged over a row's outputs; t in [0, 1].
+
+    z and t are (B, N), or (B,).  Targets outside [0, 1] raise `DataError`.  (torch.nn's
+    BCEWithLogitsLoss.)
+
+    >>> net = cnn.Sequential([cnn.Dense(1, init="ones", bias_init="zeros")], inputs=1)
+    >>> trainer = cnn.Trainer(net, loss=cnn.BinaryCrossEntropy())
+    >>> round(trainer.evaluate([[0.0]], [[1]])["loss"], 4)       # log 2: a logit of 0 says p = 1/2
+    0.6931
+    >>> trainer.predict_proba([[0.0]])
+    array([[0.5]], dtype=float32)
+    """
 
     outputs_are = LOGITS
     twice = ("sigmoid", "softmax", "log_softmax")
@@ -75,8 +95,14 @@ class BinaryCrossEntropy(Loss):
 class Hinge(Loss):
     """l = max(0, 1 - t z), averaged over a row's outputs, with targets -1 and +1.
 
-    Class labels 0 and 1 with one output count as -1 and +1.  With labels and C >= 2 outputs,
+    z and t are (B, N).  Targets 0 and 1 count as -1 and +1; others raise `DataError`.  With labels
+    (B,) and C >= 2 outputs,
     l = max(0, 1 + max_{c != t} z_c - z_t) (Crammer and Singer 2001).
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.Hinge().build(z, t, None))
+    >>> graph.forward(z=[[0.5], [2.0]], t=[[1], [1]])            # 0.5 and 0: the margin is kept
+    0.25
     """
 
     outputs_are = MARGINS
@@ -115,6 +141,11 @@ class SquaredHinge(Hinge):
 
     Targets are those of `Hinge`; with labels and C >= 2 outputs l is the square of its loss.
     (Keras' squared_hinge.)
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.SquaredHinge().build(z, t, None))
+    >>> graph.forward(z=[[0.5], [2.0]], t=[[1], [1]])
+    0.125
     """
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
@@ -130,6 +161,11 @@ class MultiMargin(Loss):
 
     Targets are class labels (B,) from 0 to C - 1.  (torch.nn.MultiMarginLoss; `Hinge` takes the
     largest term alone.)  Source: Weston, Watkins 1999.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 4)), cnn.Input("t", (cnn.BATCH,), dtype="int32")
+    >>> graph = cnn.Graph(cnn.MultiMargin().build(z, t, None))
+    >>> graph.forward(z=[[0.5, 1.0, 0.25, 0.0]], t=[1])          # (0.5 + 0.25 + 0) / 4
+    0.1875
     """
 
     outputs_are = MARGINS
@@ -162,6 +198,14 @@ class Focal(Loss):
     `SoftmaxCrossEntropy`.  ``alpha``, C numbers, weighs the classes; None: all alike.  Targets are
     class labels (B,).  Source: Lin et al. 2017.  For one output, or several questions of yes or
     no, `BinaryFocal`.
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 2)), cnn.Input("t", (cnn.BATCH,), dtype="int32")
+    >>> easy, hard = {"z": [[3, 0]], "t": [0]}, {"z": [[3, 0]], "t": [1]}
+    >>> for loss in (cnn.SoftmaxCrossEntropy(), cnn.Focal(gamma=2)):
+    ...     graph = cnn.Graph(loss.build(z, t, None))
+    ...     print(round(graph.forward(**easy), 4), round(graph.forward(**hard), 4))
+    0.0486 3.0486
+    0.0001 2.7663
     """
 
     outputs_are = LOGITS
@@ -203,11 +247,16 @@ class Focal(Loss):
 
 
 class BinaryFocal(Loss):
-    """l = -alpha_t (1 - p_t)^gamma log p_t, averaged over a row's outputs, of logits z.
+    """l = -alpha_t (1 - p_t)^gamma log p_t, the mean over a row, of logits z (B, N).
 
     p_t is sigmoid(z) where the target t is 1, else 1 - sigmoid(z); alpha_t is ``alpha`` where t is
     1, else 1 - alpha; with None both are 1.  A target in between is that share of both.  Source:
     Lin et al. 2017 (torchvision's sigmoid_focal_loss, which has alpha=0.25).
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.BinaryFocal(gamma=2, alpha=0.25).build(z, t, None))
+    >>> round(graph.forward(z=[[3]], t=[[1]]), 5), round(graph.forward(z=[[3]], t=[[0]]), 5)
+    (3e-05, 2.07471)
     """
 
     outputs_are = LOGITS
@@ -244,6 +293,13 @@ class KLDivergence(Loss):
     Targets are rows (B, C) of probabilities.  The gradient is that of `SoftmaxCrossEntropy`; the
     value is 0 where the distributions are the same.  (torch.nn.KLDivLoss with
     reduction="batchmean" of log_softmax(z).)
+
+    >>> z, t = cnn.Input("z", (cnn.BATCH, 2)), cnn.Input("t", (cnn.BATCH, 2))
+    >>> graph = cnn.Graph(cnn.KLDivergence().build(z, t, None))
+    >>> round(graph.forward(z=[[0, 0]], t=[[1, 0]]), 4)          # log 2
+    0.6931
+    >>> round(abs(graph.forward(z=[[0, 0]], t=[[0.5, 0.5]])), 12)
+    0.0
     """
 
     outputs_are = LOGITS

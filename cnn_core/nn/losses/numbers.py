@@ -16,21 +16,53 @@ from cnn_core.nn.meaning import LOGARITHMS, PARAMETERS, REAL, VALUES, Meaning
 
 
 class MSE(Loss):
-    """l = (p - t)^2, averaged over a row's outputs."""
+    """l = (p - t)^2, averaged over a row's outputs; p and t (B, ...).
+
+    (torch.nn.MSELoss; Keras' MeanSquaredError.)
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.MSE(), optimizer=cnn.Adam(lr=0.1))
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> history = trainer.fit(x, 2 * x + 1, epochs=200, progress=False)
+    >>> net.predict([[0.0], [1.0]]).round(2)
+    array([[1.],
+           [3.]], dtype=float32)
+    """
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return self.over_rows(ops.mse(output, target, reduction="none"), weight)
 
 
 class MAE(Loss):
-    """l = |p - t|, averaged over a row's outputs.  The subgradient at 0 is 0."""
+    """l = |p - t|, averaged over a row's outputs; p and t (B, ...).  The subgradient at 0 is 0.
+
+    Its minimum is the median, which a wrong target moves little.  (torch.nn.L1Loss.)
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.MAE().build(p, t, None))
+    >>> graph.forward(p=[[1], [2]], t=[[1], [5]])
+    1.5
+    >>> graph.backward()["p"].tolist()
+    [[0.0], [-0.5]]
+    """
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
         return self.over_rows(ops.mae(output, target, reduction="none"), weight)
 
 
 class Huber(Loss):
-    """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t (Huber 1964)."""
+    """l = e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = p - t; p and t (B, ...).
+
+    The mean over a row's outputs.  Large errors count as in `MAE`, small ones as in `MSE`;
+    ``delta`` is above 0.  (torch.nn.HuberLoss.)  Source: Huber 1964.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.Huber(delta=1.0).build(p, t, None))
+    >>> graph.forward(p=[[0.5], [3.0]], t=[[0], [0]])            # (0.125 + 2.5) / 2
+    1.3125
+    >>> graph.backward()["p"].tolist()
+    [[0.25], [0.5]]
+    """
 
     def __init__(self, delta: float = 1.0, *, reduction: str = "weighted_mean") -> None:
         super().__init__(reduction=reduction)
@@ -41,9 +73,17 @@ class Huber(Loss):
 
 
 class Pinball(Loss):
-    """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile (Koenker 1978).
+    """l = max(q e, (q - 1) e) of e = t - p: its minimum is the q-quantile; p and t (B, ...).
 
-    By default the median.
+    The mean over a row's outputs.  ``q`` is in (0, 1), by default 0.5: the median.  Source:
+    Koenker, Bassett 1978.
+
+    >>> net = cnn.Sequential([cnn.Dense(1, init="zeros")], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.Pinball(q=0.9), optimizer=cnn.SGD(lr=0.5))
+    >>> x, y = np.zeros((100, 1)), np.arange(100.0)[:, None]
+    >>> history = trainer.fit(x, y, epochs=2000, batch_size=100, progress=False)
+    >>> 88 < net.predict([[0]])[0, 0] < 91                       # nine of ten targets are below
+    np.True_
     """
 
     def __init__(self, q: float = 0.5, *, reduction: str = "weighted_mean") -> None:
@@ -55,7 +95,17 @@ class Pinball(Loss):
 
 
 class Poisson(Loss):
-    """l = e^z - t z of the logarithm z of the rate; counts t >= 0."""
+    """l = e^z - t z of the logarithm z of the rate; counts t >= 0; z and t (B, ...).
+
+    The mean over a row's outputs; negative targets raise `DataError`.  `Trainer.evaluate`'s metrics
+    such as mae see e^z.  (torch.nn.PoissonNLLLoss.)
+
+    >>> net = cnn.Sequential([cnn.Dense(1, init="zeros")], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.Poisson(), optimizer=cnn.SGD(lr=0.1))
+    >>> history = trainer.fit(np.zeros((3, 1)), [[1], [4], [1]], epochs=200, progress=False)
+    >>> np.exp(net.predict([[0]])).round(3)                      # the mean count
+    array([[2.]], dtype=float32)
+    """
 
     outputs_are = LOGARITHMS
     twice = ("exp", "softplus")
@@ -68,9 +118,14 @@ class Poisson(Loss):
 
 
 class LogCosh(Loss):
-    """l = log(cosh(p - t)), averaged over a row's outputs.
+    """l = log(cosh(p - t)), averaged over a row's outputs; p and t (B, ...).
 
     Close to e^2 / 2 for small errors e, to |e| - log 2 for large ones, of any size.
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+    >>> graph = cnn.Graph(cnn.LogCosh().build(p, t, None))
+    >>> round(graph.forward(p=[[0.1]], t=[[0]]), 6), round(graph.forward(p=[[1000]], t=[[0]]), 4)
+    (0.004992, 999.3069)
     """
 
     def build(self, output: Node, target: Node, weight: Node | None) -> Node:
@@ -84,6 +139,12 @@ class Tweedie(Loss):
     Of the logarithm z of the mean; targets t >= 0, of which many may be 0.  p, the ``power`` of the
     mean that the variance grows by, is between 1 (`Poisson`) and 2.  Half the deviance but for
     what does not depend on z (scikit-learn's mean_tweedie_deviance; LightGBM's "tweedie").
+
+    >>> net = cnn.Sequential([cnn.Dense(1, init="zeros")], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.Tweedie(power=1.5), optimizer=cnn.SGD(lr=0.1))
+    >>> history = trainer.fit(np.zeros((4, 1)), [[0], [0], [0], [8]], epochs=300, progress=False)
+    >>> np.exp(net.predict([[0]])).round(2)                      # the mean claim, most being 0
+    array([[2.]], dtype=float32)
     """
 
     outputs_are = LOGARITHMS
@@ -109,6 +170,11 @@ class CosineDistance(Loss):
 
     Rows of zeros count as at right angles to all others.  (1 - torch's cosine_similarity; Keras'
     CosineSimilarity is less by 1.)
+
+    >>> p, t = cnn.Input("p", (cnn.BATCH, 2)), cnn.Input("t", (cnn.BATCH, 2))
+    >>> graph = cnn.Graph(cnn.CosineDistance().build(p, t, None))
+    >>> graph.forward(p=[[1, 0]], t=[[5, 0]]), graph.forward(p=[[1, 0]], t=[[0, 2]])
+    (0.0, 1.0)
     """
 
     def target_input(self, output: Node, y: Any) -> Input:
@@ -130,6 +196,15 @@ class GaussianNLL(Loss):
     others the logarithms s of the variances.  Metrics such as mae see the means.  ``full`` adds
     log(2 pi) / 2.  (torch.nn.GaussianNLLLoss, which takes v itself and lets it be no less than
     eps.)  Source: Nix, Weigend 1994.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = np.zeros((1000, 1)), rng.normal(3.0, 0.5, (1000, 1))
+    >>> net = cnn.Sequential([cnn.Dense(2, init="zeros")], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.GaussianNLL(), optimizer=cnn.Adam(lr=0.05))
+    >>> history = trainer.fit(x, y, batch_size=100, epochs=100, progress=False)
+    >>> mean, log_variance = net.predict([0])
+    >>> round(float(mean), 1), round(float(np.exp(log_variance / 2)), 1)
+    (3.0, 0.5)
     """
 
     outputs_are = PARAMETERS
@@ -169,6 +244,13 @@ class Quantiles(Loss):
     The network has one output for each of the rising ``quantiles``, in (0, 1), and each row one
     target.  Metrics such as mae see the quantile closest to the median.  Nothing keeps quantiles
     of a row in order.  The subgradient at e = 0 is 1/2 - q_j.  Source: Koenker, Bassett 1978.
+
+    >>> x, y = np.zeros((100, 1)), np.arange(100.0)[:, None]
+    >>> net = cnn.Sequential([cnn.Dense(3, init="zeros")], inputs=1, seed=0)
+    >>> trainer = cnn.Trainer(net, loss=cnn.Quantiles((0.1, 0.5, 0.9)), optimizer=cnn.SGD(lr=1))
+    >>> history = trainer.fit(x, y, batch_size=100, epochs=3000, progress=False)
+    >>> np.abs(net.predict([0]) - [10, 50, 90]).max() < 2
+    np.True_
     """
 
     outputs_are = PARAMETERS

@@ -38,14 +38,19 @@ class Triplet(OfOutputs):
     """l = max(0, d(a, p) - d(a, n) + margin), d(u, v) = |u - v + 1e-6|, of three outputs (B, N).
 
     The network has the outputs "anchor", "positive" and "negative", or three in this order, mostly
-    of one trunk that is called three times; there are no targets::
-
-        trunk = cnn.Sequential([cnn.Dense(32, "relu"), cnn.Dense(8)], inputs=20)
-        inputs = {k: cnn.Input(k, (cnn.BATCH, 20)) for k in ("anchor", "positive", "negative")}
-        net = cnn.Model({k: trunk(x) for k, x in inputs.items()})
-        cnn.Trainer(net, loss=cnn.Triplet()).fit({"anchor": a, "positive": p, "negative": n})
-
+    of one trunk that is called three times; there are no targets.  ``margin`` is above 0.  Raises
+    `ShapeError` for outputs of other shapes, `OptionError` for another number of them.
     (torch.nn.TripletMarginLoss with p=2.)  Source: Schroff, Kalenichenko, Philbin 2015.
+
+    >>> trunk = cnn.Sequential([cnn.Dense(8, "relu"), cnn.Dense(2)], inputs=3, seed=0)
+    >>> inputs = {k: cnn.Input(k, (cnn.BATCH, 3)) for k in ("anchor", "positive", "negative")}
+    >>> net = cnn.Model({k: trunk(x) for k, x in inputs.items()})
+    >>> trainer = cnn.Trainer(net, loss=cnn.Triplet(), optimizer=cnn.Adam(lr=0.01))
+    >>> a = np.random.default_rng(0).normal(size=(64, 3))
+    >>> rows = {"anchor": a, "positive": 1.1 * a, "negative": -a}
+    >>> history = trainer.fit(rows, epochs=50, progress=False)
+    >>> history["loss"][-1] < 0.2 < history["loss"][0]
+    True
     """
 
     names = ("anchor", "positive", "negative")

@@ -27,7 +27,9 @@ def checked_lr(who: str, lr: float) -> float:
 class Constant(Curved):
     """lr at every step: what a number in place of a schedule does.
 
-    >>> Constant(0.1)(1000)
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> cnn.optim.Constant(0.1)(1000)
     0.1
     """
 
@@ -46,8 +48,11 @@ class StepDecay(Curved):
 
     (torch.optim.lr_scheduler.StepLR.)
 
-    >>> StepDecay(0.1, every=100, factor=0.5)(250)
-    0.025
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.StepDecay(0.1, every=100, factor=0.5)
+    >>> [schedule(step) for step in (0, 99, 100, 250)]
+    [0.1, 0.1, 0.05, 0.025]
     """
 
     kind = STEPS
@@ -73,8 +78,11 @@ class ExponentialDecay(StepDecay):
 
     (Keras' ExponentialDecay; with ``every=1`` torch.optim.lr_scheduler.ExponentialLR.)
 
-    >>> ExponentialDecay(0.1, every=100, factor=0.25)(50)
-    0.05
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.ExponentialDecay(0.1, every=100, factor=0.25)
+    >>> [schedule(step) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.025]
     """
 
     kind = SMOOTH
@@ -87,8 +95,11 @@ class PolynomialDecay(Curved):
     With ``power=1``, the default, a straight line.  (torch.optim.lr_scheduler.PolynomialLR, which
     has no floor; Keras' PolynomialDecay.)
 
-    >>> PolynomialDecay(0.1, steps=1000)(250)
-    0.07500000000000001
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.PolynomialDecay(0.1, steps=1000)
+    >>> [round(schedule(step), 4) for step in (0, 250, 1000, 5000)]
+    [0.1, 0.075, 0.0, 0.0]
     """
 
     lr: float
@@ -116,8 +127,11 @@ class CosineDecay(Curved):
     Source: Loshchilov, Hutter 2017 (one cycle, no restart; torch.optim.lr_scheduler's
     CosineAnnealingLR up to ``steps``).
 
-    >>> CosineDecay(0.1, steps=1000)(500)
-    0.05
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.CosineDecay(0.1, steps=1000, floor=0.001)
+    >>> [round(schedule(step), 4) for step in (0, 500, 1000, 5000)]
+    [0.1, 0.0505, 0.001, 0.001]
     """
 
     lr: float
@@ -143,8 +157,11 @@ class CosLog4(Curved):
     Four waves from 0 to ``lr`` and back, each twice as long as the one before.
     Source: Holzmueller, Grinsztajn, Steinwart 2024 (coslog4 of RealMLP).
 
-    >>> CosLog4(0.04, steps=1500)(300)
-    0.0
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.CosLog4(0.04, steps=1500)
+    >>> [round(schedule(step), 4) for step in (0, 41, 100, 183, 300, 466)]
+    [0.0, 0.04, 0.0, 0.04, 0.0, 0.04]
     """
 
     lr: float

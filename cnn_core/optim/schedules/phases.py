@@ -31,8 +31,11 @@ from cnn_core.optim.schedules.decays import checked_lr
 class Piecewise(Curved):
     """``rates[i]`` until step ``boundaries[i]`` (not included), then the next; the last stays.
 
-    >>> Piecewise(boundaries=(100, 200), rates=(0.1, 0.01, 0.001))(100)
-    0.01
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.Piecewise(boundaries=(100, 200), rates=(0.1, 0.01, 0.001))
+    >>> [schedule(step) for step in (99, 100, 1000)]
+    [0.1, 0.01, 0.001]
     """
 
     boundaries: tuple[int, ...]
@@ -59,8 +62,11 @@ class MultiStepDecay(Curved):
 
     ``factor`` is in (0, 1].  (torch.optim.lr_scheduler.MultiStepLR.)
 
-    >>> MultiStepDecay(0.1, milestones=(100, 200), factor=0.5)(200)
-    0.025
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.MultiStepDecay(0.1, milestones=(100, 200), factor=0.5)
+    >>> [schedule(step) for step in (99, 100, 200)]
+    [0.1, 0.05, 0.025]
     """
 
     lr: float
@@ -88,8 +94,11 @@ class CosineRestarts(Curved):
     number.  Source: Loshchilov, Hutter 2017 (SGDR; torch.optim.lr_scheduler's
     CosineAnnealingWarmRestarts).
 
-    >>> CosineRestarts(0.1, period=100, growth=2)(200)
-    0.05
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.CosineRestarts(0.1, period=100, growth=2)
+    >>> [round(schedule(step), 4) for step in (0, 50, 99, 100, 200)]
+    [0.1, 0.05, 0.0, 0.1, 0.05]
     """
 
     lr: float
@@ -123,8 +132,11 @@ class OneCycle(Curved):
     downwards in the rest, until the step ``steps`` - 1; there it stays.  Source: Smith, Topin 2018
     (torch.optim.lr_scheduler.OneCycleLR without ``three_phase``; the momentum stays as it is).
 
-    >>> round(OneCycle(0.1, steps=101, pct_start=0.2)(0), 9)
-    0.004
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.OneCycle(0.1, steps=101, pct_start=0.2)
+    >>> [round(schedule(step), 4) for step in (0, 10, 19, 60, 100)]
+    [0.004, 0.0551, 0.1, 0.0492, 0.0]
     """
 
     lr: float
@@ -161,8 +173,11 @@ class FlatCosine(Curved):
     floor + (lr - floor) (1 + cos(pi (step - a) / (steps - a))) / 2 with a = flat steps, and
     ``floor`` from ``steps`` on.  Source: fastai's fit_flat_cos.
 
-    >>> FlatCosine(0.1, steps=1000, flat=0.5)(750)
-    0.05
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.FlatCosine(0.1, steps=1000, flat=0.5)
+    >>> [round(schedule(step), 4) for step in (0, 500, 750, 1000)]
+    [0.1, 0.1, 0.05, 0.0]
     """
 
     lr: float
@@ -192,8 +207,11 @@ class Warmup(Fixed):
 
     ``then`` is a number or a schedule; it counts its own steps from the end of the warm-up.
 
-    >>> [Warmup(0.1, steps=4)(step) for step in (0, 3, 9)]
-    [0.025, 0.1, 0.1]
+    Bad options, and steps that are no whole numbers from 0 on, raise `OptionError`.
+
+    >>> schedule = cnn.optim.Warmup(cnn.optim.CosineDecay(0.1, steps=1000), steps=4)
+    >>> [round(schedule(step), 4) for step in (0, 1, 3, 4, 504)]
+    [0.025, 0.05, 0.1, 0.1, 0.05]
     """
 
     then: Rate

@@ -30,6 +30,17 @@ class CSVLogger(Described, Callback):
     anew, replaces the lines of the epochs that it makes again: no line comes twice, none is lost.
     Any other file is refused with `DataError`.  Where writing fails the training goes on with a
     warning, and the lines are written with the next one.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> history = trainer.fit(x, y, epochs=2, callbacks=[cnn.CSVLogger("log.csv")], progress=False)
+    >>> with open("log.csv") as file:
+    ...     print(file.read(), end="")
+    epoch,loss,seconds
+    1,2.677007...,...
+    2,1.743554...,...
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

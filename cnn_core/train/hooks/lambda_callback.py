@@ -19,8 +19,19 @@ Function = Callable[..., Any] | None
 class LambdaCallback(Described, Callback):
     """Call functions at the places that have their names; see `Callback` for what they take.
 
-    >>> LambdaCallback(on_epoch_end=lambda trainer, epoch, values: print(epoch, values["loss"]))
-    LambdaCallback(on_epoch_end=...)
+    ``every_steps`` ends chunks, as there.  Raises `OptionError` for a function that takes others.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> rates = []
+    >>> halve = cnn.LambdaCallback(
+    ...     on_epoch_begin=lambda trainer, epoch: rates.append(trainer.optimizer.lr),
+    ...     on_epoch_kept=lambda trainer, epoch: setattr(trainer.optimizer, "lr", rates[-1] / 2))
+    >>> history = trainer.fit(x, y, epochs=3, callbacks=[halve], progress=False)
+    >>> rates
+    [0.05, 0.025, 0.0125]
     """
 
     def __init__(

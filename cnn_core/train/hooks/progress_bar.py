@@ -20,6 +20,18 @@ class ProgressBar(Described, Callback):
     log.  ``every_epoch`` leaves a line for each epoch, not for the fit alone; ``leave=False``
     takes the last line away at the end.  ``file`` is where to draw: by default the standard error
     stream, in a notebook its output.
+
+    Raises `OptionError` for bad options.
+
+    >>> import sys
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> bar = cnn.ProgressBar(always=True, every_epoch=True, file=sys.stdout)
+    >>> history = trainer.fit(x, y, epochs=2, callbacks=[bar])
+    epoch 1/2 ... rows/s, loss=2.6770
+    epoch 2/2 ... rows/s, loss=1.7436
     """
 
     shows_progress = True

@@ -23,6 +23,16 @@ class Record(Described, Callback):
     over every so many steps and the last one, and ``history["grad_norm_max"]`` the largest.  It is
     NaN where a layer's gradient is made of sparse rows as it is used, and nowhere as a whole.  A
     callback that goes by these figures comes after this one.
+
+    Raises `OptionError` for bad options.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> history = trainer.fit(x, y, epochs=20, callbacks=[cnn.Record()], progress=False)
+    >>> history["lr"][0], history["grad_norm"][-1] < history["grad_norm"][0]
+    (0.05, True)
     """
 
     def __init__(

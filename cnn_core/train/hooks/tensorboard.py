@@ -29,6 +29,16 @@ class TensorBoard(Described, Callback):
 
     The files are written by tensorboardX, of the extra ``cnn-core[tensorboard]``; without it
     `LibraryError` says so.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> board = cnn.TensorBoard("runs/first")                    # for tensorboard --logdir runs
+    >>> history = trainer.fit(x, y, epochs=2, callbacks=[board], progress=False)
+    >>> import os
+    >>> len(os.listdir("runs/first"))
+    1
     """
 
     def __init__(

@@ -21,6 +21,17 @@ class Timer(Described, Callback):
     of its epochs, with validation and callbacks, and ``per_epoch`` their mean.  A fit that is
     resumed has its ``seconds`` anew, as in the next job of a queue; with ``total`` it goes on
     from those that it had taken when its checkpoint was written.
+
+    Raises `OptionError` unless ``seconds`` is above 0.
+
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x.sum(axis=1, keepdims=True)
+    >>> timer = cnn.Timer(seconds=0.05)
+    >>> history = trainer.fit(x, y, epochs=10**6, callbacks=[timer], progress=False)
+    >>> timer.elapsed > 0.05, len(timer.epochs) == history.epochs < 10**6
+    (True, True)
     """
 
     def __init__(self, seconds: float | None = None, *, total: bool = False) -> None:
