@@ -61,8 +61,21 @@ class GradientReport:
                 f"{x.name:<16} {x.shape!s:<12} {x.where:<16} {x.analytic:>14.6g} "
                 f"{x.numeric:>14.6g} {x.error:.1e}{note}"
             )
-        rows.append("all gradients agree" if self.ok else f"WRONG: worst error {self.worst:.1e}")
+        rows.append(self._verdict())
         return "\n".join(rows)
+
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        rows = [(x.name, x.shape, x.where if x.reached else "the output does not depend on it",
+                 f"{x.analytic:.6g}", f"{x.numeric:.6g}", f"{x.error:.1e}")
+                for x in self.lines]  # fmt: skip
+        head = ("name", "shape", "worst at", "analytic", "numeric", "error")
+        table = notebook.table(head, rows, numbers=3)
+        return notebook.shown("GradientReport", self._verdict(), table)
+
+    def _verdict(self) -> str:
+        return "all gradients agree" if self.ok else f"WRONG: worst error {self.worst:.1e}"
 
 
 def check_gradients(graph: Graph, *, n_directions: int, seed: int) -> GradientReport:

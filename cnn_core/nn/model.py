@@ -226,9 +226,20 @@ class Model(Predicting):
         Its name, what it is made of, the shape of what it gives, and how many parameters it has;
         those that several share count for the first.
         """
-        from cnn_core.nn.summary import lines, parts, total  # seldom asked for
+        from cnn_core.nn.summary import lines, total  # seldom asked for
 
-        print("\n".join([*lines(parts(self)), total(self)]))
+        print("\n".join([*lines(self._parts()), total(self)]))
+
+    def _parts(self) -> list[tuple[str, ...]]:
+        """Return the rows of `summary`, after one of titles."""
+        from cnn_core.nn.summary import parts
+
+        return parts(self)
+
+    def _repr_html_(self) -> str:
+        from cnn_core.nn.summary import html
+
+        return html(self)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, architecture and numbers, which `cnn_core.load` reads.

@@ -125,15 +125,17 @@ class Sequential(Model):
 
     def summary(self) -> None:
         """Print one line per layer: name, output shape, number of parameters."""
-        from cnn_core.nn.summary import lines, total  # seldom asked for
+        super().summary()
 
-        rows = [("layer", "output", "parameters"), ("x", str(self.input.shape), "")]
+    def _parts(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("layer", "output", "parameters")]
+        rows.append(("x", str(self.input.shape), ""))
         for layer, name, node in zip(self.layers, self.layer_names, self._outputs, strict=True):
             count = sum(v.size for key, v in self.store.items() if key.startswith(f"{name}."))
             kind = getattr(layer, "activation", "")
             label = f"{name} ({kind})" if isinstance(kind, str) and kind else name
             rows.append((label, str(node.shape), f"{count:,}"))
-        print("\n".join([*lines(rows), total(self)]))
+        return rows
 
     def __repr__(self) -> str:
         layers, row = ", ".join(map(repr, self.layers)), self.input.shape[1:]

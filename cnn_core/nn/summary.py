@@ -25,7 +25,22 @@ def total(net: Model) -> str:
     return f"{net.n_params:,} parameters, {net.dtype}, {size:,.1f} KiB"
 
 
-def parts(net: Model) -> list[tuple[str, str, str, str]]:
+def html(net: Model) -> str:
+    """Return what a notebook shows of a network."""
+    from cnn_core import notebook  # seldom asked for
+
+    return notebook.shown(type(net).__name__, total(net), html_table(net))
+
+
+def html_table(net: Model) -> str:
+    """Return the parts of a network as a table for notebooks."""
+    from cnn_core import notebook
+
+    head, *rows = net._parts()
+    return notebook.table(head, rows, numbers=1)
+
+
+def parts(net: Model) -> list[tuple[str, ...]]:
     """Return a row for each input and each layer, group or single node, after a first of titles.
 
     That is its name, with the outputs that it gives where there are several, what it is made of,
@@ -54,7 +69,7 @@ def parts(net: Model) -> list[tuple[str, str, str, str]]:
     given: dict[str, list[str]] = {}
     for output, node in net.core.items():
         given.setdefault(part[node], []).append(output)
-    rows = [("layer", "of", "output", "parameters")]
+    rows: list[tuple[str, ...]] = [("layer", "of", "output", "parameters")]
     for own, sources in made_of.items():
         size = "" if isinstance(last[own], Input) else f"{count.get(own, 0):,}"
         label = own if net.is_single else " ".join([own, *(f"-> {o}" for o in given.get(own, []))])

@@ -267,6 +267,16 @@ class ParamStore(Mapping[str, np.ndarray]):
         inside = ", ".join(f"{name} {place.shape}" for name, place in self._places.items())
         return f"<ParamStore {self.dtype}: {inside}>"
 
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        rows = [(name, place.role, place.shape, f"{place.value.size:,}")
+                for name, place in self._places.items()]  # fmt: skip
+        size = sum(place.value.size for place in self._places.values())
+        more = f"{len(rows):,} parameters, {size:,} numbers, {self.dtype}"
+        head = ("parameter", "role", "shape", "numbers")
+        return notebook.shown("ParamStore", more, notebook.table(head, rows, numbers=1))
+
 
 def store_of(
     parameters: Mapping[Parameter, str], dtype: Any, who: str, seed: int | None = None

@@ -55,19 +55,34 @@ class Evaluation(Mapping[str, float]):
     def __str__(self) -> str:
         from cnn_core.nn.summary import lines
 
-        rows = [(f"{self.n_rows:,} rows", "model", "same for all")]
-        rows += [(name.replace("_", " "), shown(value), shown(self.trivial.get(name)))
-                 for name, value in self._found.items()]  # fmt: skip
-        made = lines(rows, numbers=2)
-        if self.confusion is not None and 1 < len(self.classes) <= 12:
-            names = list(map(str, self.classes))
-            counts = [[shown(v) for v in line] for line in self.confusion.tolist()]
-            table = [["class, taken for", *names]]
-            table += [[name, *line] for name, line in zip(names, counts, strict=True)]
-            made += ["", *lines(table, numbers=len(names))]
+        first, *others = [lines(rows, numbers=len(rows[0]) - 1) for rows in self._tables()]
+        made = [*first, *(line for other in others for line in ("", *other))]
         return "\n".join(line.rstrip() for line in made)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self._html("")
+
+    def _html(self, of_what: str) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        tables = [notebook.table(head, rows, numbers=len(head) - 1)
+                  for head, *rows in self._tables()]  # fmt: skip
+        return notebook.shown("Evaluation", of_what, *tables)
+
+    def _tables(self) -> list[list[tuple[str, ...]]]:
+        """Return the figures and, of few classes, what was taken for what; titles come first."""
+        figures = [(f"{self.n_rows:,} rows", "model", "same for all")]
+        figures += [(name.replace("_", " "), shown(value), shown(self.trivial.get(name)))
+                    for name, value in self._found.items()]  # fmt: skip
+        if self.confusion is None or not 1 < len(self.classes) <= 12:
+            return [figures]
+        names = list(map(str, self.classes))
+        taken = [("class, taken for", *names)]
+        taken += [(name, *map(shown, line))
+                  for name, line in zip(names, self.confusion.tolist(), strict=True)]  # fmt: skip
+        return [figures, taken]
 
 
 def of_classes(

@@ -75,13 +75,25 @@ class Importances:
                 for field in Importance._fields}  # fmt: skip
 
     def __repr__(self) -> str:
-        lines = [("column", "mean", "std"), *((_cut(str(name)), f"{mean:.4g}", f"{std:.2g}")
-                                              for name, mean, std in self._found)]  # fmt: skip
+        lines, head = self._rows(), self._head()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        head = f"what {self.metric} ({self.score:.4g}) loses where a column is permuted"
         return "\n".join([head, *("  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in lines)])
+
+
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        head, *rows = self._rows()
+        return notebook.shown("Importances", self._head(), notebook.table(head, rows, numbers=2))
+
+    def _head(self) -> str:
+        return f"what {self.metric} ({self.score:.4g}) loses where a column is permuted"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        return [("column", "mean", "std"), *((_cut(str(name)), f"{mean:.4g}", f"{std:.2g}")
+                                             for name, mean, std in self._found)]  # fmt: skip
 
 
 def _cut(name: str, most: int = 40) -> str:

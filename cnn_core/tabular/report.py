@@ -74,9 +74,6 @@ class Columns:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from html import escape  # longer to import than all else here
+        from cnn_core import notebook  # longer to import than all else here
 
-        head = "".join(f"<th>{h}</th>" for h in ("column", *ColumnReport._fields[1:]))
-        rows = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in line) + "</tr>"
-                       for line in self._cells())  # fmt: skip
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return notebook.table(("column", *ColumnReport._fields[1:]), self._cells())

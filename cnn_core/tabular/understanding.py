@@ -120,3 +120,20 @@ class Understanding:
         from cnn_core.tabular.page import write
 
         write(self, path, X, y, sample_weight)
+
+    def _repr_html_(self: Any) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        kind, _, options = repr(self).partition("(")
+        if not self.__sklearn_is_fitted__():
+            return notebook.shown(kind, f"({options}, not fitted")
+        used = sum(bool(column.became) for column in self.columns_)
+        facts = {
+            "recipe": repr(self.recipe_),
+            "learned from": f"{self.n_rows_:,} rows, {used:,} of {self.n_features_in_:,} columns",
+            "networks": f"{len(self.fitted_):,}",
+            **({"notes": "; ".join(self.notes_)} if self.notes_ else {}),
+        }
+        columns = notebook.folded("columns", self.columns_._repr_html_())
+        held = [self.validation_._html("of the rows held back")] if self.validation_ else []
+        return notebook.shown(kind, f"({options}", notebook.pairs(facts), *held, columns)

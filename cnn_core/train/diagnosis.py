@@ -84,22 +84,37 @@ class Diagnosis:
         raise KeyError(f"Diagnosis: need one of {known}; got {name!r}")
 
     def __repr__(self) -> str:
-        head = ["layer", "values", "lowest", "mean", "highest", "dead", "saturated", "gradient",
-                "step/weight", ""]  # fmt: skip
-        rows = [head]
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [self._head()]
+        for row in rows:
+            first = f"{row[0]:<{widths[0]}}"
+            rest = [f"{v:>{w}}" for v, w in zip(row[1:-1], widths[1:-1], strict=True)]
+            lines.append("  ".join([first, *rest, row[-1]]).rstrip())
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        (name, *head, _), *rows = self._rows()
+        moved = [[name, words, *figures] for name, *figures, words in rows]
+        table = notebook.table([name, "what is odd", *head], moved, numbers=len(head))
+        return notebook.shown("Diagnosis", self._head(), table)
+
+    def _head(self) -> str:
+        return f"loss {format_value(self.loss)} over {self.n_rows} rows"
+
+    def _rows(self) -> list[list[str]]:
+        """Return what there is to say of each layer, after a row of titles."""
+        rows = [["layer", "values", "lowest", "mean", "highest", "dead", "saturated", "gradient",
+                 "step/weight", ""]]  # fmt: skip
         for layer in self.layers:
             shares = [_share(layer.dead), _share(layer.saturated)]
             figures = [_figure(v) for v in (layer.low, layer.mean, layer.high)]
             sizes = [_figure(layer.grad_norm), _figure(layer.update)]
             shape = " x ".join(map(str, layer.shape[1:])) or "1"
             rows.append([layer.name, shape, *figures, *shares, *sizes, layer.words])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [f"loss {format_value(self.loss)} over {self.n_rows} rows"]
-        for row in rows:
-            first = f"{row[0]:<{widths[0]}}"
-            rest = [f"{v:>{w}}" for v, w in zip(row[1:-1], widths[1:-1], strict=True)]
-            lines.append("  ".join([first, *rest, row[-1]]).rstrip())
-        return "\n".join(lines)
+        return rows
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw ranges of values, dead and saturated shares, gradients and steps, layer by layer.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _VAL = "val_"
 _TABLE_EPOCHS = 10
 _PANELS_PER_LINE = 3
+_CHARTS = 6
+"""That a notebook shows; its table has all."""
 _TRAIN, _VALIDATION = "#1f5fa8", "#d1662b"
 
 
@@ -144,20 +146,45 @@ class History(Mapping[str, list[float]]):
         return name in self._values
 
     def __repr__(self) -> str:
+        head = f"History: {self._length()}"
+        if not self.epochs:
+            return head
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(f"{v:>{w}}" for v, w in zip(r, widths, strict=True)) for r in rows]
+        return "\n".join([head, *(line.rstrip() for line in lines)])
+
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        head, *rows = self._rows()
+        first, charts = self.first + 1, []
+        for name in list(dict.fromkeys(n.removeprefix(_VAL) for n in self))[:_CHARTS]:
+            kinds = {kind: self._values[key] for kind, key in (
+                ("training", name), ("validation", _VAL + name)) if key in self._values}
+            charts.append(notebook.chart(
+                name.replace("_", " "),
+                {kind: list(enumerate(values, first)) for kind, values in kinds.items()},
+                {kind: format_value(values[-1]) for kind, values in kinds.items()},
+            ))  # fmt: skip
+        table = [notebook.table(head, rows, numbers=len(head) - 1)] if self.epochs else []
+        return notebook.shown("History", self._length(), notebook.row_of(*charts), *table)
+
+    def _length(self) -> str:
         plural = "" if self.epochs == 1 else "s"
         end = ", interrupted" if self.interrupted else ""
-        head = f"History: {self.epochs} epoch{plural}, {sum(self.seconds):.1f} s{end}"
-        return "\n".join([head, *self._table()]) if self.epochs else head
+        return f"{self.epochs} epoch{plural}, {sum(self.seconds):.1f} s{end}"
 
-    def _table(self) -> list[str]:
+    def _rows(self) -> list[list[str]]:
+        """Return the titles and the last epochs, below a row of dots if there were others."""
         first = max(0, self.epochs - _TABLE_EPOCHS)
         rows = [["epoch", *self._values, "seconds"]]
+        if first:
+            rows.append(["...", *[""] * (len(rows[0]) - 1)])
         for i in range(first, self.epochs):
             figures = [format_value(series[i]) for series in self._values.values()]
             rows.append([str(self.first + i + 1), *figures, f"{self.seconds[i]:.1f}"])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(f"{v:>{w}}" for v, w in zip(r, widths, strict=True)) for r in rows]
-        return lines if first == 0 else [lines[0], "...".rjust(widths[0]), *lines[1:]]
+        return rows
 
     def plot(
         self,

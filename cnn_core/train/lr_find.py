@@ -54,6 +54,15 @@ class RangeTest:
         return (f"RangeTest: {len(self.rates)} steps at rates {self.rates[0]:.2g} to "
                 f"{self.rates[-1]:.2g}{end}; suggestion {found}")  # fmt: skip
 
+    def _repr_html_(self) -> str:
+        from cnn_core import notebook  # seldom asked for
+
+        at = np.log10(self.rates).tolist()
+        curves = {"smoothed": list(zip(at, self.smoothed.tolist(), strict=True))}
+        title, more = repr(self).split(":", 1)
+        figures = {"smoothed": "over log10 of the rate"}
+        return notebook.shown(title, more, notebook.chart("loss", curves, figures))
+
     def plot(
         self, path: str | os.PathLike[str] | None = None, ax: Axes | None = None
     ) -> Figure:

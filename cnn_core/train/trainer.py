@@ -29,6 +29,7 @@ from cnn_core.train.loop import Loop, Part
 from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
+from cnn_core.train.showing import Shown
 from cnn_core.train.target_scale import TargetScale
 
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift",
@@ -42,7 +43,7 @@ CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
 """What is looked at when it is set."""
 
 
-class Trainer(Evaluating, Savable, Keywords):
+class Trainer(Evaluating, Savable, Shown, Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
     ``loss`` is a `Loss` or a name such as "mse"; for several outputs a dictionary of them by

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "cnn_core"
 
 # A part may import what stands in a line before its own, and itself.
-LINES = ("errors", "_ext naming frames", "options", "arrays", "ir", "state", "compile", "run",
-         "ops optim kernels graph", "data", "nn", "io", "train",
+LINES = ("errors", "_ext naming frames markup", "options notebook", "arrays", "ir", "state",
+         "compile", "run", "ops optim kernels graph", "data", "nn", "io", "train",
          "estimators tabular viz config _pyinstaller", "cli", "__main__")  # fmt: skip
 RANK = {part: i for i, line in enumerate(LINES) for part in line.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))

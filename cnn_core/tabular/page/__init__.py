@@ -12,6 +12,7 @@ import numpy as np
 import cnn_core
 from cnn_core.errors import OptionError, StateError
 from cnn_core.io.files import replacing
+from cnn_core.markup import Markup, joined, tag, text
 from cnn_core.tabular import figures
 from cnn_core.tabular.encoding import Encoded
 from cnn_core.tabular.evaluation import shown
@@ -19,7 +20,6 @@ from cnn_core.tabular.importance import importances, scorer
 from cnn_core.tabular.intervals import margin_of
 from cnn_core.tabular.page import sections
 from cnn_core.tabular.page.bins import calibration, roc
-from cnn_core.tabular.page.markup import Markup, joined, tag, text
 from cnn_core.tabular.page.style import CSS
 from cnn_core.tabular.recipes.recipe import first_places
 from cnn_core.tabular.sweeps import Known, known, point

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.markup import Markup, joined, tag
 from cnn_core.tabular.evaluation import shown
-from cnn_core.tabular.page.markup import Markup, joined, tag
 
 WIDTH, HEIGHT = 380, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 42

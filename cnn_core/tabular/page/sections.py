@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.markup import Markup, joined, tag, text
 from cnn_core.tabular.evaluation import shown
 from cnn_core.tabular.page.bins import Calibration
 from cnn_core.tabular.page.charts import Chart, heat_map, span
-from cnn_core.tabular.page.markup import Markup, joined, table, tag, text
+from cnn_core.tabular.page.tables import table
 from cnn_core.tabular.report import Columns
 
 LONGEST = 80
