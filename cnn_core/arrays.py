@@ -172,6 +172,11 @@ def check_finite(
     and ``reach`` the largest magnitude that it can take: what is beyond is named, too.
     ``source`` is what the caller was given: if that is a table, the message has the column's
     name.  ``hint`` says what to do.
+
+    >>> cnn.data.check_finite(np.array([[1.0, 2.0], [3.0, np.nan]]), "x", who="fit")
+    Traceback (most recent call last):
+        ...
+    cnn_core.errors.DataError: fit: need finite values in x; got nan at row 1, column 1
     """
     x, dtype = as_numbers(x, who=who, name=name), options.real_dtype(who, dtype)
     reach = reach_of(dtype) if reach is None else options.number(who, reach, 0, option="reach")

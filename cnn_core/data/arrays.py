@@ -19,6 +19,12 @@ class Features(NamedTuple):
     ``array`` is (N, *row_shape), C-contiguous and aligned, float32, float64 or uint8.
     ``needs_conversion`` tells whether its dtype differs from the one asked for, so that rows
     are converted as they are copied; without it they may be used where they lie.
+
+    Example
+    -------
+    >>> x = cnn.data.as_features([[0, 255]], (2,), who="fit")
+    >>> x.array, x.needs_conversion
+    (array([[  0., 255.]], dtype=float32), False)
     """
 
     array: np.ndarray
@@ -58,8 +64,7 @@ def as_features(
 
     Example
     -------
-    >>> import numpy as np
-    >>> array, needs_conversion = as_features([[1, 2], [3, 4]], (2,), who="fit")
+    >>> array, needs_conversion = cnn.data.as_features([[1, 2], [3, 4]], (2,), who="fit")
     >>> array.dtype, needs_conversion
     (dtype('float32'), False)
     """
@@ -95,7 +100,14 @@ def in_c_order(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def check_lengths(who: str, **lengths: int) -> None:
-    """Raise `ShapeError` unless all ``lengths``, given by the arrays' names, are equal."""
+    """Raise `ShapeError` unless all ``lengths``, given by the arrays' names, are equal.
+
+    >>> cnn.data.check_lengths("fit", x=3, y=3)
+    >>> cnn.data.check_lengths("fit", x=3, y=4)
+    Traceback (most recent call last):
+        ...
+    cnn_core.errors.ShapeError: fit: need the same number of rows in each; got x 3, y 4
+    """
     for name, n in lengths.items():
         options.whole(who, n, 0, option=f"the length of {name}")
     if len(set(lengths.values())) > 1:

@@ -30,8 +30,9 @@ class Batches(Keywords):
     `state_dict` is the place between two batches: another one of the same data goes on from
     there, in the same order.
 
-    >>> batches = Batches(np.zeros((5, 3)), np.arange(5), batch_size=2, shuffle=False)
-    >>> [y.tolist() for x, y in batches]
+    >>> x, y = np.zeros((5, 3)), np.arange(5)
+    >>> batches = cnn.data.Batches(x, y, batch_size=2, shuffle=False)
+    >>> [labels.tolist() for rows, labels in batches]
     [[0, 1], [2, 3], [4]]
     """
 

@@ -28,9 +28,9 @@ def class_weights(
 
     Example
     -------
-    >>> class_weights("balanced", [0, 0, 0, 1])
+    >>> cnn.data.class_weights("balanced", [0, 0, 0, 1])
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
-    >>> class_weights({1: 5.0}, [0, 1])
+    >>> cnn.data.class_weights({1: 5.0}, [0, 1])
     array([1., 5.])
     """
     labels = _labels(y, name, who)

@@ -68,7 +68,7 @@ def load_idx(path: str | os.PathLike[str], *, mmap: bool = False) -> np.ndarray:
     >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "labels-idx1-ubyte"
     >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
-    >>> load_idx(path)
+    >>> cnn.data.load_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
     path, mmap = options.path("load_idx", path), options.flag("load_idx: mmap", mmap)

@@ -26,6 +26,14 @@ class IdxDataset(NamedTuple):
 
     ``x_train`` (N, I) and ``x_test`` are uint8, C-contiguous, I = rows * columns of an image;
     ``y_train`` (N,) and ``y_test`` are int32.  ``x_train[i].reshape(image_shape)`` is a picture.
+
+    What `load_idx_dataset` returns.
+
+    >>> pixels, digits = np.zeros((2, 4), np.uint8), np.array([7, 1], np.int32)
+    >>> data = cnn.data.IdxDataset(pixels, digits, pixels, digits, image_shape=(2, 2))
+    >>> data.x_train[0].reshape(data.image_shape)
+    array([[0, 0],
+           [0, 0]], dtype=uint8)
     """
 
     x_train: np.ndarray
@@ -62,9 +70,17 @@ def load_idx_dataset(folder: str | os.PathLike[str], *, mmap: bool = False) -> I
 
     Example
     -------
-    >>> data = load_idx_dataset("mnist")                            # doctest: +SKIP
-    >>> data.x_train.shape, data.y_test.shape, data.image_shape     # doctest: +SKIP
-    ((60000, 784), (10000,), (28, 28))
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for part, n in (("train", 2), ("t10k", 1)):  # images of 1 x 3 pixels, and labels
+    ...     head = bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 1, 0, 0, 0, 3])
+    ...     _ = (folder / f"{part}-images-idx3-ubyte").write_bytes(head + bytes(3 * n))
+    ...     head = bytes([0, 0, 8, 1, 0, 0, 0, n])
+    ...     _ = (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + bytes(n))
+    >>> data = cnn.data.load_idx_dataset(folder)
+    >>> data.x_train.shape, data.y_test.shape, data.image_shape
+    ((2, 3), (1,), (1, 3))
     """
     folder = options.path("load_idx_dataset", folder)
     mmap = options.flag("load_idx_dataset: mmap", mmap)

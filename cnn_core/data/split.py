@@ -46,9 +46,9 @@ def train_test_split(
 
     Example
     -------
-    >>> import numpy as np
     >>> x, y = np.arange(20).reshape(10, 2), np.array([0, 1] * 5)
-    >>> x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, seed=0, stratify=y)
+    >>> parts = cnn.data.train_test_split(x, y, test_size=0.4, seed=0, stratify=y)
+    >>> x_train, x_test, y_train, y_test = parts
     >>> x_train.shape, sorted(y_test.tolist())
     ((6, 2), [0, 0, 1, 1])
     """

@@ -56,7 +56,7 @@ def as_labels(
 
     Example
     -------
-    >>> as_labels([2.0, 0.0, 1.0], 3)
+    >>> cnn.data.as_labels([2.0, 0.0, 1.0], 3)
     array([2, 0, 1], dtype=int32)
     """
     n_classes = options.whole(who, n_classes, option="n_classes")
@@ -150,7 +150,7 @@ def as_targets(
 
     Example
     -------
-    >>> as_targets([1, 2, 3], (1,)).shape
+    >>> cnn.data.as_targets([1, 2, 3], (1,)).shape
     (3, 1)
     """
     row_shape = options.lengths(who, row_shape, option="the shape of a row")
@@ -189,7 +189,7 @@ def as_weights(
 
     Example
     -------
-    >>> as_weights([1, 0, 2], 3)
+    >>> cnn.data.as_weights([1, 0, 2], 3)
     array([1., 0., 2.], dtype=float32)
     """
     n, dtype = options.whole(who, n, option="n"), options.real_dtype(who, dtype)

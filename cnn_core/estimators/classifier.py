@@ -46,7 +46,7 @@ classes_ : ndarray
 >>> from cnn_core.estimators import MLPClassifier
 >>> from sklearn.datasets import load_iris
 >>> X, y = load_iris(return_X_y=True)
->>> MLPClassifier(solver="lbfgs", random_state=0).fit(X, y).predict(X[:2])
+>>> MLPClassifier(solver="lbfgs", max_iter=500, random_state=0).fit(X, y).predict(X[:2])
 array([0, 0])
 """,
     )

@@ -23,7 +23,7 @@ def relu(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     NaN propagates.  float32 or float64.
     Overwrites ``out``, which may be ``x``.  Errors: see the module.
 
-    >>> relu(np.array([-1.0, 2.0]))
+    >>> cnn.kernels.relu(np.array([-1.0, 2.0]))
     array([0., 2.])
     """
     return _ext.unary("relu", x, out)
@@ -35,7 +35,7 @@ def relu_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     The subgradient at 0 is 0.
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
 
-    >>> relu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.relu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([0., 1.])
     """
     return _ext.unary_backward("relu", "y", y, dy, out)
@@ -49,7 +49,7 @@ def leaky_relu(
     ``negative_slope`` is s >= 0.  NaN propagates.
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
 
-    >>> leaky_relu(np.array([-1.0, 2.0]))
+    >>> cnn.kernels.leaky_relu(np.array([-1.0, 2.0]))
     array([-0.01,  2.  ])
     """
     return _ext.unary("leaky_relu", x, out, _option("leaky_relu", "negative_slope", negative_slope))
@@ -63,7 +63,7 @@ def leaky_relu_backward(
     ``negative_slope`` is s >= 0: y has the sign of x.  The subgradient at 0 is s.
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
 
-    >>> leaky_relu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.leaky_relu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([0.03, 1.  ])
     """
     attrs = _option("leaky_relu_backward", "negative_slope", negative_slope)
@@ -77,7 +77,7 @@ def elu(x: Array[T], alpha: float = 1.0, *, out: Array[T] | None = None) -> Arra
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
     Source: Clevert, Unterthiner, Hochreiter 2016, equation 15.
 
-    >>> elu(np.array([0.0, 2.0]))
+    >>> cnn.kernels.elu(np.array([0.0, 2.0]))
     array([0., 2.])
     """
     return _ext.unary("elu", x, out, _option("elu", "alpha", alpha))
@@ -92,7 +92,7 @@ def elu_backward(
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
     Source: Clevert, Unterthiner, Hochreiter 2016, equation 15.
 
-    >>> elu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.elu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([3., 1.])
     """
     return _ext.unary_backward("elu", "y", y, dy, out, _option("elu_backward", "alpha", alpha))
@@ -105,7 +105,7 @@ def selu(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
     Source: Klambauer, Unterthiner, Mayr, Hochreiter 2017, equations 2 and 14.
 
-    >>> selu(np.array([0.0, 1.0]))
+    >>> cnn.kernels.selu(np.array([0.0, 1.0]))
     array([0.        , 1.05070099])
     """
     return _ext.unary("selu", x, out)
@@ -118,7 +118,7 @@ def selu_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
     Source: Klambauer, Unterthiner, Mayr, Hochreiter 2017, equations 2 and 14.
 
-    >>> selu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.selu_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([5.27429802, 1.05070099])
     """
     return _ext.unary_backward("selu", "y", y, dy, out)
@@ -130,7 +130,7 @@ def sigmoid(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     NaN propagates; sigmoid(-inf) = 0, sigmoid(inf) = 1.
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
 
-    >>> sigmoid(np.array([0.0, 0.0]))
+    >>> cnn.kernels.sigmoid(np.array([0.0, 0.0]))
     array([0.5, 0.5])
     """
     return _ext.unary("sigmoid", x, out)
@@ -141,7 +141,7 @@ def sigmoid_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = None) 
 
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
 
-    >>> sigmoid_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.sigmoid_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([0.  , 0.25])
     """
     return _ext.unary_backward("sigmoid", "y", y, dy, out)
@@ -153,7 +153,7 @@ def tanh(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     NaN propagates; tanh(-inf) = -1, tanh(inf) = 1.
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
 
-    >>> tanh(np.array([0.0, 1.0]))
+    >>> cnn.kernels.tanh(np.array([0.0, 1.0]))
     array([0.        , 0.76159416])
     """
     return _ext.unary("tanh", x, out)
@@ -164,7 +164,7 @@ def tanh_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
 
     float32 or float64.  Overwrites ``out``, which may be ``y`` or ``dy``.  Errors: see the module.
 
-    >>> tanh_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.tanh_backward(np.array([0.0, 0.5]), np.array([3.0, 1.0]))
     array([3.  , 0.75])
     """
     return _ext.unary_backward("tanh", "y", y, dy, out)
@@ -178,7 +178,7 @@ def gelu(x: Array[T], approximate: str = "none", *, out: Array[T] | None = None)
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
     Source: Hendrycks, Gimpel 2016.
 
-    >>> gelu(np.array([0.0, 1.0]))
+    >>> cnn.kernels.gelu(np.array([0.0, 1.0]))
     array([0.        , 0.84134475])
     """
     return _ext.unary("gelu", x, out, _form("gelu", approximate))
@@ -193,7 +193,7 @@ def gelu_backward(
     float32 or float64.  Overwrites ``out``, which may be ``x`` or ``dy``.  Errors: see the module.
     Source: Hendrycks, Gimpel 2016.
 
-    >>> gelu_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.gelu_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
     array([1.5       , 1.08331547])
     """
     return _ext.unary_backward("gelu", "x", x, dy, out, _form("gelu_backward", approximate))
@@ -206,7 +206,7 @@ def silu(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
     Source: Elfwing, Uchibe, Doya 2018.
 
-    >>> silu(np.array([0.0, 1.0]))
+    >>> cnn.kernels.silu(np.array([0.0, 1.0]))
     array([0.        , 0.73105858])
     """
     return _ext.unary("silu", x, out)
@@ -218,7 +218,7 @@ def silu_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     float32 or float64.  Overwrites ``out``, which may be ``x`` or ``dy``.  Errors: see the module.
     Source: Elfwing, Uchibe, Doya 2018.
 
-    >>> silu_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.silu_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
     array([1.5       , 0.92767051])
     """
     return _ext.unary_backward("silu", "x", x, dy, out)
@@ -231,7 +231,7 @@ def mish(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
     Source: Misra 2019.
 
-    >>> mish(np.array([0.0, 1.0]))
+    >>> cnn.kernels.mish(np.array([0.0, 1.0]))
     array([0.        , 0.86509839])
     """
     return _ext.unary("mish", x, out)
@@ -243,7 +243,7 @@ def mish_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None) -> 
     float32 or float64.  Overwrites ``out``, which may be ``x`` or ``dy``.  Errors: see the module.
     Source: Misra 2019.
 
-    >>> mish_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.mish_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
     array([1.8       , 1.04903622])
     """
     return _ext.unary_backward("mish", "x", x, dy, out)
@@ -255,7 +255,7 @@ def softplus(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     NaN propagates; softplus(-inf) = 0.
     float32 or float64.  Overwrites ``out``, which may be ``x``.  Errors: see the module.
 
-    >>> softplus(np.array([0.0, 1.0]))
+    >>> cnn.kernels.softplus(np.array([0.0, 1.0]))
     array([0.69314718, 1.31326169])
     """
     return _ext.unary("softplus", x, out)
@@ -266,7 +266,7 @@ def softplus_backward(x: Array[T], dy: Array[T], *, out: Array[T] | None = None)
 
     float32 or float64.  Overwrites ``out``, which may be ``x`` or ``dy``.  Errors: see the module.
 
-    >>> softplus_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.softplus_backward(np.array([0.0, 1.0]), np.array([3.0, 1.0]))
     array([1.5       , 0.73105858])
     """
     return _ext.unary_backward("softplus", "x", x, dy, out)
@@ -279,7 +279,7 @@ def softmax(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     group make all of the group NaN.
     float32 or float64.  Overwrites ``out``.  Errors: see the module.
 
-    >>> softmax(np.array([0.0, 0.0]))
+    >>> cnn.kernels.softmax(np.array([0.0, 0.0]))
     array([0.5, 0.5])
     """
     return _ext.unary("softmax", x, out, along=True)
@@ -290,7 +290,7 @@ def softmax_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = None) 
 
     float32 or float64.  Overwrites ``out``.  Errors: see the module.
 
-    >>> softmax_backward(np.array([0.5, 0.5]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.softmax_backward(np.array([0.5, 0.5]), np.array([3.0, 1.0]))
     array([ 0.5, -0.5])
     """
     return _ext.unary_backward("softmax", "y", y, dy, out, along=True)
@@ -303,7 +303,7 @@ def log_softmax(x: Array[T], *, out: Array[T] | None = None) -> Array[T]:
     group make all of the group NaN.
     float32 or float64.  Overwrites ``out``.  Errors: see the module.
 
-    >>> log_softmax(np.array([0.0, 0.0]))
+    >>> cnn.kernels.log_softmax(np.array([0.0, 0.0]))
     array([-0.69314718, -0.69314718])
     """
     return _ext.unary("log_softmax", x, out, along=True)
@@ -315,7 +315,7 @@ def log_softmax_backward(y: Array[T], dy: Array[T], *, out: Array[T] | None = No
 
     float32 or float64.  Overwrites ``out``.  Errors: see the module.
 
-    >>> log_softmax_backward(np.array([-0.5, -1.0]), np.array([3.0, 1.0]))
+    >>> cnn.kernels.log_softmax_backward(np.array([-0.5, -1.0]), np.array([3.0, 1.0]))
     array([ 0.57387736, -0.47151776])
     """
     return _ext.unary_backward("log_softmax", "y", y, dy, out, along=True)

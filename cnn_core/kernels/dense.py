@@ -28,9 +28,9 @@ def dense_forward(
     Overwrites ``out`` (B, O).  Errors: see the module.
 
     >>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, -1.0]])
-    >>> dense_forward(x, w, np.array([0.5, 0.5]))
+    >>> cnn.kernels.dense_forward(x, w, np.array([0.5, 0.5]))
     array([[ 1.5, -1.5]])
-    >>> dense_forward(x, w, activation="relu")
+    >>> cnn.kernels.dense_forward(x, w, activation="relu")
     array([[1., 0.]])
     """
     fused = None
@@ -55,7 +55,7 @@ def dense_backward(
     and ``db`` (O,).  Errors: see the module.
 
     >>> x, w, dy = np.array([[1.0, 2.0]]), np.eye(2), np.array([[3.0, 4.0]])
-    >>> dx, dw, db = dense_backward(x, w, dy)
+    >>> dx, dw, db = cnn.kernels.dense_backward(x, w, dy)
     >>> dw
     array([[3., 4.],
            [6., 8.]])

@@ -35,7 +35,7 @@ def softmax_cross_entropy(
     +inf or only -inf in a row make L NaN.  Errors: see the module; a label outside [0, C)
     raises `LabelError` with its row and value.
 
-    >>> loss, dz = softmax_cross_entropy(np.zeros((2, 2)), np.array([0, 1]))
+    >>> loss, dz = cnn.kernels.softmax_cross_entropy(np.zeros((2, 2)), np.array([0, 1]))
     >>> round(loss, 6)
     0.693147
     >>> dz

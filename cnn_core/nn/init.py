@@ -33,6 +33,12 @@ def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarr
     Keeps the variance of values and gradients alike through linear and tanh layers.  Source:
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
     networks", equation 16.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.glorot_uniform((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w).max() <= (6 / 600) ** 0.5)
+    ((400, 200), True)
     """
     n_in, n_out = _fans("glorot_uniform", shape, rng)
     return _uniform(shape, rng, 2 / (n_in + n_out))
@@ -42,6 +48,12 @@ def glorot_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarra
     """Return N(0, s^2) with s = sqrt(2 / (I + O)), float64 (I, O).
 
     Source: Glorot and Bengio 2010, equation 12.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.glorot_normal((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w.std() - (2 / 600) ** 0.5) < 0.001)
+    ((400, 200), True)
     """
     n_in, n_out = _fans("glorot_normal", shape, rng)
     return _normal(shape, rng, 2 / (n_in + n_out))
@@ -53,6 +65,12 @@ def he_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     Keeps the variance of values through relu layers, which lose half of it.  Source: He,
     Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10, as a uniform
     distribution of that variance.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.he_uniform((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w).max() <= (6 / 400) ** 0.5)
+    ((400, 200), True)
     """
     n_in, _ = _fans("he_uniform", shape, rng)
     return _uniform(shape, rng, 2 / n_in)
@@ -62,6 +80,12 @@ def he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Return N(0, s^2) with s = sqrt(2 / I), float64 (I, O).
 
     Source: He, Zhang, Ren and Sun 2015, equation 10.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.he_normal((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w.std() - (2 / 400) ** 0.5) < 0.001)
+    ((400, 200), True)
     """
     n_in, _ = _fans("he_normal", shape, rng)
     return _normal(shape, rng, 2 / n_in)
@@ -72,6 +96,12 @@ def lecun_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarra
 
     Source: LeCun, Bottou, Orr and Mueller 1998, "Efficient BackProp", equation 16, as a
     uniform distribution of that variance.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.lecun_uniform((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w).max() <= (3 / 400) ** 0.5)
+    ((400, 200), True)
     """
     n_in, _ = _fans("lecun_uniform", shape, rng)
     return _uniform(shape, rng, 1 / n_in)
@@ -82,6 +112,12 @@ def lecun_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray
 
     Source: LeCun, Bottou, Orr and Mueller 1998, equation 16; the start that selu is made for
     (Klambauer, Unterthiner, Mayr and Hochreiter 2017).
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.lecun_normal((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w.std() - (1 / 400) ** 0.5) < 0.001)
+    ((400, 200), True)
     """
     n_in, _ = _fans("lecun_normal", shape, rng)
     return _normal(shape, rng, 1 / n_in)
@@ -92,18 +128,36 @@ def fan_in_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarr
 
     A third of the variance of `lecun_uniform`: a network that starts smoother.  PyTorch draws
     the weights of all linear layers so.
+
+    Raises `ShapeError` unless ``shape`` is (I, O), `OptionError` unless ``rng`` draws numbers.
+
+    >>> w = cnn.init.fan_in_uniform((400, 200), np.random.default_rng(0))
+    >>> w.shape, bool(abs(w).max() <= 1 / 20)
+    ((400, 200), True)
     """
     n_in, _ = _fans("fan_in_uniform", shape, rng)
     return _uniform(shape, rng, 1 / (3 * n_in))
 
 
 def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return zeros, float64, any shape.  For biases: weights that are all equal stay equal."""
+    """Return zeros, float64, any shape.  For biases: weights that are all equal stay equal.
+
+    Raises `ShapeError` for what is no shape.
+
+    >>> cnn.init.zeros((3,), np.random.default_rng(0))
+    array([0., 0., 0.])
+    """
     return np.zeros(_shape("zeros", shape))
 
 
 def ones(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return ones, float64, any shape.  For factors."""
+    """Return ones, float64, any shape.  For factors.
+
+    Raises `ShapeError` for what is no shape.
+
+    >>> cnn.init.ones((3,), np.random.default_rng(0))
+    array([1., 1., 1.])
+    """
     return np.ones(_shape("ones", shape))
 
 
@@ -114,8 +168,7 @@ class constant(Described):
 
     Example
     -------
-    >>> import numpy as np
-    >>> constant(0.1)((3,), np.random.default_rng(0))
+    >>> cnn.init.constant(0.1)((3,), np.random.default_rng(0))
     array([0.1, 0.1, 0.1])
     """
 
@@ -139,8 +192,7 @@ class uniform(Described):
 
     Example
     -------
-    >>> import numpy as np
-    >>> bool((abs(uniform(0.1)((3,), np.random.default_rng(0))) <= 0.1).all())
+    >>> bool((abs(cnn.init.uniform(0.1)((3,), np.random.default_rng(0))) <= 0.1).all())
     True
     """
 
@@ -192,6 +244,9 @@ def get(init: str | Initialiser) -> Initialiser:
     """Return the initialiser of that name; a callable comes back as it is.
 
     Raises `OptionError` for anything else; the message lists the known names.
+
+    >>> cnn.init.get("he_normal") is cnn.init.he_normal
+    True
     """
     if callable(init):
         return init
@@ -222,6 +277,9 @@ def default_for(activation: str, *, first: bool = False) -> Initialiser:
     and networks end worse, as with Glorot's, which Keras has, in most tasks.
 
     Raises `OptionError` for an unknown name; the message lists the known ones.
+
+    >>> cnn.init.default_for("relu").__name__, cnn.init.default_for("relu", first=True).__name__
+    ('lecun_uniform', 'fan_in_uniform')
     """
     first = options.flag("default_for", first, option="first")
     if isinstance(activation, str) and activation in _DEFAULTS:
@@ -236,6 +294,9 @@ def default_bias(n_in: int) -> Initialiser:
     in PyTorch.  Measured in docs/initialisers.md.
 
     Raises `OptionError` unless ``n_in`` is at least 1.
+
+    >>> cnn.init.default_bias(4)  # 1 / sqrt(4)
+    uniform(0.5)
     """
     return uniform(1 / sqrt(options.whole("default_bias", n_in, option="n_in")))
 

@@ -181,7 +181,8 @@ def calibration_error(
 
     Example
     -------
-    >>> calibration_error([1, 0, 1, 1], [0.9, 0.1, 0.9, 0.9], bins=10)
+    >>> from cnn_core.tabular import calibration_error
+    >>> round(calibration_error([1, 0, 1, 1], [0.9, 0.1, 0.9, 0.9], bins=10), 6)
     0.1
 
     Source: Naeini, Cooper, Hauskrecht 2015; Guo et al. 2017, equation 3.

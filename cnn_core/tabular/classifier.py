@@ -66,6 +66,7 @@ class TabularClassifier(TabularLearner):
 
     Example
     -------
+    >>> from cnn_core.tabular import TabularClassifier
     >>> rows = [{"size": i % 7, "kind": "abc"[i % 3], "good": i % 3 == 0} for i in range(90)]
     >>> model = TabularClassifier("mlp", options={"epochs": 30}).fit(rows, "good")
     >>> model.predict({"size": 3, "kind": "a"})

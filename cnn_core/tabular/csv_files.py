@@ -42,6 +42,15 @@ class CsvFile:
         Names that are expected, by which a header is known.
 
     Raises `DataError` for what is no CSV, with the line, and `OSError` where it cannot be opened.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from cnn_core.tabular import CsvFile
+    >>> path = Path(tempfile.mkdtemp()) / "houses.csv"
+    >>> _ = path.write_text("area;district\\n80;Nord\\n45;West\\n")
+    >>> file = CsvFile(path)
+    >>> file.names, file.delimiter, list(file.chunks(100))
+    (['area', 'district'], ';', [[['80', '45'], ['Nord', 'West']]])
     """
 
     def __init__(
@@ -174,10 +183,17 @@ def read_table(
     Columns of numbers become int64 or, with fractions or gaps, float64; those of texts keep each
     text once.  A code with leading zeros (007) is a text.
 
+    Raises what `CsvFile` raises.
+
     Example
     -------
-    >>> read_table("houses.csv", header=True)                               # doctest: +SKIP
-    Table(2930 rows, columns Order, PID, MS SubClass)
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from cnn_core.tabular import read_table
+    >>> path = Path(tempfile.mkdtemp()) / "houses.csv"
+    >>> _ = path.write_text("area,district\\n80,Nord\\n45,West\\n")
+    >>> read_table(path), read_table(path).columns[0]
+    (Table(2 rows, columns area, district), array([80, 45]))
     """
     file = CsvFile(
         path, delimiter=delimiter, header=header, encoding=encoding, names=names, who=who

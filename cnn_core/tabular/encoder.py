@@ -72,6 +72,7 @@ class TableEncoder(Described):
 
     Example
     -------
+    >>> from cnn_core.tabular import TableEncoder
     >>> rows = [{"age": age, "job": job} for age, job in zip(range(20, 60), "abcd" * 10)]
     >>> encoder = TableEncoder().fit(rows)
     >>> encoder.transform({"age": 39.5, "job": "b"}).numbers

@@ -24,7 +24,14 @@ _WHO = "transform"
 
 
 class Encoded(NamedTuple):
-    """What a table becomes: ``numbers`` float32 (N, F) and ``codes`` int32 (N, C)."""
+    """What a table becomes: ``numbers`` float32 (N, F) and ``codes`` int32 (N, C).
+
+    >>> from cnn_core.tabular import TableEncoder
+    >>> rows = [{"size": size, "kind": kind} for size in (1.5, 2.5) for kind in "ab"]
+    >>> numbers, codes = TableEncoder().fit_transform(rows)
+    >>> numbers.dtype, numbers.shape, codes.dtype, codes.shape
+    (dtype('float32'), (4, 2), dtype('int32'), (4, 0))
+    """
 
     numbers: np.ndarray
     codes: np.ndarray

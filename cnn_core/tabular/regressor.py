@@ -40,6 +40,7 @@ class TabularRegressor(TabularLearner):
 
     Example
     -------
+    >>> from cnn_core.tabular import TabularRegressor
     >>> rows = [{"size": i % 7, "kind": "abc"[i % 3]} for i in range(90)]
     >>> price = [100.0 * row["size"] for row in rows]
     >>> model = TabularRegressor("mlp", options={"epochs": 60}).fit(rows, price)

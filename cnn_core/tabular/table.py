@@ -44,6 +44,11 @@ class Table:
 
     Raises `DataError` for a name that is there twice, `ShapeError` for columns of different
     lengths, `OptionError` for what is no name.
+
+    >>> from cnn_core.tabular import Table
+    >>> table = Table(["age", "job"], [np.array([31, 45]), ["cook", "nurse"]])
+    >>> table, table.n_rows
+    (Table(2 rows, columns age, job), 2)
     """
 
     def __init__(
@@ -94,6 +99,10 @@ def as_table(x: Any, who: str = "Table") -> Table:
     Raises `DtypeError` for what is no table, `ShapeError` for rows or columns of different
     lengths, `DataError` for names that are there twice and files that are damaged, `OSError` for
     files that cannot be opened, `LibraryError` where a frame needs narwhals.
+
+    >>> from cnn_core.tabular import as_table
+    >>> as_table([{"age": 31, "job": "cook"}, {"age": 45, "job": "nurse"}])
+    Table(2 rows, columns age, job)
     """
     if isinstance(x, Table):
         return x

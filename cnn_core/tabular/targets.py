@@ -31,6 +31,7 @@ class Classes(Keywords):
 
     Example
     -------
+    >>> from cnn_core.tabular import Classes
     >>> classes = Classes().fit(["no", "yes", "no"])
     >>> classes.transform(["yes", "no"]), classes.inverse_transform([1])
     (array([1, 0], dtype=int32), array(['yes'], dtype='<U3'))
@@ -236,6 +237,7 @@ class Targets(Keywords):
 
     Example
     -------
+    >>> from cnn_core.tabular import Targets
     >>> Targets().fit_transform(["1.5", "2"])
     array([1.5, 2. ])
     """

@@ -7,6 +7,7 @@ import doctest
 import numpy as np
 import pytest
 
+import cnn_core
 from cnn_core.data import class_weighting, class_weights
 from cnn_core.errors import DataError, LabelError, OptionError, ShapeError
 
@@ -59,4 +60,4 @@ def test_what_is_no_weight_or_label_is_refused(given, y, error, words):
 
 
 def test_the_examples_hold():
-    assert doctest.testmod(class_weighting) == (0, 2)
+    assert doctest.testmod(class_weighting, extraglobs={"cnn": cnn_core}) == (0, 2)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kernel_cases import ALL, DTYPES, ELEMENTWISE, OUTPUTS, calls, numbers
 
+import cnn_core
 from cnn_core import kernels
 from cnn_core.errors import OptionError
 
@@ -141,7 +142,7 @@ MODULES = ["activations", "dense", "softmax_cross_entropy"]
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_in_docstrings_run(module):
     module = importlib.import_module(f"cnn_core.kernels.{module}")
-    names = {**vars(kernels), "np": np}
+    names = {"cnn": cnn_core, "np": np}
     failed, tried = doctest.testmod(module, extraglobs=names)
     public = [f for f in vars(module).values() if getattr(f, "__name__", "") in kernels.__all__]
     assert failed == 0

@@ -68,6 +68,21 @@ class Recipe(Described):
 
     A recipe's options are parameters of its constructor, with published defaults.  It has one
     output: logits, or standardised numbers, (B, O), or with k members (B, k, O).
+
+    >>> from cnn_core.tabular import Recipe, TabularClassifier
+    >>> class Tiny(Recipe):
+    ...     keeps, epochs, batch_size, patience = {"classes": "error"}, 30, 8, None
+    ...     def network(self, rows, task, seed):
+    ...         nodes = rows.nodes()
+    ...         y = cnn.Dense(task.n_outputs)(nodes["numbers"])
+    ...         return cnn.Model(y, inputs=nodes.values(), seed=seed)
+    ...     def trainer(self, net, rows, task, *, n_steps, seed):
+    ...         return cnn.Trainer(net, loss="softmax_cross_entropy", seed=seed)
+    ...
+    >>> rows = [{"size": i % 9} for i in range(90)]
+    >>> model = TabularClassifier(Tiny()).fit(rows, [row["size"] > 4 for row in rows])
+    >>> model.predict({"size": 8})
+    array([ True])
     """
 
     name: ClassVar[str]
