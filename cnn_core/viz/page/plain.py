@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.errors import OptionError
 from cnn_core.io.values import encode
-from cnn_core.ir.gate import GateNode
 from cnn_core.ir.node import Node, Parameter
 from cnn_core.ir.shapes import with_rows
 from cnn_core.viz.fonts import clean
 from cnn_core.viz.labels import array_lines, what
+from cnn_core.viz.page.given import options_of
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -34,8 +33,7 @@ LEAF, VALUE, GRADIENT, PART = range(4)
 def node_json(graph: Graph, node: Node, number: dict[Node, int]) -> dict[str, Any]:
     """Return what the page knows of a node: operation, options, shape, operands by number.
 
-    ``options`` are those of `Node.arguments`; an operation that a file cannot hold has none, and
-    the page does not compute it.
+    ``options`` are those of its function in `cnn_core.ops`, by name.
     """
     made: dict[str, Any] = {
         "name": clean(graph.name_of(node)), "op": node.op, "what": clean(what(node)),
@@ -51,12 +49,8 @@ def node_json(graph: Graph, node: Node, number: dict[Node, int]) -> dict[str, An
         made["training"] = True
     if isinstance(node, Parameter) and node.is_state:
         made["state"] = True
-    if node.inputs and not isinstance(node, GateNode):
-        try:
-            given = node.arguments()[1]
-            made["options"] = {k: encode(v, number.__getitem__) for k, v in given.items()}
-        except OptionError:
-            made["options"] = None
+    if node.inputs:
+        made["options"] = options_of(node)
     return made
 
 
