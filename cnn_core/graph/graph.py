@@ -381,6 +381,21 @@ class Graph(NamedNodes):
 
         draw(self, path, collapse=collapse, layout=layout)
 
+    def to_html(self, path: Any, *, collapse: Any = (), recording: Any = None) -> None:
+        """Write a page to ``path``, one file for any browser, which needs no connection.
+
+        It goes through the recorded run gate by gate, forward and backward, with the numbers of
+        each formula and what each path adds to a gradient.  Inputs and parameters can be changed:
+        the page computes what it can again, and marks what stays as recorded, such as gates in
+        Python.  ``collapse`` folds groups at first, as in `draw`; ``recording`` adds the steps of
+        a training.  Arrays are carried whole up to 4 MB in all, larger ones as pictures.  Of a
+        graph that has not run, the page says what to call.  Raises `OptionError` for more than
+        5,000 nodes, `OSError` where the file cannot be written: then none is.
+        """
+        from cnn_core.viz.page.build import write
+
+        write(self, path, collapse=collapse, recording=recording)
+
     def to_dot(self, *, collapse: Any = ()) -> str:
         """Return the picture as source text for Graphviz, with ``collapse`` as in `draw`."""
         from cnn_core.viz.dot import to_dot

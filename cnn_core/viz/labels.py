@@ -41,6 +41,11 @@ class Labels:
         self._found: dict[Node, Label] = {}
         self._with_gradient = with_gradient(graph.nodes_topologically_sorted())
 
+    @staticmethod
+    def title(graph: Graph, node: Node) -> str:
+        """Return the name of a node and what it is."""
+        return clean(f"{graph.name_of(node)}: {what(node)}")
+
     def __getitem__(self, node: Node) -> Label:
         if node not in self._found:
             self._found[node] = self._make(node)

@@ -47,6 +47,8 @@ class Block:
     children: list[Item | Block] = field(default_factory=list)
     inputs: list[Node] = field(default_factory=list)
     outputs: list[Node] = field(default_factory=list)
+    path: Path = ()
+    """The groups that it is: its own name last."""
 
     def items(self) -> Iterator[Item]:
         """Yield all vertices, those of inner groups too."""
@@ -77,7 +79,7 @@ class Model:
         return node in self.outputs and not self.users[node]
 
     def _block(self, name: str, nodes: list[Node], path: Path, crossing: bool = True) -> Block:
-        block = Block(name, nodes)
+        block = Block(name, nodes, path=path)
         if crossing:
             block.inputs, block.outputs = self._crossing(nodes)
         depth, count = len(path), Counter[Any]()
@@ -143,7 +145,7 @@ class _Fields:
         return getattr(self.node, key)
 
 
-def closed_groups(nodes: Iterable[Node], collapse: Collapse) -> set[Path]:
+def closed_groups(nodes: Iterable[Node], collapse: Collapse, who: str = "draw") -> set[Path]:
     """Return the groups that ``collapse`` means; raise `OptionError` for a name that is none."""
     paths = dict.fromkeys(n.group[: i + 1] for n in nodes for i in range(len(n.group)))
     if isinstance(collapse, (bool, np.bool_)):
@@ -153,7 +155,7 @@ def closed_groups(nodes: Iterable[Node], collapse: Collapse) -> set[Path]:
         names = tuple(given)
     except TypeError:
         need = "collapse as True or names of groups"
-        raise options.refuse("draw", need, collapse) from None
+        raise options.refuse(who, need, collapse) from None
     closed: set[Path] = set()
     for name in names:
         known = isinstance(name, str)
@@ -161,7 +163,7 @@ def closed_groups(nodes: Iterable[Node], collapse: Collapse) -> set[Path]:
         if not found:
             known = ", ".join(dict.fromkeys("/".join(path) for path in paths)) or "none"
             raise OptionError(
-                f"draw: need groups of this graph to collapse (there are: {known}); got "
+                f"{who}: need groups of this graph to collapse (there are: {known}); got "
                 f"{shown(name)}"
             )
         closed |= found

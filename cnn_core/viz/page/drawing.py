@@ -14,7 +14,7 @@ from cnn_core.ir.node import Node
 from cnn_core.viz import layered
 from cnn_core.viz.cells import Cell, corner, measure
 from cnn_core.viz.labels import Label, Labels
-from cnn_core.viz.model import Model
+from cnn_core.viz.model import Model, Path
 from cnn_core.viz.placed import Frame, Placed, Wire
 from cnn_core.viz.scene import Point
 from cnn_core.viz.style import KINDS
@@ -50,8 +50,11 @@ def _widened(lines: tuple[str, ...], room: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(max(lines[i] if i < len(lines) else "", longest, key=len) for i in range(n))
 
 
-def drawing_of(graph: Graph, number: dict[Node, int]) -> dict[str, Any]:
-    """Return cells, wires, dots and frames; nodes by their numbers."""
+def drawing_of(
+    graph: Graph, number: dict[Node, int]
+) -> tuple[dict[str, Any], list[tuple[Path, int]]]:
+    """Return cells, wires, dots and frames, nodes by their numbers; and which group each frame is.
+    """
     with graph._lock:
         model, labels = Model(graph), RoomyLabels(graph)
         cells = {item: measure(item, model, labels) for item in model.items}
@@ -59,13 +62,15 @@ def drawing_of(graph: Graph, number: dict[Node, int]) -> dict[str, Any]:
     inner = layered.lay_out(model.root, cells.__getitem__)
     placed.take(inner, MARGIN, MARGIN)
     size = [_n(inner.width + 2 * MARGIN), _n(inner.height + 2 * MARGIN)]
-    return {"size": size, **_Drawing(placed, number).json()}
+    drawing = _Drawing(placed, number)
+    groups = [(frame.block.path, i) for i, frame in enumerate(drawing.frames)]
+    return {"size": size, **drawing.json()}, groups
 
 
 class _Drawing:
     def __init__(self, placed: Placed, number: dict[Node, int]) -> None:
         self._placed, self._number = placed, number
-        self._frames = sorted(placed.frames, key=lambda f: -f.w * f.h)  # outer ones first
+        self.frames = sorted(placed.frames, key=lambda f: -f.w * f.h)  # outer ones first
 
     def json(self) -> dict[str, Any]:
         placed = self._placed
@@ -75,14 +80,14 @@ class _Drawing:
             "wires": [self._wire(wire, cells) for wire in placed.wires],
             "via": self._via(),
             "dots": [[*_point(p), self._inside([p])] for p in placed.dots],
-            "frames": [self._frame(i) for i in range(len(self._frames))],
+            "frames": [self._frame(i) for i in range(len(self.frames))],
             "kinds": {key: kind.word for key, kind in KINDS.items()},
         }
 
     def _inside(self, points: list[Point], among: int | None = None) -> int:
         """Return the innermost frame that holds all ``points``, -1 if none does."""
         found = -1
-        for i, f in enumerate(self._frames[:among]):
+        for i, f in enumerate(self.frames[:among]):
             if all(f.x - 0.01 <= x <= f.x + f.w + 0.01 and f.y - 0.01 <= y <= f.y + f.h + 0.01
                    for x, y in points):  # fmt: skip
                 found = i
@@ -131,7 +136,7 @@ class _Drawing:
         return found
 
     def _frame(self, i: int) -> dict[str, Any]:
-        frame = self._frames[i]
+        frame = self.frames[i]
         count = len(frame.block.nodes)
         corners = [(frame.x, frame.y), (frame.x + frame.w, frame.y + frame.h)]
         return {
