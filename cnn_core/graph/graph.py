@@ -13,6 +13,7 @@ from cnn_core._ext.core import Lock, Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.lean import Lean
+from cnn_core.graph.pictures import Pictured
 from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
 from cnn_core.ir.named import NamedNodes
@@ -37,7 +38,7 @@ FLOP_WORTH_THE_GIL = 1e6
 BUSY = "graph: need one call at a time; got one from within its own run, by a gate or a schedule"
 
 
-class Graph(NamedNodes):
+class Graph(Pictured, NamedNodes):
     """A compiled computational graph: values forward, gradients backward.
 
     ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32; by default that
@@ -367,45 +368,6 @@ class Graph(NamedNodes):
         from cnn_core.graph.check import check_gradients  # not needed to train
 
         return check_gradients(self, n_directions=n_directions, seed=seed)
-
-    # -- drawing --------------------------------------------------------------------------
-
-    def draw(self, path: Any, *, collapse: Any = (), layout: str = "auto") -> None:
-        """Write a picture to ``path``, .svg or .png: values in green, gradients in red.
-
-        ``collapse`` shows groups as one box each: True for all, or names of some.  ``layout``
-        "dot" has Graphviz place things and "own" this package; "auto" takes Graphviz where it is
-        installed and the graph is not large.  A PNG needs matplotlib.
-        """
-        from cnn_core.viz.draw import draw
-
-        draw(self, path, collapse=collapse, layout=layout)
-
-    def to_html(self, path: Any, *, collapse: Any = (), recording: Any = None) -> None:
-        """Write a page to ``path``, one file for any browser, which needs no connection.
-
-        It goes through the recorded run gate by gate, forward and backward, with the numbers of
-        each formula and what each path adds to a gradient.  Inputs and parameters can be changed:
-        the page computes what it can again, and marks what stays as recorded, such as gates in
-        Python.  ``collapse`` folds groups at first, as in `draw`; ``recording`` adds the steps of
-        a training.  Arrays are carried whole up to 4 MB in all, larger ones as pictures.  Of a
-        graph that has not run, the page says what to call.  Raises `OptionError` for more than
-        5,000 nodes, `OSError` where the file cannot be written: then none is.
-        """
-        from cnn_core.viz.page.build import write
-
-        write(self, path, collapse=collapse, recording=recording)
-
-    def to_dot(self, *, collapse: Any = ()) -> str:
-        """Return the picture as source text for Graphviz, with ``collapse`` as in `draw`."""
-        from cnn_core.viz.dot import to_dot
-
-        return to_dot(self, collapse=collapse)
-
-    def _repr_svg_(self) -> str:
-        from cnn_core.viz.draw import svg_of
-
-        return svg_of(self)
 
     def __repr__(self) -> str:
         outputs = ", ".join(self.name_of(n) for n in self.outputs)

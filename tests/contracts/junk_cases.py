@@ -227,6 +227,8 @@ CALLS: dict[str, Call] = {
     "Graph.check_gradients": method("check_gradients", graph, of_graph, n_directions=1, seed=0),
     "Graph.draw": method("draw", graph, of_graph, also=(OSError,), path=FOLDER / "g.svg",
                          collapse=True, layout="own"),
+    "Graph.to_html": method("to_html", graph, of_graph, also=(OSError,), path=FOLDER / "g.html",
+                            collapse=(), recording=None),
     "Graph.to_dot": method("to_dot", graph, of_graph, collapse=True),
     **{f"Graph.{name}": method(name, graph, of_graph, node="y")
        for name in ("forward_node", "backward_node", "grad", "value", "node", "name_of")},

@@ -82,7 +82,7 @@ def script() -> str:
 def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[str, Any]:
     number = {node: i for i, node in enumerate(nodes)}
     pool = Pool()
-    frames = [] if recording is None else list(recording.frames)
+    frames = _recorded(recording, nodes)
     if not frames and graph.has_values:
         frames = [frame_of(graph)]
     has_gradients = any(g is not None for f in frames for g in f.gradients)
@@ -97,6 +97,22 @@ def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[
         "drawing": drawing, "folded": [i for p, i in frame_of_path if p in closed],
         "tensors": pool.json(),
     }  # fmt: skip
+
+
+def _recorded(recording: Any, nodes: list[Node]) -> list[Any]:
+    """Return the frames of a training of this graph; none without one."""
+    if recording is None:
+        return []
+    frames = getattr(recording, "frames", None)
+    if not isinstance(frames, (list, tuple)) or not all(hasattr(f, "values") for f in frames):
+        raise options.refuse("to_html", "recording, what Graph.record has made", recording)
+    for frame in frames:
+        if len(frame.values) != len(nodes):
+            raise OptionError(
+                f"to_html: need a recording of this graph, with {len(nodes)} nodes; got one with "
+                f"{len(frame.values)}"
+            )
+    return list(frames)
 
 
 def _missing(graph: Graph, frames: list[Any], has_gradients: bool) -> str:

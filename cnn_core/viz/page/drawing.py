@@ -53,8 +53,7 @@ def _widened(lines: tuple[str, ...], room: tuple[str, ...]) -> tuple[str, ...]:
 def drawing_of(
     graph: Graph, number: dict[Node, int]
 ) -> tuple[dict[str, Any], list[tuple[Path, int]]]:
-    """Return cells, wires, dots and frames, nodes by their numbers; and which group each frame is.
-    """
+    """Return cells, wires, dots and frames, nodes by number; and which group each frame is."""
     with graph._lock:
         model, labels = Model(graph), RoomyLabels(graph)
         cells = {item: measure(item, model, labels) for item in model.items}

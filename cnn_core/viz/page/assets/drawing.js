@@ -187,13 +187,12 @@
       return box >= 0 ? this._cells[`box ${box}`] : this._cells[this._cellOf[node]];
     }
 
-    // Write what a step adds at the ends of its wires, by operand.
-    showAdded(node, texts) {
-      for (const i of this._entries[node]) {
-        const wire = this._wires[i], text = texts[this.data.wires[i][2]];
-        if (!wire || !text) continue;
-        const [x, y] = wire.end, above = this.data.wires[i][2] === 0;
-        const made = s("text", { class: "added", x: x - 9, y: above ? y - 5 : y + 13 }, text);
+    // Write what a step adds below the gradient of a node.
+    showAdded(node, text) {
+      for (const row of this._rows[node]) {
+        const n = row.gradient.filter(line => line.textContent).length;
+        const made = s("text", { class: "added", x: row.x, y: row.y + GAP + LINE * n + 0.85 * SIZE },
+          text);
         this._over.append(made);
         this._sums.push(made);
       }

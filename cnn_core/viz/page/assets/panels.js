@@ -15,21 +15,27 @@
       line(t.name, `= ${t.formula}`, ...numbers, `= ${t.result}`),
       t.shapes ? h("p", { class: "quiet" }, t.shapes.slice(0, -1).join(", "), " → ",
         t.shapes[t.shapes.length - 1]) : null,
-      t.known ? null : h("p", { class: "quiet" }, "Computed in Python; the page shows what came out."),
+      t.known ? null : h("p", { class: "quiet" },
+        `Computed by Python (${t.why}); the page shows what came out.`),
       steps.state.valueStatus[i] === status.STALE ? recorded() : null,
     ];
+  };
+
+  // The slope in letters and numbers, and what it makes of the gradient that comes in, dy.
+  const pathView = (name, t) => {
+    const [dy, adds] = [t.incoming, t.adds].map(text => h("b", { class: "gradient" }, text));
+    const whole = /\bdy\b/.test(t.slope || "");  // all that is added, not a factor
+    const numbers = t.numbers && t.numbers !== t.slope ? [`= ${t.numbers}`] : [];
+    const text = h("p", {}, t.slope === null ? "" : whole ? "With dy, " : "Times ",
+      `the gradient at ${name}, `, dy, whole ? ": " : ", ", "adds ", adds, ` to ${t.name}.`);
+    if (t.slope === null) return [text];
+    return [line(whole ? `Added to ${t.name}` : t.of, `= ${t.slope}`, ...numbers), text];
   };
 
   const backward = (steps, i, at) => {
     const found = [];
     for (const t of steps.backwardText(i)) {
-      const slope = t.slope === null ? null
-        : `= ${t.slope}${t.numbers !== null && t.numbers !== t.slope ? ` = ${t.numbers}` : ""}`;
-      found.push(h("div", { class: "path" },
-        slope === null ? null : line(t.of, slope),
-        h("p", {}, slope === null ? "" : "times ", `the gradient at ${steps.state.nodes[i].name}, `,
-          h("b", { class: "gradient" }, t.incoming), `, adds `, h("b", { class: "gradient" }, t.adds),
-          ` to ${t.name}.`)));
+      found.push(h("div", { class: "path" }, ...pathView(steps.state.nodes[i].name, t)));
       const sum = steps.sumText(t.target, at);
       if (sum) found.push(line(`Gradient at ${t.name}:`, sum));
       if (steps.state.partStatus[i][t.operand] === status.STALE) found.push(recorded());

@@ -102,9 +102,7 @@
       const { at, steps } = this, { phase, node } = steps.list[at];
       this.drawing.light(node, phase);
       if (phase === "backward") {
-        const texts = [];
-        for (const t of steps.backwardText(node)) texts[t.operand] = `+ ${t.adds}`;
-        this.drawing.showAdded(node, texts);
+        this._showAdded(node);
       }
       if (node >= 0) this._reveal(node);
       $("step").replaceChildren(...CNN.stepView(steps, at, this.first).filter(Boolean));
@@ -116,6 +114,15 @@
       $("forward").disabled = $("last").disabled = at === steps.last;
       if (pickedChanged) this._describe();
       if (!quiet) this.say(steps.sentence(at));
+    }
+
+    // Where several paths lead to a gradient, what this one adds.
+    _showAdded(node) {
+      const added = new Map(), { nodes } = this.state;
+      for (const t of this.steps.backwardText(node))
+        if (this.steps.sources[t.target].length > 1 && !nodes[t.target].shape.length)
+          added.set(t.target, `${added.get(t.target) || ""} + ${t.adds}`);
+      added.forEach((text, target) => this.drawing.showAdded(target, text.trim()));
     }
 
     // Scroll the drawing so that the gate of a step is seen.

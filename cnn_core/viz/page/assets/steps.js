@@ -90,6 +90,14 @@
       return [node, ...node.inputs.map(x => this.state.nodes[x])].every(n => !n.shape.length);
     }
 
+    // The names of operands and value, for formulas; and their numbers.
+    _names(node, i) { return [...node.inputs, i].map(x => this.nameOf(x)); }
+
+    _shown(node, i) {
+      const { state } = this;
+      return [...node.inputs, i].map(x => CNN.brief(state.value(x), state.nodes[x]));
+    }
+
     _formula(node, names, which, ...more) {
       const op = (CNN.operations || {})[node.op];
       if (node.copies) return which === "formula" ? names[0] : "1";
@@ -104,14 +112,13 @@
     // A forward step as text: names, then numbers, then the value.
     forwardText(i) {
       const { nodes } = this.state, node = nodes[i];
-      const names = node.inputs.map(x => this.nameOf(x)), value = this.state.value(i);
+      const names = this._names(node, i), value = this.state.value(i);
       const own = this._formula(node, names, "formula");
-      const text = own || `${node.what}(${names.join(", ")})`;
+      const text = own || `${node.what}(${names.slice(0, -1).join(", ")})`;
       const scalar = this.isScalar(node) && own;
-      const shown = node.inputs.map(x => CNN.brief(this.state.value(x), nodes[x]));
       return {
-        name: node.name, formula: text, known: !!own,
-        numbers: scalar ? this._formula(node, shown, "formula") : null,
+        name: node.name, formula: text, known: !!own, why: CNN.recorded(node),
+        numbers: scalar ? this._formula(node, this._shown(node, i), "formula") : null,
         result: CNN.brief(value, node),
         shapes: scalar ? null : [...node.inputs.map(x => `${this.nameOf(x)} ${CNN.shapeText(nodes[x])}`),
                                  `${node.name} ${CNN.shapeText(node)}`],
@@ -121,8 +128,8 @@
     // What a backward step adds to each operand.
     backwardText(i) {
       const { state } = this, { nodes } = state, node = nodes[i];
-      const names = node.inputs.map(x => this.nameOf(x)), scalar = this.isScalar(node);
-      const shown = node.inputs.map(x => CNN.brief(state.value(x), nodes[x]));
+      const names = this._names(node, i), scalar = this.isScalar(node);
+      const shown = this._shown(node, i);
       return node.inputs.map((x, k) => k).filter(k => state.hasPath(i, k)).map(k => ({
         operand: k, target: node.inputs[k], of: `∂${node.name}/∂${names[k]}`, name: names[k],
         slope: this._formula(node, names, "slope", k),

@@ -132,7 +132,7 @@
   };
 
   // Two or three digits that differ from 0.
-  const few = x => {
+  const few = CNN.few = x => {
     const size = Math.abs(x), small = size > 0 && size < 1e-3;
     let text = CNN.general(x, size < 1 ? 2 : 3);
     if (small) {
