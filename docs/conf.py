@@ -11,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "_site"))
 
-
 import scripts
 
 import cnn_core
@@ -19,7 +18,6 @@ import cnn_core
 project = "cnn_core"
 author = "the cnn_core developers"
 release = version = cnn_core.__version__
-project_copyright = "BSD-3-Clause"
 
 extensions = [
     "myst_parser",
@@ -28,6 +26,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "structure",
     "outside",
+    "cards",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_site", "generated/scripts"]
@@ -43,11 +42,13 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 
-# Only what GitHub can show too: no theme of icons, no fonts from elsewhere.
+# Nothing comes from elsewhere: no fonts, no scripts.  Colours of code have contrast.
 html_theme = "furo"
 html_title = "cnn_core"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 pygments_style = "a11y-light"

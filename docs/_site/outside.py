@@ -1,7 +1,8 @@
 """Files outside docs/ that the pages link to: the README, scripts, benchmarks.
 
 In a checkout such a link is a relative path.  Here a script leads to its page in the gallery, a
-page that is taken into the site (`PAGES`) to that, and any other file is offered as a download.
+page, or a section of one, that is taken into the site (`PAGES`) to that, and any other file is
+offered as a download.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ GENERATED = DOCS / "generated"
 PAGES = {
     "CHANGELOG.md": "generated/changelog",
     "examples/neural_turing_machine/README.md": "generated/ntm",
+    "README.md#figures": "generated/figures",
+    "README.md#settings": "generated/settings",
 }
 # What stands here for something else.
-INSTEAD = {"README.md": "index", "examples": "gallery/index", "examples/lecture": "gallery/index"}
+INSTEAD = {"README.md": "index.md", "examples": "gallery/index.rst",
+           "examples/lecture": "gallery/index.rst"}  # fmt: skip
 
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\[\]]*\])*\])\(([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -33,10 +37,12 @@ def address(target: str, anchor: str, docname: str) -> str | None:
     name = target.rstrip("/")
     if f"/{scripts.PACKAGE}/" not in name and name.startswith("examples/") and name.endswith(".py"):
         return f"/gallery/{name.removeprefix('examples/').removesuffix('.py')}.rst"
-    if name in INSTEAD or name in PAGES:
-        page = INSTEAD.get(name) or PAGES[name]
-        suffix = ".rst" if page.startswith("gallery") else ".md"
-        return f"/{page}{suffix}{anchor}"
+    if name + anchor in PAGES:
+        return f"/{PAGES[name + anchor]}.md"
+    if name in PAGES:
+        return f"/{PAGES[name]}.md{anchor}"
+    if name in INSTEAD:  # which has other headings
+        return "/" + INSTEAD[name]
     if name.startswith("docs/"):
         return "/" + name.removeprefix("docs/") + anchor
     if (ROOT / name).is_file():
@@ -69,11 +75,21 @@ def shown(folder: Path, docname: str) -> str:
     return "\n".join(lines)
 
 
+def section(text: str, anchor: str) -> str:
+    """Return the section of a page with that heading as a page."""
+    found = re.search(rf"^#(# {anchor}\n.*?)(?=^## |\Z)", text, flags=re.M | re.S | re.I)
+    if not found:
+        raise ValueError(f"docs: need a section {anchor!r}; got none of that name")
+    return found[1]
+
+
 def take_pages(app: Any) -> None:
     """Write the pages from elsewhere into a folder of their own."""
     for name, docname in PAGES.items():
-        source = ROOT / name
-        text = translated(source.read_text("utf-8"), source.parent, docname)
+        path, _, anchor = name.partition("#")
+        source = ROOT / path
+        text = source.read_text("utf-8")
+        text = translated(section(text, anchor) if anchor else text, source.parent, docname)
         if source.parent.name == scripts.PACKAGE:
             text += shown(source.parent, docname)
         scripts.write(DOCS / f"{docname}.md", text)

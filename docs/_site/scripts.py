@@ -74,8 +74,10 @@ def restructured(text: str, name: str) -> str:
         title, _, more = title.partition(": ")
         more = more[:1].upper() + more[1:]
     title = title.rstrip(".")
-    rest = re.sub(r"(?:^    .*\n?)+", lambda m: f".. code-block:: text\n\n{m[0]}", rest, flags=re.M)
-    parts = [title + "\n" + "=" * len(title), more, rest, how_it_is_run(name)]
+    commands = "".join(re.findall(r"^    .*\n?", rest, flags=re.M))
+    prose = re.sub(r"^    .*\n?", "", rest, flags=re.M).strip()
+    code = f".. code-block:: text\n\n{commands}" if commands else ""
+    parts = [title + "\n" + "=" * len(title), more, prose, how_it_is_run(name), code]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -15,12 +15,13 @@ DOCS = Path(__file__).resolve().parents[1]
 SECTIONS = {
     "Jobs": ["jobs/README", "jobs/index", "jobs/*"],
     "Coming from": ["coming_from/README", "coming_from/index", "coming_from/*"],
-    "Guides": ["tabular", "estimators", "saving", "callbacks", "metrics", "initialisers", "*"],
+    "Guides": ["tabular", "estimators", "saving", "callbacks", "metrics", "initialisers",
+               "generated/settings", "*"],
     "Lecture": ["lecture/README"],
     "Gallery": ["gallery/index"],
     "Reference": ["reference/README", "reference/index", "reference/*"],
-    "Explanation": ["architecture", "explanation/*", "performance", "generated/ntm",
-                    "generated/changelog"],
+    "Explanation": ["architecture", "explanation/*", "performance", "generated/figures",
+                    "generated/ntm", "generated/changelog"],
 }  # fmt: skip
 # What stands below a page, beside it in the side bar.
 BELOW = {"lecture/README": ["lecture/*"]}
@@ -64,6 +65,20 @@ def add_contents(app: Any, docname: str, source: list[str]) -> None:
         source[0] += toctree(pages)
 
 
+def with_contents(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]):
+    """Say which pages are read again in any case: those whose contents follow from all pages."""
+    return ["index", *BELOW] if added or removed else []
+
+
+def give_levels(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Say of which level the titles of the side bar are: the theme calls them headings only."""
+    tree = context.get("furo_navigation_tree", "")
+    levelled = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    context["furo_navigation_tree"] = levelled
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", add_contents)
+    app.connect("env-get-outdated", with_contents)
+    app.connect("html-page-context", give_levels, priority=900)  # after the theme's own
     return {"parallel_read_safe": True, "parallel_write_safe": True}
