@@ -27,6 +27,7 @@ extensions = [
     "structure",
     "outside",
     "cards",
+    "reference",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_site", "generated/scripts"]
@@ -38,6 +39,7 @@ myst_links_external_new_tab = False
 # Docstrings: names in single backticks are names of the package.
 default_role = "py:obj"
 add_module_names = False
+python_maximum_signature_line_length = 100
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
