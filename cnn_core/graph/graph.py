@@ -14,6 +14,7 @@ from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.lean import Lean
 from cnn_core.graph.pictures import Pictured
+from cnn_core.graph.recording import Recorded
 from cnn_core.graph.step_program import StepProgram
 from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
 from cnn_core.ir.named import NamedNodes
@@ -38,7 +39,7 @@ FLOP_WORTH_THE_GIL = 1e6
 BUSY = "graph: need one call at a time; got one from within its own run, by a gate or a schedule"
 
 
-class Graph(Pictured, NamedNodes):
+class Graph(Recorded, Pictured, NamedNodes):
     """A compiled computational graph: values forward, gradients backward.
 
     ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32; by default that
@@ -98,7 +99,7 @@ class Graph(Pictured, NamedNodes):
         The nodes come first, each after its operands: pickle then needs no deep recursion.
         """
         compiled = {"program", "_walk", "_no_gradient", "_runner", "_lean", "_stepping", "_lock",
-                    "_compiling"}  # fmt: skip
+                    "_compiling", "_recording"}  # fmt: skip
         rest = {k: v for k, v in vars(self).items() if k not in compiled}
         return {"_nodes": rest.pop("_nodes"), **rest}
 
@@ -304,7 +305,9 @@ class Graph(Pictured, NamedNodes):
                     seed=self._seed,
                 )  # fmt: skip
             self._stepping.feed(inputs)
-            values = self._stepping.run(optimizer)
+            recording, program = self._recording, self._stepping
+            values = (program.run(optimizer) if recording is None
+                      else recording.step(program, optimizer, inputs))  # fmt: skip
         return values[0] if self._single else tuple(values)
 
     def forward_node(self, node: Node | str) -> Value:

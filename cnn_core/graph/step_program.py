@@ -90,9 +90,13 @@ class StepProgram:
         self.program.n_rows = n_rows
         return n_rows
 
+    def learner(self, optimizer: Updates) -> Learner:
+        """Return the optimizer as the next step has it."""
+        return optimizer.learner(self.program.store, self._only)
+
     def run(self, optimizer: Updates) -> list[Any]:
         """Make one step with the inputs fed last; return the outputs before the update."""
-        learner = optimizer.learner(self.program.store, self._only)
+        learner = self.learner(optimizer)
         lr = optimizer.rates(learner.step, 1)
         for grad in self._unreached:  # another graph over this store may have written there
             grad[...] = 0

@@ -224,6 +224,7 @@ CALLS: dict[str, Call] = {
                                     graph, of_graph),
     "Graph.step": Call(lambda g, optimizer, x: g.step(optimizer, x=x),
                        {"optimizer": Fresh(cnn.Adam), "x": F64}, graph, of_graph),
+    "Graph.record": method("record", graph, of_graph, every=2, most=5, most_bytes=1 << 20),
     "Graph.check_gradients": method("check_gradients", graph, of_graph, n_directions=1, seed=0),
     "Graph.draw": method("draw", graph, of_graph, also=(OSError,), path=FOLDER / "g.svg",
                          collapse=True, layout="own"),
