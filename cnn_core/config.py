@@ -13,7 +13,15 @@ from cnn_core.run.threads import get_num_threads
 
 
 def show_config() -> None:
-    """Print versions, the instruction set in use and the BLAS library: for bug reports."""
+    """Print versions, the instruction set in use and the BLAS library: for bug reports.
+
+    >>> cnn.show_config()
+    cnn_core         ...
+    Python           ...
+    NumPy            ...
+    instruction set  ...
+    ...
+    """
     from importlib.metadata import version
 
     rows = {

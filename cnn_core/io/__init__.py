@@ -14,6 +14,12 @@ def load(path: str | PathLike[str]) -> Any:
     layers, operations and options are looked up in what this package has: a file runs no code.
 
     Raises `DataError`, naming the file, where it is damaged, of a newer format or of another kind.
+
+    >>> net = cnn.Sequential([cnn.Dense(4, "relu"), cnn.Dense(1)], inputs=2, seed=0)
+    >>> net.save("net.safetensors")
+    >>> again = cnn.load("net.safetensors")                      # in another process, perhaps
+    >>> again.layers, bool(again.predict([1, 2]) == net.predict([1, 2]))
+    ((Dense(4, activation='relu'), Dense(1)), True)
     """
     from cnn_core.io.networks import load  # not needed to train
 

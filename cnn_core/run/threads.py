@@ -54,6 +54,14 @@ def set_num_threads(n: int | None) -> None:
     without it OMP_NUM_THREADS, which process pools set for their workers, limits the default.
     `threadpoolctl.threadpool_limits` sets this number too.  What runs at the moment goes on with
     the threads that it has.
+
+    Results do not depend on it, to the bit.  Raises `OptionError` for what is no whole number from
+    1 on.
+
+    >>> cnn.set_num_threads(1)
+    >>> cnn.get_num_threads()
+    1
+    >>> cnn.set_num_threads(None)
     """
     _choose(None if n is None else _checked(n, "set_num_threads"))
     _warn_of_too_many("set_num_threads", n)
@@ -86,7 +94,11 @@ def _warn_of_too_many(who: str, n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads may be used."""
+    """Return how many threads may be used; `set_num_threads` sets it.
+
+    >>> cnn.get_num_threads() >= 1
+    True
+    """
     own = _own.get()
     return _allowed() if own is None else own
 

@@ -61,6 +61,15 @@ class Evaluating:
 
         Dropout and noise are off.  Memory does not grow with the number of rows.  ``averaged``
         evaluates the averages of the parameters, see `averaged`.
+
+        Raises what `fit` raises for data.
+
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> y = (x[:, 0] > x[:, 1]).astype(int)
+        >>> net = cnn.Sequential([cnn.Dense(8, "relu"), cnn.Dense(2)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="softmax_cross_entropy", metrics=["accuracy", "auc"])
+        >>> list(trainer.evaluate(x, y))
+        ['loss', 'accuracy', 'auc']
         """
         if options.flag("evaluate", averaged, option="averaged"):
             other: Any = copy.deepcopy(self)
@@ -72,6 +81,8 @@ class Evaluating:
     @property
     def averaged(self) -> Model:
         """A copy of the network with the averages that ``weight_average`` asks for as its numbers.
+
+        Raises `OptionError` where it asks for none, `StateError` before the first step.
         """
         if self.weight_average is None:
             need = "a Trainer with weight_average='ema' or 'swa'"
@@ -99,6 +110,17 @@ class Evaluating:
         or schedule; groups with a rate of their own keep it.  It ends where the loss explodes.
         This trainer stays as it is, to the bit.  Returns a `RangeTest`: rates, losses, a suggestion
         and a picture.  Source: Smith 2017.
+
+        Raises `OptionError` unless 0 < low < high, and what `fit` raises for data.
+
+        >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+        >>> x = np.random.default_rng(0).normal(size=(100, 2))
+        >>> y = x[:, :1] * x[:, 1:]
+        >>> found = trainer.lr_find(x, y, low=1e-5, high=10.0, steps=100)
+        >>> 1e-4 < found.suggestion < 1.0
+        True
+        >>> trainer.optimizer.lr = found.suggestion
         """
         from cnn_core.train.lr_find import find, rates_of  # which only few trainings need
 
@@ -117,6 +139,15 @@ class Evaluating:
         the norm of the gradients, and what a step of the optimizer with all rows as its minibatch
         would change, over the size of the weights.  Printed it is a table, with a word on what is
         odd; `Diagnosis.plot` draws it.  The trainer stays as it is.
+
+        >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+        >>> x = np.random.default_rng(0).normal(size=(100, 2))
+        >>> y = x[:, :1] * x[:, 1:]
+        >>> net.params["dense_0.w"] = 100 * net.params["dense_0.w"]
+        >>> report = trainer.diagnose(x, y)
+        >>> report["dense_0"].saturated > 0.5, report["dense_0"].words
+        (True, '96% saturated')
         """
         from cnn_core.train.diagnosis import diagnosed  # which only few trainings need
 
@@ -131,6 +162,13 @@ class Evaluating:
         The softmax of the logits of classes, (N, C); the sigmoid of the logits of yes-or-no
         questions; probabilities as they are.  By output where there are several losses.  Raises
         `OptionError` for losses whose outputs stand for none, such as margins and numbers.
+
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> y = (x[:, 0] > x[:, 1]).astype(int)
+        >>> net = cnn.Sequential([cnn.Dense(8, "relu"), cnn.Dense(2)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="softmax_cross_entropy")
+        >>> trainer.predict_proba(x).sum(axis=1).round(5)[:3]
+        array([1., 1., 1.], dtype=float32)
         """
         return self._predicting("predict_proba", x)
 
@@ -141,6 +179,13 @@ class Evaluating:
         on, int64 (N,), where there are several to choose from; 0 and 1 for yes-or-no questions, one
         to a row (N,), several (N, questions).  Where the network has names for its classes, see
         `Model.classes`, these.
+
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> y = (x[:, 0] > x[:, 1]).astype(int)
+        >>> net = cnn.Sequential([cnn.Dense(8, "relu"), cnn.Dense(2)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="softmax_cross_entropy")
+        >>> bool((trainer.predict_classes(x) == net.predict(x).argmax(axis=1)).all())
+        True
         """
         found = self._predicting("predict_classes", x)
         if not isinstance(found, dict):

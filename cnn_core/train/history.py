@@ -31,9 +31,7 @@ class History(Mapping[str, list[float]]):
     A mapping from names to lists, in the order in which the names came.  A name that an epoch
     did not report has NaN there, so that all lists are `epochs` long.
 
-    Example
-    -------
-    >>> history = History()
+    >>> history = cnn.History()
     >>> history.append({"loss": 0.5, "val_loss": 0.75}, seconds=0.1)
     >>> history["loss"], history.epochs
     ([0.5], 1)
@@ -58,7 +56,10 @@ class History(Mapping[str, list[float]]):
         return len(self.seconds)
 
     def append(self, values: Mapping[str, float], seconds: float) -> None:
-        """Add one epoch: ``values`` by name, and the seconds it took."""
+        """Add one epoch: ``values`` by name, and the seconds it took.
+
+        Raises `OptionError` for names and values that are none; then nothing is added.
+        """
         n = self.epochs
         if not isinstance(values, Mapping):
             raise options.refuse("History.append", "values by name", values)
@@ -80,6 +81,15 @@ class History(Mapping[str, list[float]]):
         """Put ``values`` in place of the last epoch's, such as those that callbacks have added.
 
         Returns the names of those that are no numbers: NaN stands for them.
+
+        Raises `StateError` where there is no epoch, `OptionError` for bad names.
+
+        >>> history = cnn.History()
+        >>> history.append({"loss": 0.5}, seconds=0.1)
+        >>> history.amend({"lr": 1e-3})
+        []
+        >>> history["lr"]
+        [0.001]
         """
         if not isinstance(values, Mapping):
             raise options.refuse("History.amend", "values by name", values)
@@ -100,7 +110,8 @@ class History(Mapping[str, list[float]]):
         return series
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Return a copy as plain lists, with the times as ``"seconds"``."""
+        """Return a copy as plain lists, the times as ``"seconds"``: what JSON and `from_dict` take.
+        """
         return {
             **{name: list(series) for name, series in self._values.items()},
             "seconds": list(self.seconds),
@@ -111,6 +122,12 @@ class History(Mapping[str, list[float]]):
         """Return the history that `to_dict` gave, with so many epochs before it.
 
         Raises `DataError` unless there is ``"seconds"`` and all lists are equally long.
+
+        >>> cnn.History.from_dict({"loss": [0.5, 0.25], "seconds": [0.1, 0.1]}, first=10)
+        History: 2 epochs, 0.2 s
+        epoch    loss  seconds
+           11  0.5000      0.1
+           12  0.2500      0.1
         """
         try:
             items = values.items() if isinstance(values, Mapping) else ()

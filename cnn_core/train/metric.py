@@ -67,6 +67,16 @@ class Metric(Described, options.Fixable):
     With ``needs_meaning``, `build` gets a fifth argument, the `Meaning` of outputs and targets,
     which the loss gives: whether they are classes, yes-or-no questions or numbers, and what is
     above which threshold.  Once a `Trainer` has a metric, its options are fixed.
+
+    >>> class Bias(cnn.Metric):
+    ...     name, higher_is_better = "bias", None
+    ...     def build(self, output, target, weight, ignore):
+    ...         rows = cnn.ops.mean(output - target, axis=1)
+    ...         return cnn.ops.metric_mean(rows, weight)
+    >>> net = cnn.Sequential([cnn.Scale()], inputs=1)
+    >>> trainer = cnn.Trainer(net, loss="mse", metrics=[Bias()])
+    >>> trainer.evaluate([[1.0], [2.0]], [[0.0], [0.0]])
+    {'loss': 2.5, 'bias': 1.5}
     """
 
     name = ""
@@ -99,6 +109,17 @@ class RowMetric(Metric):
 
     `Trainer.evaluate` and the validation of a fit collect the outputs, (N, outputs) numbers, and
     report them; a fit reports none for its training rows, whose outputs it does not keep.
+
+    ``compute`` gets arrays.  A function of (targets, outputs) does too, and needs no class.
+
+    >>> class Worst(cnn.train.RowMetric):
+    ...     name, higher_is_better = "worst", False
+    ...     def compute(self, targets, outputs, weights, meaning):
+    ...         return float(np.abs(outputs - targets).max())
+    >>> net = cnn.Sequential([cnn.Scale()], inputs=1)
+    >>> trainer = cnn.Trainer(net, loss="mse", metrics=[Worst()])
+    >>> trainer.evaluate([[1.0], [2.0]], [[0.0], [0.0]])
+    {'loss': 2.5, 'worst': 2.0}
     """
 
     needs_meaning = True

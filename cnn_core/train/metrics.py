@@ -61,7 +61,18 @@ class Accuracy(Metric):
 
 
 class TopK(Metric):
-    """The share of rows whose label, or largest target, is among the ``k`` largest outputs."""
+    """The share of rows whose label, or largest target, is among the ``k`` largest outputs (B, C).
+
+    By name "top_<k>".  For classes alone; ``k`` is a whole number from 1 on; others raise
+    `OptionError`.
+
+    >>> net = cnn.Sequential([cnn.Scale()], inputs=4)            # gives its scores as they are
+    >>> trainer = cnn.Trainer(net, loss="softmax_cross_entropy", metrics=["accuracy", cnn.TopK(2)])
+    >>> scores, labels = [[4, 3, 2, 1], [4, 3, 2, 1]], [1, 3]
+    >>> found = trainer.evaluate(scores, labels)
+    >>> found["accuracy"], found["top_2"]
+    (0.0, 0.5)
+    """
 
     higher_is_better = True
     kinds = (CLASSES,)

@@ -68,6 +68,16 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     Raises `DataError` for a file that is damaged as a whole or of another kind, and `StateError`
     for one without a proof, as `Trainer.save` writes it, or a `Checkpoint` of a training of which
     a part is the user's own.
+
+    >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = x[:, :1] * x[:, 1:]
+    >>> history = trainer.fit(x, y, epochs=1, progress=False,
+    ...                       callbacks=[cnn.Checkpoint("run.safetensors")])
+    >>> found = cnn.verify("run.safetensors")
+    >>> found, bool(found)
+    (step 4: the bits agree, True)
     """
     state, saved = train_state.read(path, "verify")
     proof = saved.content.get("proof", {"missing": saved.content.get("missing", "")})

@@ -22,6 +22,17 @@ class Savable:
         Parameters, the optimizer's state and rate, the count of epochs, where an epoch was broken
         off and what its figures have added up, the history and, within a fit, what callbacks
         remember: numbers, texts, lists, dictionaries and arrays.
+
+        >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+        >>> x = np.random.default_rng(0).normal(size=(100, 2))
+        >>> y = x[:, :1] * x[:, 1:]
+        >>> history = trainer.fit(x, y, epochs=1, progress=False)
+        >>> state = trainer.state_dict()
+        >>> later = trainer.fit(x, y, epochs=1, progress=False)["loss"]
+        >>> trainer.load_state_dict(state)                           # back to where it was
+        >>> trainer.fit(x, y, epochs=1, progress=False)["loss"] == later
+        True
         """
         from cnn_core.train import train_state
 
@@ -41,6 +52,8 @@ class Savable:
         """Write the state to a file, whole or not at all, for `fit`'s ``resume`` and `resume`.
 
         It holds network, loss and optimizer too, unless they are of the user's own making.
+
+        Raises `OSError` where writing fails; then the old file is as it was.
         """
         from cnn_core.train import train_state
 
@@ -53,6 +66,16 @@ class Savable:
         Its next `fit` first finishes the epoch that was broken off.  Raises `DataError` for a file
         that is damaged, newer or of another kind, `StateError` where it holds a state alone, since
         a loss, layer or schedule was a function or class of the user's own.
+
+        >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+        >>> x = np.random.default_rng(0).normal(size=(100, 2))
+        >>> y = x[:, :1] * x[:, 1:]
+        >>> history = trainer.fit(x, y, epochs=1, progress=False)
+        >>> trainer.save("run.safetensors")
+        >>> other = cnn.Trainer.resume("run.safetensors")
+        >>> other.step(x, y) == trainer.step(x, y)
+        True
         """
         from cnn_core.train import train_state
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,19 +9,18 @@ from typing import Any
 import numpy as np
 
 from cnn_core import optim, options
-from cnn_core._ext.core import Learner, Lock, shuffled
-from cnn_core.errors import NotFiniteError, OptionError, StateError
+from cnn_core._ext.core import Lock, shuffled
+from cnn_core.errors import OptionError
 from cnn_core.naming import Keywords
 from cnn_core.nn.meaning import Meaning
 from cnn_core.nn.model import Model
 from cnn_core.options import shown
 from cnn_core.run.threads import recompile_on_change
-from cnn_core.state.blocks import Place
 from cnn_core.train import averages
 from cnn_core.train import callbacks as callback_module
 from cnn_core.train.averages import Averages, WeightAverage
 from cnn_core.train.batches import LossProgram
-from cnn_core.train.checked import Data, RowOrder, checked_shuffle, weighted_by_class
+from cnn_core.train.checked import RowOrder, checked_shuffle, weighted_by_class
 from cnn_core.train.evaluating import Evaluating
 from cnn_core.train.history import History
 from cnn_core.train.loop import Loop, Part
@@ -30,6 +28,7 @@ from cnn_core.train.objective import Objective
 from cnn_core.train.progress import make_progress
 from cnn_core.train.savable import Savable
 from cnn_core.train.showing import Shown
+from cnn_core.train.stepping import Stepping
 from cnn_core.train.target_scale import TargetScale
 
 FIXED = frozenset({"net", "loss", "loss_weights", "metrics", "target_scale", "target_shift",
@@ -43,7 +42,7 @@ CHECKED = FIXED | {"optimizer", "seed", "check_finite", "guard", "epochs_done"}
 """What is looked at when it is set."""
 
 
-class Trainer(Evaluating, Savable, Shown, Keywords):
+class Trainer(Evaluating, Stepping, Savable, Shown, Keywords):
     """Trains ``net`` to make ``loss`` small, with minibatches and an ``optimizer``.
 
     ``loss`` is a `Loss` or a name such as "mse"; for several outputs a dictionary of them by
@@ -77,6 +76,25 @@ class Trainer(Evaluating, Savable, Shown, Keywords):
     averages of the parameters: `averaged` is the network with them, to evaluate and to save.
 
     Warns where ``net`` ends in what ``loss`` applies itself, such as a softmax.
+
+    Raises `OptionError` for bad options, and what a loss or metric raises that does not fit
+    ``net``.
+
+    >>> x = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = (x[:, 0] > x[:, 1]).astype(int)
+    >>> net = cnn.Sequential([cnn.Dense(8, "relu"), cnn.Dense(2)], inputs=2, seed=0)
+    >>> trainer = cnn.Trainer(net, loss="softmax_cross_entropy", optimizer=cnn.Adam(lr=0.01),
+    ...                       metrics=["accuracy"], seed=0)
+    >>> history = trainer.fit(x, y, epochs=20, validation_split=0.2, progress=False)
+    >>> history["val_accuracy"][-1] > 0.9
+    True
+
+    An objective of one's own is a scalar node, or one number for each row:
+
+    >>> def objective(output, target):
+    ...     return cnn.ops.mean(cnn.ops.abs(output - target)) + 0.01 * cnn.ops.mean(output * output)
+    >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2, seed=0)
+    >>> loss = cnn.Trainer(net, loss=objective).step(x, x[:, :1])
     """
 
     def __init__(
@@ -245,6 +263,23 @@ class Trainer(Evaluating, Savable, Shown, Keywords):
 
         Other threads may predict meanwhile: each weight that they see is one that some step has
         left, but they need not be all of the same step, since a step changes them in place.
+
+        Raises `OptionError` for bad options, `ShapeError`, `DtypeError`, `LabelError` or
+        `DataError` for data, naming the row; then nothing has changed.  Raises `NotFiniteError` as
+        ``guard`` says.
+
+        >>> net = cnn.Sequential([cnn.Dense(8, "tanh"), cnn.Dense(1)], inputs=2, seed=0)
+        >>> trainer = cnn.Trainer(net, loss="mse", optimizer=cnn.Adam(lr=0.05))
+        >>> x = np.random.default_rng(0).normal(size=(100, 2))
+        >>> y = x[:, :1] * x[:, 1:]
+        >>> trainer.fit(x, y, epochs=2, batch_size=20, progress=False).epochs
+        2
+        >>> history = trainer.fit(x, y, epochs=3, batch_size=20, progress=False)    # epochs 3 to 5
+        >>> history.first, trainer.epochs_done, trainer.optimizer.step_count
+        (2, 5, 25)
+        >>> batches = lambda: ((x[i : i + 50], y[i : i + 50]) for i in (0, 50))     # a stream
+        >>> trainer.fit(batches, epochs=1, progress=False).epochs
+        1
         """
         batch_size = options.whole("fit: batch_size", batch_size)
         epochs = options.whole("fit: epochs", epochs, 0)
@@ -314,78 +349,3 @@ class Trainer(Evaluating, Savable, Shown, Keywords):
     def _row_order(self, n: int) -> np.ndarray:
         """Return this epoch's order of rows: a function of seed and epoch alone."""
         return shuffled(n, self.seed, self.epochs_done)
-
-    def step(self, x: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Make one optimizer step with all rows of ``x`` as the minibatch; return its loss.
-
-        Where no row counts, as all have an ignored label, that is NaN, as it is in `fit` and
-        `evaluate`, and the gradients are 0.
-        """
-        if self._last is not None and self._roles == Place.changes:
-            loss = self._short_step(self._last, x, y, sample_weight)
-            if loss is not None:
-                return loss
-        data = self._understood(self._data(x, y, sample_weight, "step"))
-        program = self._program(data, data.n_rows, training=True)
-        program.need_rows("step", data.n_rows)
-        self._last = program if program.stepper is not None else None
-        self._only, self._roles = program.updated, Place.changes
-        with self._lock:
-            learner = self._bound(self._only, program.rows)
-            try:
-                return program.run(
-                    program.sources(data), None, 0, data.n_rows, data.n_rows, learner=learner,
-                    lr=self.optimizer.rates(learner.step, 1), seed=self.seed,
-                )  # fmt: skip
-            except NotFiniteError as error:
-                self._pass_over(error, program, data, np.arange(data.n_rows), None)
-                return program.last_loss
-            finally:
-                self.optimizer.count_steps()
-
-    def _short_step(self, program: LossProgram, x: Any, y: Any, w: Any) -> float | None:
-        """Make one step if the arrays fit the last program, and all is right; else return None."""
-        with self._lock:
-            learner = self._bound(self._only)
-            pace = program.pace
-            n_threads = 1 if pace.n_threads == 1 else pace.next()[1]
-            begin = time.perf_counter()
-            lr = self.optimizer.rates_at(learner.step)
-            loss = program.stepper.step(x, y, w, learner, lr, self.seed, n_threads)
-            self.optimizer.count_steps()
-            if n_threads > 1 or pace.n_threads > 1:
-                pace.record(1, n_threads, time.perf_counter() - begin)
-        return loss
-
-    def _bound(self, only: frozenset[str] | None, rows: tuple[str, ...] = ()) -> Learner:
-        """Return the optimizer as the C core sees it, for a step that is guarded or not."""
-        learner = self.optimizer.learner(self.net.store, only, rows, every_row=self._by_rows)
-        learner.guarded = self.guard is not None
-        learner.gather(None, 0)
-        if self.weight_average is not None:
-            if self._averages is None:  # they begin with the numbers before the first step
-                self._averages = Averages(self.weight_average, self.net.store)
-            learner.follow(self._averages.by_step)
-        return learner
-
-    def _averages_of(self, state: Mapping[str, Any]) -> Averages:
-        """Return the averages that a state tells of; raise `StateError` where it is another's."""
-        if self.weight_average is None:
-            raise StateError("need a training with weight_average; got one without")
-        found = Averages(self.weight_average, self.net.store)
-        found.load_state_dict(state)
-        return found
-
-    def _pass_over(
-        self, error: NotFiniteError, program: LossProgram, data: Data, rows: np.ndarray,
-        epoch: int | None, names: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
-        """Count a step that is not finite as one without an update, or raise where it began."""
-        learner = self._bound(program.updated, program.rows)
-        if self.guard != "skip":
-            from cnn_core.train.guard import explained  # of errors alone
-
-            raise explained(error, self.net, program, data, rows, seed=self.seed,
-                            step=learner.step, epoch=epoch, names=names) from None  # fmt: skip
-        learner.step += 1
-        self.skipped += 1

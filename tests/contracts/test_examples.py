@@ -20,6 +20,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core.errors import LibraryError
+from cnn_core.run import threads
 
 PACKAGE = Path(cnn.__file__).parent
 MODULES = ["cnn_core.ops", "cnn_core.optim"]
@@ -107,8 +108,10 @@ def run(name: str, text: str, given: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_pasted(monkeypatch, tmp_path):
-    """An empty folder, and a seed that no example was written with where it names none."""
+    """An empty folder, a seed that no example was written with where it names none, and as many
+    threads afterwards as before."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threads, "_chosen", threads._chosen)
     monkeypatch.setattr("cnn_core.nn.model.urandom", lambda n: b"\x5a" * n)
 
 
