@@ -13,10 +13,11 @@ from cnn_core._ext.core import Lock, Runner
 from cnn_core.arrays import as_numbers
 from cnn_core.errors import DtypeError, GraphError, OptionError, ShapeError
 from cnn_core.graph.lean import Lean
+from cnn_core.graph.looking import Looking, Value
 from cnn_core.graph.pictures import Pictured
 from cnn_core.graph.recording import Recorded
 from cnn_core.graph.step_program import StepProgram
-from cnn_core.graph.walk import GRADIENTS, NOTHING, VALUES, Walk
+from cnn_core.graph.walk import NOTHING, Walk
 from cnn_core.ir.named import NamedNodes
 from cnn_core.ir.node import Input, Node, Parameter, State
 from cnn_core.ir.order import parameters_of
@@ -28,10 +29,7 @@ from cnn_core.state.blocks import Place
 from cnn_core.state.params import ParamStore, store_of
 
 if TYPE_CHECKING:
-    from cnn_core.graph.check import GradientReport
     from cnn_core.graph.step_program import Updates
-
-Value = Any  # a float for a scalar node, else an array
 
 FLOP_WORTH_THE_GIL = 1e6
 """Below this much arithmetic, giving up the GIL and taking it back costs more than it gives."""
@@ -39,7 +37,7 @@ FLOP_WORTH_THE_GIL = 1e6
 BUSY = "graph: need one call at a time; got one from within its own run, by a gate or a schedule"
 
 
-class Graph(Recorded, Pictured, NamedNodes):
+class Graph(Recorded, Pictured, Looking, NamedNodes):
     """A compiled computational graph: values forward, gradients backward.
 
     ``outputs`` is a node or a sequence of nodes.  ``dtype`` is float64 or float32; by default that
@@ -50,12 +48,24 @@ class Graph(Recorded, Pictured, NamedNodes):
     one learns the others see.  ``params``, a `ParamStore`, gives the graph numbers of its own,
     or lets several graphs share those of one store, by name.
 
-    >>> x, y, z = Input("x"), Input("y"), Input("z")
-    >>> graph = Graph((x + y) * z)
+    Values of scalars are floats, all others new arrays of ``dtype``.  Raises `GraphError` for a
+    cycle, for a name that two nodes have and for what is no node.
+
+    >>> x, y, z = cnn.Input("x"), cnn.Input("y"), cnn.Input("z")
+    >>> graph = cnn.Graph((x + y) * z)
     >>> graph.forward(x=-2.0, y=5.0, z=-4.0)
     -12.0
     >>> graph.backward()
     {'x': -4.0, 'y': -4.0, 'z': 3.0}
+
+    A graph of a network's output has the network's own numbers:
+
+    >>> net = cnn.Sequential([cnn.Dense(2, "tanh"), cnn.Dense(1)], inputs=3, seed=0)
+    >>> inside = cnn.Graph(net.output)
+    >>> bool(np.allclose(inside.forward(x=[1, 2, 3]), net.predict([1, 2, 3])))
+    True
+    >>> inside.value("dense_0").shape
+    (2,)
     """
 
     def __init__(
@@ -183,6 +193,15 @@ class Graph(Recorded, Pictured, NamedNodes):
         A single row may be fed without its batch axis, as in `Sequential.predict`: (I,) into
         (B, I), all batched inputs alike.  Values and gradients then have no batch axis either,
         here, in `backward`, `value` and `grad`, until the next `forward` or `feed`.
+
+        Raises `GraphError` for inputs that are missing or unknown, `ShapeError`, `DtypeError` and
+        `LabelError` for what an input does not take.
+
+        >>> x = cnn.Input("x", (cnn.BATCH, 2))
+        >>> graph = cnn.Graph([cnn.ops.exp(x), cnn.ops.sum(x)])
+        >>> graph.forward(x=[[0, 0], [0, 1]])
+        (array([[1.        , 1.        ],
+               [1.        , 2.71828183]]), 1.0)
         """
         short = None
         if self._runner is not None and check_finite is False:
@@ -214,7 +233,10 @@ class Graph(Recorded, Pictured, NamedNodes):
             return [self.value(node) for node in self.outputs]
 
     def feed(self, **inputs: Any) -> None:
-        """Copy the inputs in without computing anything; for going node by node."""
+        """Copy the inputs in without computing anything; for going node by node.
+
+        Raises what `forward` raises for inputs.  See `forward_node`.
+        """
         self._lean.complete()
         self._feed(inputs)
 
@@ -252,6 +274,16 @@ class Graph(Recorded, Pictured, NamedNodes):
         ``seed`` is the gradient given at the output, of its shape; by default 1, for a scalar
         output.  With several outputs, a dict from names or nodes to such gradients; outputs
         that it leaves out get 0.
+
+        Raises `StateError` before a `forward`, `ShapeError` for a seed of another shape, or for
+        none where the output is no scalar, `GraphError` where an operation lets no gradient
+        through.
+
+        >>> x = cnn.Input("x", (3,))
+        >>> graph = cnn.Graph(x * x)
+        >>> y = graph.forward(x=[1, 2, 3])
+        >>> graph.backward([1, 0, 10])["x"]
+        array([ 2.,  0., 60.])
         """
         self._walk.need_values("backward")
         if self._no_gradient:
@@ -291,6 +323,14 @@ class Graph(Recorded, Pictured, NamedNodes):
         in ``params``.
 
         Raises what `forward` raises, and `GraphError` where there is nothing to learn.
+
+        >>> w, b = cnn.Parameter("w", [[0.0]]), cnn.Parameter("b", [0.0])
+        >>> x, t = cnn.Input("x", (cnn.BATCH, 1)), cnn.Input("t", (cnn.BATCH, 1))
+        >>> graph = cnn.Graph(cnn.ops.mse(cnn.ops.dense(x, w, b), t))
+        >>> adam = cnn.Adam(lr=0.1)
+        >>> losses = [graph.step(adam, x=[[0], [1], [2]], t=[[1], [3], [5]]) for _ in range(300)]
+        >>> w.value.round(2), b.value.round(2)
+        (array([[2.]]), array([1.]))
         """
         with self._lock:
             if not hasattr(optimizer, "learner"):
@@ -309,68 +349,6 @@ class Graph(Recorded, Pictured, NamedNodes):
             values = (program.run(optimizer) if recording is None
                       else recording.step(program, optimizer, inputs))  # fmt: skip
         return values[0] if self._single else tuple(values)
-
-    def forward_node(self, node: Node | str) -> Value:
-        """Compute one node from the present values of its inputs and return its value."""
-        node = self.node(node)
-        self._lean.complete()
-        with self._lock:
-            self._walk.forward(node, seed=self._seed, counter=self._counter)
-            return self.value(node)
-
-    def backward_node(self, node: Node | str) -> None:
-        """Give the gradients of one node's inputs what its own gradient contributes.
-
-        In the order of `backward`, which is that of the nodes reversed, a whole walk makes what
-        `backward` makes: the first contribution to a gradient is written, the others are added.
-        """
-        self._lean.complete()
-        with self._lock:
-            self._walk.backward(self.node(node), seed=self._seed, counter=self._counter)
-
-    # -- looking --------------------------------------------------------------------------
-
-    @property
-    def has_values(self) -> bool:
-        """Whether all values have been computed from what was fed last."""
-        return self._walk.stage >= VALUES
-
-    @property
-    def has_gradients(self) -> bool:
-        """Whether all gradients have been computed from these values."""
-        return self._walk.stage == GRADIENTS
-
-    def value(self, node: Node | str) -> Value:
-        """Return the value of a node, given itself or by name: float or a new array."""
-        node = self.node(node)
-        if self._lean.lacks_value(node):
-            self._lean.complete()
-        return self._shown(node, self.program.value(node))
-
-    def grad(self, node: Node | str) -> Value:
-        """Return the gradient at a node: float or a new array; zero where none flows."""
-        node = self.node(node)
-        self._walk.need_gradient(node)
-        if self._lean.lacks_grad(node):
-            self._lean.complete()
-        if self.program.has_grad(node):
-            return self._shown(node, self.program.grad(node))
-        return self._zeros(node, self.program.n_rows)
-
-    def check_gradients(self, *, n_directions: int = 5, seed: int = 0) -> GradientReport:
-        """Compare every gradient with central differences at the values fed last.
-
-        See `GradientReport`.  Needs float64.
-        """
-        if self.dtype != np.float64:
-            raise DtypeError(f"check_gradients: need a graph of float64; got {self.dtype}")
-        self._walk.need_values("check_gradients")
-        self._lean.complete()
-        n_directions = options.whole("check_gradients", n_directions, option="n_directions")
-        seed = options.seed("check_gradients", seed, "a seed")
-        from cnn_core.graph.check import check_gradients  # not needed to train
-
-        return check_gradients(self, n_directions=n_directions, seed=seed)
 
     def __repr__(self) -> str:
         outputs = ", ".join(self.name_of(n) for n in self.outputs)

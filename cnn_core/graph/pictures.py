@@ -14,6 +14,14 @@ class Pictured:
         ``collapse`` shows groups as one box each: True for all, or names of some.  ``layout``
         "dot" has Graphviz place things and "own" this package; "auto" takes Graphviz where it is
         installed and the graph is not large.  A PNG needs matplotlib.
+
+        Raises `OptionError` for another ending, layout or group, `StateError` without the
+        matplotlib or Graphviz that it takes, `OSError` where writing fails.
+
+        >>> x, y = cnn.Input("x"), cnn.Input("y")
+        >>> graph = cnn.Graph((x + y) * x)
+        >>> value, gradients = graph.forward(x=2.0, y=3.0), graph.backward()
+        >>> graph.draw("graph.svg", layout="own")
         """
         from cnn_core.viz.draw import draw
 
@@ -35,7 +43,13 @@ class Pictured:
         write(self, path, collapse=collapse, recording=recording)
 
     def to_dot(self, *, collapse: Any = ()) -> str:
-        """Return the picture as source text for Graphviz, with ``collapse`` as in `draw`."""
+        """Return the picture as source text for Graphviz, with ``collapse`` as in `draw`.
+
+        >>> x, y = cnn.Input("x"), cnn.Input("y")
+        >>> graph = cnn.Graph((x + y) * x)
+        >>> graph.to_dot().splitlines()[0]
+        'digraph {'
+        """
         from cnn_core.viz.dot import to_dot
 
         return to_dot(self, collapse=collapse)

@@ -13,7 +13,8 @@ def load(path: str | PathLike[str]) -> Any:
     It predicts the same bits, and its parameters have the same names, roles and places.  Names of
     layers, operations and options are looked up in what this package has: a file runs no code.
 
-    Raises `DataError`, naming the file, where it is damaged, of a newer format or of another kind.
+    Raises `DataError`, naming the file, where it is damaged, of a newer format or of another kind,
+    and `OSError` where it cannot be read.
 
     >>> net = cnn.Sequential([cnn.Dense(4, "relu"), cnn.Dense(1)], inputs=2, seed=0)
     >>> net.save("net.safetensors")

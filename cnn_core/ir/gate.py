@@ -26,23 +26,29 @@ MAX_INPUTS = 31
 class Gate:
     """The base of gates in Python: a subclass defines `forward` and `backward` on NumPy arrays.
 
-    >>> class MultiplyGate(Gate):
+    ``MultiplyGate(x, y)``, with a node among its arguments, makes the node z = x y.  A gate with
+    options is made first and then applied: ``Power(2.0)(x)``, also as a layer of a network.  A
+    gate applied a second time works as a copy, so that each node keeps what it needs.
+
+    Scalars arrive as NumPy scalars, all else as arrays that belong to the gate, of the graph's
+    dtype; batches have their rows first.  Calls happen on the thread that runs the graph.  What
+    a gate raises reaches the caller, with a note that names the node; so does `ShapeError` for a
+    value or a gradient of another shape.
+
+    Attributes that `forward` and `backward` add pass: a copied or pickled gate lacks them.  What
+    is to last, such as running sums, gets its first value in the class or in ``__init__``.
+
+    >>> class MultiplyGate(cnn.Gate):
     ...     def forward(self, x, y):
     ...         self.x, self.y = x, y
     ...         return x * y
     ...     def backward(self, dz):
     ...         return [self.y * dz, self.x * dz]
-
-    ``MultiplyGate(x, y)``, with a node among its arguments, makes the node z = x y.  A gate with
-    options is made first and then applied: ``Scale(2.0)(x)``, also as a layer of a network.  A
-    gate applied a second time works as a copy, so that each node keeps what it needs.
-
-    Scalars arrive as NumPy scalars, all else as arrays that belong to the gate, of the graph's
-    dtype; batches have their rows first.  Calls happen on the thread that runs the graph.  What
-    a gate raises reaches the caller, with a note that names the node.
-
-    Attributes that `forward` and `backward` add pass: a copied or pickled gate lacks them.  What
-    is to last, such as running sums, gets its first value in the class or in ``__init__``.
+    >>> graph = cnn.Graph(MultiplyGate(cnn.Input("x"), cnn.Input("y")))
+    >>> graph.forward(x=3.0, y=-4.0)
+    -12.0
+    >>> graph.backward()
+    {'x': -4.0, 'y': 3.0}
     """
 
     _used = False

@@ -28,9 +28,10 @@ def group(name: str) -> Iterator[None]:
     Groups may lie in groups.  They change nothing but the picture of a graph, which frames each
     and can draw it as one box.
 
-    >>> from cnn_core import Input
-    >>> with group("neuron"):
-    ...     y = Input("w") * Input("x")
+    Raises `GraphError` for what is no name.
+
+    >>> with cnn.group("neuron"):
+    ...     y = cnn.Input("w") * cnn.Input("x")
     >>> y.group
     ('neuron',)
     """

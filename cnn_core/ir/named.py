@@ -48,6 +48,10 @@ class NamedNodes:
         """Return the node with this name, or ``node`` itself if it is one of this graph.
 
         Nodes that were given no name are called after their operation, with a number: ``mul_0``.
+
+        >>> graph = cnn.Graph(cnn.Input("x") * cnn.Input("y"))
+        >>> graph.node("mul_0").inputs
+        (<Input 'x' () shape=()>, <Input 'y' () shape=()>)
         """
         found = self._by_name.get(node) if isinstance(node, str) else node
         if not isinstance(found, Node) or found not in self._names:

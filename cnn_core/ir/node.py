@@ -14,6 +14,7 @@ from cnn_core import options
 from cnn_core.errors import DtypeError, GraphError, ShapeError
 from cnn_core.ir.group import groups, plain
 from cnn_core.ir.lengths import BATCH, MAX_ELEMENTS, Shape, as_array, check_shape
+from cnn_core.ir.operators import Operators
 from cnn_core.options import shown
 
 if TYPE_CHECKING:
@@ -34,11 +35,24 @@ _NEEDS = {
     "any": "real or int32 numbers",
 }
 
-class Node:
-    """One operation and its operands.
+class Node(Operators):
+    """One operation and its operands: a vertex of a graph, which knows shapes and holds no numbers.
+
+    Operators (+, -, *, /, **, @, comparisons, slices) and the functions of `cnn_core.ops` make
+    nodes; a number or an array among the operands becomes a `Constant`.  ``shape`` may begin with
+    `BATCH`, ``dtype`` is "real", that of the graph, or "int32", ``inputs`` are the operands,
+    ``name`` is what it was called.  A node does not change once made.  Operands that do not fit
+    raise `ShapeError` or `DtypeError`, which name them, at the line that makes the node.
 
     A subclass is one file in ``cnn_core/ops``; it sets the class attributes below and
     defines `infer_shape`.  The kernel in ``src_c/ops/<op>.c`` does the arithmetic.
+
+    >>> x = cnn.Input("x", (cnn.BATCH, 3))
+    >>> y = cnn.ops.sum(2.0 * x[:, 1:] + 1.0, axis=1)
+    >>> y.shape, y.dtype, y.op
+    ((B,), 'real', 'sum')
+    >>> cnn.Graph(y).forward(x=[[1, 2, 3]])
+    array([12.])
     """
 
     op: ClassVar[str] = ""
@@ -209,61 +223,9 @@ class Node:
         operands = ", ".join(i.label for i in self.inputs)
         return f"<{type(self).__name__} {self.label!r} ({operands}) shape={self.shape}>"
 
-    def __add__(self, other: Any) -> Node:
-        return _make("add", self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return _make("add", other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return _make("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return _make("sub", other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return _make("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return _make("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return _make("div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return _make("div", other, self)
-
-    def __pow__(self, other: Any) -> Node:
-        if options.is_number(other):
-            return _make("power", self, p=other)
-        return _make("power", self, other)
-
-    def __rpow__(self, other: Any) -> Node:
-        return _make("power", other, self)
-
-    def __matmul__(self, other: Any) -> Node:
-        return _make("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Node:
-        return _make("matmul", other, self)
-
-    def __neg__(self) -> Node:
-        return _make("neg", self)
-
-    def __gt__(self, other: Any) -> Node:
-        return _make("greater", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return _make("less", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return _make("greater_equal", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return _make("less_equal", self, other)
-
-    def __getitem__(self, key: Any) -> Node:
-        return _make("slice", self, key=key)
+    @classmethod
+    def _make(cls, op: str, *operands: Any, **fields: Any) -> Node:
+        return Node.registry[op](tuple([as_node(x) for x in operands]), **fields)
 
     def __bool__(self) -> bool:
         raise GraphError(
@@ -285,10 +247,15 @@ class Node:
 
 
 class Input(Node):
-    """A value that is fed from outside.
+    """A value that is fed from outside, by its name.
 
     ``shape`` may start with `BATCH`; ``()`` is a scalar.  ``dtype`` is "real" (the dtype of
-    the graph) or "int32" (labels, indices).
+    the graph) or "int32" (labels, indices).  Raises `GraphError` for what is no name, `ShapeError`
+    and `DtypeError`.
+
+    >>> x, k = cnn.Input("x", (cnn.BATCH, 3)), cnn.Input("k", (cnn.BATCH, 1), dtype="int32")
+    >>> cnn.Graph(cnn.ops.take_along_axis(x, k, axis=1)).forward(x=[[5, 6, 7]], k=[[2]])
+    array([[7.]])
     """
 
     def __init__(self, name: str, shape: Shape = (), dtype: str = "real") -> None:
@@ -306,7 +273,16 @@ class Parameter(Node):
     """A trained value.  ``value`` gives the shape and the starting numbers.
 
     In place of a value there may be a ``shape`` and ``init``, a function of (shape, rng): whoever
-    first gives it a place draws the numbers.  All networks and graphs with it share that place.
+    first gives it a place draws the numbers.  All networks and graphs with it share that place, and
+    ``value`` is a copy of what lies there, float64.  Raises `GraphError` for what is no name,
+    `ShapeError`, and `DtypeError` for what is no numbers.
+
+    >>> w = cnn.Parameter("w", [1.0, 2.0])
+    >>> graph = cnn.Graph(cnn.ops.sum(cnn.ops.square(w)))
+    >>> loss = graph.step(cnn.SGD(lr=0.25))                      # the gradient is 2 w
+    >>> w.value
+    array([0.5, 1. ])
+    >>> v = cnn.Parameter("v", shape=(3,), init=lambda shape, rng: rng.normal(size=shape))
     """
 
     is_state: ClassVar[bool] = False  # such as a running mean, which steps keep up to date
@@ -362,7 +338,15 @@ class State(Parameter):
 
 
 class Constant(Node):
-    """A fixed value, such as the 2 in ``2 * x``."""
+    """A fixed value, such as the 2 in ``2 * x``: any shape of up to 6 axes; a copy is taken.
+
+    ``dtype`` is "real" or "int32".  Raises `ShapeError`, and `DtypeError` for what is no numbers.
+
+    >>> weights = cnn.Constant([0.2, 0.3, 0.5])
+    >>> x = cnn.Input("x", (cnn.BATCH, 3))
+    >>> cnn.Graph(cnn.ops.sum(x * weights, axis=1)).forward(x=[[10, 10, 10]])
+    array([10.])
+    """
 
     def __init__(self, value: Any, name: str = "", *, dtype: str = "real") -> None:
         fixed = as_array(value, "Constant")
@@ -394,7 +378,3 @@ def need_possible(who: Node | str, shape: Shape) -> None:
 
 def _function(op: str) -> Callable[..., Any]:
     return getattr(import_module(f"cnn_core.ops.{op}"), op)
-
-
-def _make(op: str, *operands: Any, **fields: Any) -> Node:
-    return Node.registry[op](tuple(as_node(x) for x in operands), **fields)

@@ -35,6 +35,18 @@ class ParamStore(Mapping[str, np.ndarray]):
     another, ``grad``; ``spans`` gives each name its (begin, end) in elements there.  Each span
     starts on a multiple of 16 elements; what lies between the end of a parameter and the next
     span is zero and stays zero.  Programs and optimizers share a store.
+
+    Writing into a view changes the parameter: ``store["w"][...] = array``; ``store["w"] = array``
+    checks its shape and dtype first, and raises `ShapeError` or `DtypeError`.  Raises `KeyError`
+    for unknown names.
+
+    >>> w, b = cnn.Parameter("w", [[1.0], [2.0]]), cnn.Parameter("b", [0.5])
+    >>> store = cnn.ParamStore([w, b], "float64")
+    >>> x = cnn.Input("x", (cnn.BATCH, 2))
+    >>> graph = cnn.Graph(cnn.ops.dense(x, w, b), params=store)
+    >>> store["b"] = [0.0]
+    >>> graph.forward(x=[1, 1]), dict(store.spans)
+    (array([3.]), {'w': (0, 16), 'b': (16, 32)})
     """
 
     dtype: np.dtype
@@ -208,7 +220,13 @@ class ParamStore(Mapping[str, np.ndarray]):
         return max((end for _, end in self.spans.values()), default=0)
 
     def like(self) -> np.ndarray:
-        """Return a new flat buffer of zeros, as long as the parameters."""
+        """Return a new flat buffer of zeros, as long as the parameters.
+
+        >>> store = cnn.ParamStore([cnn.Parameter("w", [1.0, 2.0])], "float64")
+        >>> flat = store.like()
+        >>> store.view(flat, "w")
+        array([0., 0.])
+        """
         return aligned_zeros(self._length(), self.dtype)
 
     def assign(

@@ -23,7 +23,7 @@ from cnn_core.errors import LibraryError
 from cnn_core.run import threads
 
 PACKAGE = Path(cnn.__file__).parent
-MODULES = ["cnn_core.ops", "cnn_core.optim"]
+MODULES = ["cnn_core", "cnn_core.ops", "cnn_core.optim", "cnn_core.train"]
 FLAGS = doctest.ELLIPSIS | doctest.REPORT_NDIFF
 
 
