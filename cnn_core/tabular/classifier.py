@@ -153,6 +153,12 @@ class TabularClassifier(TabularLearner):
         of training is taken away, with T the temperature at which the log-loss of the validation
         part is the least.  Without ``calibrate`` it is that of softmax(z).  See
         `cnn_core.tabular.calibration`.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> p = model.predict_proba([{"size": 0}, {"size": 6}])
+        >>> p.shape, p.sum(axis=1), bool(p[0, 0] > 0.8), bool(p[1, 1] > 0.8)
+        ((2, 2), array([1., 1.]), True, True)
         """
         return self._answer(X, "predict_proba")
 
@@ -160,16 +166,38 @@ class TabularClassifier(TabularLearner):
         """Return the standard deviation of each probability over networks and members, (N, C).
 
         Raises `StateError` where there is only one network, without members.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 9}, n_models=2)
+        >>> model.fit(rows, "good").predict_std({"size": 3}).shape
+        (1, 2)
         """
         return np.concatenate([p.std(axis=1) for p in self._members(X, "predict_std")])
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row."""
+        """Return the most probable class of each row.
+
+        Raises what `TableEncoder.transform` raises.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> model.predict([{"size": 0}, {"size": 6}])
+        array([False,  True])
+        """
         found = self._answer(X, "predict")
         return self.classes_[found.argmax(1)]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the share of rows whose class is right."""
+        """Return the share of rows whose class is right.
+
+        ``y`` are targets or the name of a column of X; by default that of training.  Raises
+        `LabelError` for a class that training had not, `ShapeError` for another number of targets.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> model.score(rows)
+        1.0
+        """
         table, codes, weight = self._scored(X, y, sample_weight)
         return figures.accuracy(codes, self.predict_proba(table), weight)
 

@@ -119,6 +119,11 @@ class TableEncoder(Described):
         file.  Raises `DataError` for a table without rows, names that are there twice, or none
         of whose columns says anything; `ShapeError` for rows of different lengths; `OptionError`
         for ``kinds`` that there are not.
+
+        >>> rows = [{"size": i, "kind": "abc"[i % 3]} for i in range(30)]
+        >>> encoder = cnn.tabular.TableEncoder().fit(rows)
+        >>> [(c.name, c.kind) for c in encoder.columns_]
+        [('size', 'number'), ('kind', 'category')]
         """
         # What only learns is not imported by a program that only predicts.
         from cnn_core.tabular.plan import Profile, Rules, plan_of
@@ -175,7 +180,13 @@ class TableEncoder(Described):
         return np.array(self._fitted("feature_names_in_", AttributeError).names, dtype=object)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns of ``numbers``, then of ``codes``."""
+        """Return the names of the columns of ``numbers``, then of ``codes``.
+
+        >>> rows = [{"size": i, "kind": "abc"[i % 3]} for i in range(30)]
+        >>> encoder = cnn.tabular.TableEncoder().fit(rows)
+        >>> encoder.get_feature_names_out().tolist()
+        ['size', 'kind_a', 'kind_b', 'kind_c']
+        """
         return np.array(self._fitted("get_feature_names_out").feature_names(), dtype=object)
 
     # -- transform ------------------------------------------------------------------------
@@ -189,6 +200,11 @@ class TableEncoder(Described):
         not of their column's kind, which count as missing.
 
         Raises `DataError` that lists the columns that are missing, `StateError` before `fit`.
+
+        >>> rows = [{"size": i, "kind": "abc"[i % 3]} for i in range(30)]
+        >>> encoder = cnn.tabular.TableEncoder().fit(rows)
+        >>> encoder.transform({"size": 14.5, "kind": "new"}).numbers  # no level is known
+        array([[0., 0., 0., 0.]], dtype=float32)
         """
         encoding = self._fitted("transform")
         if isinstance(X, Mapping) and X and is_row(X):

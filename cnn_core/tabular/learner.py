@@ -140,6 +140,11 @@ class TabularLearner(Understanding, Predicting):
 
         Raises `DataError`, `ShapeError`, `DtypeError` and `LabelError` for tables and targets,
         `OptionError` for parameters, which are looked at here.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> model.classes_, model.n_rows_, model.columns_["size"].kind
+        (array([False,  True]), 90, 'discrete')
         """
         who, o = "fit", self._checked("fit", time_limit)
         table, y, column = apart(X, y, who, "y")
@@ -237,6 +242,13 @@ class TabularLearner(Understanding, Predicting):
 
         Raises `OptionError` for what a file cannot hold, such as a recipe of your own, and
         `OSError` where writing fails.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> model.save("good.safetensors")
+        >>> loaded = cnn.load("good.safetensors")
+        >>> bool((loaded.predict_proba(rows) == model.predict_proba(rows)).all())
+        True
         """
         from cnn_core.tabular.saved import save  # not needed to train
 
@@ -288,6 +300,12 @@ class TabularLearner(Understanding, Predicting):
         ``y`` are targets or the name of a column of X; by default that of training.
 
         Raises what `score` raises.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> found = model.evaluate(rows)
+        >>> list(found), found["accuracy"], round(found.trivial["accuracy"], 3)
+        (['accuracy', 'auc', 'log_loss', 'brier', 'calibration_error'], 1.0, 0.578)
         """
         table, y, weight = self._scored(X, y, sample_weight, "evaluate")
         found = self._predicted(self._encoded(table, "evaluate"))

@@ -122,6 +122,12 @@ class TabularRegressor(TabularLearner):
 
         Where 0.5 is not among them, it lies between its neighbours by their distances, or is the
         quantile closest to it.
+
+        >>> rows = [{"size": i % 7} for i in range(90)]
+        >>> price = [10.0 * row["size"] for row in rows]
+        >>> model = cnn.tabular.TabularRegressor("mlp", options={"epochs": 60}).fit(rows, price)
+        >>> bool(abs(model.predict({"size": 5})[0] - 50) < 5)
+        True
         """
         return self._middle(self._answer(X, "predict"))
 
@@ -134,6 +140,15 @@ class TabularRegressor(TabularLearner):
         Raises `StateError` where the model was not fitted with ``quantiles``.
 
         Source: Chernozhukov, Fernandez-Val, Galichon 2010 (order).
+
+        >>> rows = [{"size": i % 7} for i in range(90)]
+        >>> price = [10.0 * row["size"] for row in rows]
+        >>> model = cnn.tabular.TabularRegressor("mlp", quantiles=[0.1, 0.9])
+        >>> model.set_params(options={"epochs": 30})
+        TabularRegressor('mlp', options={'epochs': 30}, quantiles=[0.1, 0.9])
+        >>> low, high = model.fit(rows, price).predict_quantiles({"size": 5})[0]
+        >>> bool(low <= high)
+        True
         """
         self._check("predict_quantiles")
         if not self._task.quantiles:
@@ -150,6 +165,13 @@ class TabularRegressor(TabularLearner):
         them a little too narrow: by less than what the number of rows leaves to chance.
 
         Raises `StateError` where the validation part has too few rows for the coverage.
+
+        >>> rows = [{"size": i % 7} for i in range(90)]
+        >>> price = [10.0 * row["size"] for row in rows]
+        >>> model = cnn.tabular.TabularRegressor("mlp", options={"epochs": 60}).fit(rows, price)
+        >>> low, high = model.predict_interval(rows, coverage=0.8).T
+        >>> bool(((low <= price) & (price <= high)).mean() > 0.6)
+        True
         """
         who = "predict_interval"
         coverage = options.number(who, coverage, 0, 1, open_at="low high", option="coverage")
@@ -162,12 +184,25 @@ class TabularRegressor(TabularLearner):
 
         It says where they differ, as for rows unlike those of training; it is not how far targets
         are off, which `predict_interval` says.  Raises `StateError` where there is only one.
+
+        >>> rows = [{"size": i % 7} for i in range(90)]
+        >>> price = [10.0 * row["size"] for row in rows]
+        >>> model = cnn.tabular.TabularRegressor("mlp", options={"epochs": 9}, n_models=2)
+        >>> model.fit(rows, price).predict_std({"size": 5}).shape
+        (1,)
         """
         members = self._members(X, "predict_std")
         return np.concatenate([self._middle(found).std(axis=1) for found in members])
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return R2 = 1 - sum w (y - p)^2 / sum w (y - mean)^2."""
+        """Return R2 = 1 - sum w (y - p)^2 / sum w (y - mean)^2.
+
+        >>> rows = [{"size": i % 7} for i in range(90)]
+        >>> price = [10.0 * row["size"] for row in rows]
+        >>> model = cnn.tabular.TabularRegressor("mlp", options={"epochs": 60}).fit(rows, price)
+        >>> model.score(rows, price) > 0.95
+        True
+        """
         table, y, weight = self._scored(X, y, sample_weight)
         return figures.r2(y, self.predict(table), weight)
 

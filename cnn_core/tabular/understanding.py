@@ -42,6 +42,12 @@ class Understanding:
             argument, ``sample_weight``.
 
         Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin, Dominici 2019.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> found = model.permutation_importance(rows)
+        >>> found["size"].mean > 0.3  # of the accuracy is lost
+        True
         """
         from cnn_core.tabular.importance import permutation_importance
 
@@ -71,6 +77,12 @@ class Understanding:
         grid that are none of the column.
 
         Source: Friedman 2001, "Greedy function approximation", section 8.2; Goldstein et al. 2015.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> found = model.partial_dependence(rows, "size", grid=[0, 6])
+        >>> found.values.shape, bool(found.values[1, 1] > found.values[0, 1] + 0.5)
+        ((2, 2), True)
         """
         from cnn_core.tabular.dependence import partial_dependence
 
@@ -99,6 +111,12 @@ class Understanding:
 
         Raises `ImportError` where matplotlib is not installed, `OptionError` for other than one of
         ``ax`` for each column.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> figure = model.draw_partial_dependence(rows, "size", "size.svg")
+        >>> len(figure.axes)
+        1
         """
         from cnn_core.tabular.dependence import draw_partial_dependence
 
@@ -116,6 +134,13 @@ class Understanding:
         as that was kept: a learner that was loaded from a file has none, and needs them.
 
         The file is written as a whole or not at all; raises `OSError` where it cannot be.
+
+        >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+        >>> model = cnn.tabular.TabularClassifier("mlp", options={"epochs": 20}).fit(rows, "good")
+        >>> from pathlib import Path
+        >>> model.report("good.html", rows)
+        >>> Path("good.html").read_text("utf-8")[:15]
+        '<!DOCTYPE html>'
         """
         from cnn_core.tabular.page import write
 

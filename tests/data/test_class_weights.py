@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 
-import cnn_core
-from cnn_core.data import class_weighting, class_weights
+from cnn_core.data import class_weights
 from cnn_core.errors import DataError, LabelError, OptionError, ShapeError
 
 Y = np.array([0, 2, 2, 5, 2, 0])
@@ -57,7 +54,3 @@ def test_ignored_labels_are_in_no_class():
 def test_what_is_no_weight_or_label_is_refused(given, y, error, words):
     with pytest.raises(error, match=words):
         class_weights(given, y)
-
-
-def test_the_examples_hold():
-    assert doctest.testmod(class_weighting, extraglobs={"cnn": cnn_core}) == (0, 2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import doctest
-import importlib
 import pickle
 import warnings
 
@@ -375,13 +373,6 @@ def test_a_copy_predicts_the_same(model):
         assert (other.predict_proba(ROWS) == model.predict_proba(ROWS)).all()
     assert model.n_features_in_ == 3
     assert model.feature_names_in_.tolist() == [*COLUMNS]
-
-
-@pytest.mark.parametrize("name", ["budget", "classifier", "parts", "recipes", "regressor"])
-def test_examples_are_true(name):
-    found = doctest.testmod(importlib.import_module(f"cnn_core.tabular.{name}"))
-    assert found.attempted > 0
-    assert found.failed == 0
 
 
 def test_scikit_learn_takes_them():

@@ -21,7 +21,12 @@ __all__ = ["Recipe", "Rows", "Task", "names", "recipe_of"]
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of the recipes."""
+    """Return the names of the recipes.
+
+    >>> from cnn_core.tabular import recipes
+    >>> recipes.names()
+    ('mlp', 'realmlp', 'tabm')
+    """
     from pkgutil import iter_modules
 
     return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "recipe"))
@@ -35,6 +40,7 @@ def recipe_of(
     Raises `OptionError` for a name that there is not, for options of a recipe that has its own,
     and for options that it does not know.
 
+    >>> from cnn_core.tabular.recipes import recipe_of
     >>> recipe_of("mlp", {"epochs": 5}).epochs
     5
     """

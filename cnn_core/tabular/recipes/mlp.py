@@ -43,6 +43,11 @@ class MLP(Recipe):
         Of AdamW, and the rate of dropout.  Biases do not decay.
     width, n_bins
         Of embeddings, and pieces of a number; 0: it stands there alone.
+
+    >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+    >>> model = cnn.tabular.TabularClassifier("mlp", options=dict(epochs=20))
+    >>> model.fit(rows, "good").score(rows) > 0.9
+    True
     """
 
     name = "mlp"

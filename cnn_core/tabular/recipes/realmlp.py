@@ -91,6 +91,11 @@ class RealMLP(Recipe):
 
     Source: Holzmueller, Grinsztajn, Steinwart 2024, "Better by default: strong pre-tuned MLPs and
     boosted trees on tabular data", RealMLP-TD: appendix A and the authors' package.
+
+    >>> rows = [{"size": i % 7, "good": i % 7 > 3} for i in range(90)]
+    >>> model = cnn.tabular.TabularClassifier("realmlp", options=dict(epochs=20))
+    >>> model.fit(rows, "good").score(rows) > 0.9
+    True
     """
 
     name = "realmlp"

@@ -15,7 +15,14 @@ from cnn_core.train.trainer import Trainer
 
 
 class Rows(NamedTuple):
-    """The encoded rows that a network is trained with, and their targets."""
+    """The encoded rows that a network is trained with, and their targets.
+
+    >>> from cnn_core.tabular.recipes import Rows
+    >>> numbers, codes = np.zeros((4, 2), np.float32), np.zeros((4, 1), np.int32)
+    >>> rows = Rows(numbers, codes, 2, [5], y=np.zeros(4, np.int32), weight=None)
+    >>> rows.nodes()["codes"].shape
+    (B, 1)
+    """
 
     numbers: np.ndarray
     """float32 (N, F): the first ``n_real`` columns are scaled numbers, the others flags."""
@@ -54,7 +61,12 @@ def first_places(code_sizes: list[int]) -> np.ndarray:
 
 
 class Task(NamedTuple):
-    """What is to be learned."""
+    """What is to be learned.
+
+    >>> from cnn_core.tabular.recipes import Task
+    >>> Task("quantiles", 2, (0.1, 0.9)).n_outputs
+    2
+    """
 
     kind: str
     """ "classes"; "mean", by squared errors; "quantiles", by pinball losses."""
