@@ -187,7 +187,7 @@ class Model(Predicting):
         """Overwrite the named parameters.  Nothing changes unless all names and shapes fit.
 
         ``strict`` asks for all parameters.  One alone: ``net.params["dense_0.w"] = array``.  Raises
-        `OptionError` for unknown or missing names, `ShapeError`, and `DtypeError`.
+        what `ParamStore.assign` does.
 
         >>> net = cnn.Sequential([cnn.Dense(1)], inputs=2)
         >>> net.set_params({"dense_0.w": [[1], [2]], "dense_0.b": [0.5]}, strict=True)
@@ -212,7 +212,7 @@ class Model(Predicting):
         self.store.freeze(pattern)
 
     def unfreeze(self, pattern: str = "*") -> None:
-        """Let parameters learn again, which a `freeze` had kept as they are."""
+        """Let parameters learn again, which a `freeze` had kept as they are; errors as there."""
         self.store.unfreeze(pattern)
 
     @property
@@ -281,7 +281,8 @@ class Model(Predicting):
         those of equal names belong together; where there are none, layers and modules of a kind
         in their order, if the modules' names differ in numbers alone, or by their shapes, if no
         two are equal.  Raises `DataError`, and changes nothing, where that does not tell, or where
-        anything is missing, unexpected or of another shape, which is listed.
+        anything is missing, unexpected or of another shape, which is listed;
+        `OSError` where the file cannot be read.
 
         >>> net, other = (cnn.Sequential([cnn.Dense(1)], inputs=2, seed=seed) for seed in (0, 1))
         >>> net.save_torch("weights.safetensors", names={"dense_0": "fc"})    # fc.weight, fc.bias

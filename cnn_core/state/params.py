@@ -136,7 +136,10 @@ class ParamStore(Mapping[str, np.ndarray]):
     # -- parameters by node ---------------------------------------------------------------
 
     def name_of(self, parameter: Parameter) -> str:
-        """Return the name of a parameter here: in a network within another it has a longer one."""
+        """Return the name of a parameter here: in a network within another it has a longer one.
+
+        Raises what `find` raises.
+        """
         return self._names[self.find(parameter, "ParamStore")]
 
     def find(self, parameter: Parameter, who: str) -> Place:
@@ -185,15 +188,27 @@ class ParamStore(Mapping[str, np.ndarray]):
         return self._places[name]
 
     def role(self, name: str) -> str:
-        """Return "trainable", "frozen" or "state"."""
+        """Return "trainable", "frozen" or "state".
+
+        >>> net = cnn.Sequential([cnn.BatchNorm(), cnn.Dense(1)], inputs=2)
+        >>> net.freeze("dense_0.*")
+        >>> [net.params.role(name) for name in ("dense_0.w", "batchnorm_0.s", "batchnorm_0.mean")]
+        ['frozen', 'trainable', 'state']
+        """
         return self.place(name).role
 
     def freeze(self, pattern: str) -> None:
-        """Let the parameters of a name or pattern, such as ``"dense_0.*"``, not learn."""
+        """Let the parameters of a name or pattern, such as ``"dense_0.*"``, not learn.
+
+        Raises `OptionError` for one that matches none.
+        """
         self._set_role("freeze", pattern, TRAINABLE, FROZEN)
 
     def unfreeze(self, pattern: str) -> None:
-        """Let the parameters of a name or pattern learn again."""
+        """Let the parameters of a name or pattern learn again.
+
+        Raises `OptionError` for one that matches none.
+        """
         self._set_role("unfreeze", pattern, FROZEN, TRAINABLE)
 
     def _set_role(self, who: str, pattern: str, before: str, after: str) -> None:
@@ -206,7 +221,10 @@ class ParamStore(Mapping[str, np.ndarray]):
     # -- numbers --------------------------------------------------------------------------
 
     def view(self, flat: np.ndarray, name: str) -> np.ndarray:
-        """Return the part of a flat buffer that belongs to ``name``, in its shape."""
+        """Return the part of a flat buffer that belongs to ``name``, in its shape.
+
+        Raises `OptionError` for an unknown name, `ShapeError` for a buffer of another length.
+        """
         if not isinstance(name, str) or name not in self.spans:
             raise options.refuse("view", f"one of {', '.join(self.spans)}", name)
         if not isinstance(flat, np.ndarray) or flat.shape != (self._length(),):
@@ -234,7 +252,8 @@ class ParamStore(Mapping[str, np.ndarray]):
     ) -> None:
         """Overwrite the named parameters; all are checked before the first is changed.
 
-        ``strict`` asks for all of them.
+        ``strict`` asks for all of them.  Raises `OptionError` for unknown or missing names,
+        `ShapeError`, `DtypeError`, and `DataError` for what the dtype cannot hold.
         """
         if not isinstance(values, Mapping):
             raise options.refuse(who, "a mapping from names to arrays", values)
