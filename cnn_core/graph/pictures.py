@@ -37,6 +37,11 @@ class Pictured:
         a training.  Arrays are carried whole up to 4 MB in all, larger ones as pictures.  Of a
         graph that has not run, the page says what to call.  Raises `OptionError` for more than
         5,000 nodes, `OSError` where the file cannot be written: then none is.
+
+        >>> x, y = cnn.Input("x"), cnn.Input("y")
+        >>> graph = cnn.Graph((x + y) * x)
+        >>> value, gradients = graph.forward(x=2.0, y=3.0), graph.backward()
+        >>> graph.to_html("graph.html")
         """
         from cnn_core.viz.page.build import write
 

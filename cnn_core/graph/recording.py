@@ -174,13 +174,12 @@ class Recorded:
         and ``most_bytes`` are whole numbers above 0; and `step` raises `OptionError`, and changes
         nothing, where a single frame is larger than ``most_bytes``.
 
-        >>> from cnn_core import Graph, Input, Parameter, ops
-        >>> from cnn_core.optim import SGD
-        >>> graph = Graph(ops.square(Parameter("w", 1.0) * Input("x") - 1))
-        >>> optimizer = SGD(lr=0.1)
+        >>> w, x = cnn.Parameter("w", 1.0), cnn.Input("x")
+        >>> graph = cnn.Graph(cnn.ops.square(w * x - 1))
+        >>> sgd = cnn.SGD(lr=0.1)
         >>> with graph.record(every=2) as recording:
         ...     for _ in range(5):
-        ...         loss = graph.step(optimizer, x=2.0)
+        ...         loss = graph.step(sgd, x=2.0)
         >>> recording
         <Recording of 3 of 5 steps, every 2 steps, loss 1 to 2.56e-06>
         """
