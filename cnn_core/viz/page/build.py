@@ -75,8 +75,7 @@ def script() -> str:
     """Return all scripts of the page, operations first."""
     folder = resources.files(__package__) / "assets"
     found = sorted(f.name for f in folder.iterdir() if f.name.startswith("op_"))
-    first = [name for name in FIRST if (folder / name).is_file()]
-    return "\n".join(asset(name) for name in (*first, *found, *SCRIPTS))
+    return "\n".join(asset(name) for name in (*FIRST, *found, *SCRIPTS))
 
 
 def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def node_json(graph: Graph, node: Node, number: dict[Node, int]) -> dict[str, An
         made["copies"] = True  # of its only operand
     if graph._training:
         made["training"] = True
+    if node.inputs and not node.grad_reads:
+        made["linear"] = True  # what a path adds depends on the gradient alone
     if isinstance(node, Parameter) and node.is_state:
         made["state"] = True
     if node.inputs:

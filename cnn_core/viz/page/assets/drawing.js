@@ -1,12 +1,45 @@
 "use strict";
 // The drawing: SVG made of the page's data, of which a step touches only what it changes.
 (CNN => {
-  const { s } = CNN, LINE = 13.75, SIZE = 11, GAP = 4;
+  const { s } = CNN, LINE = 13.75, SIZE = 11, GAP = 4, TILE = 800;
 
   const path = (start, steps) => `M${start.join(" ")}` +
     steps.map(step => (step.length > 2 ? "C" : "L") + step.join(" ")).join("");
 
   const head = ([x, y]) => `M${x} ${y}L${x - 7} ${y - 3}L${x - 7} ${y + 3}Z`;
+
+  // Parts of a layer, each a square of it: those out of sight cost a browser nothing.
+  class Tiles {
+    constructor(layer) {
+      this.layer = layer;
+      this._tiles = new Map();
+    }
+
+    // Take an element that lies within these bounds.
+    add(element, x0, y0, x1, y1) {
+      const wide = x1 - x0 > TILE || y1 - y0 > TILE;
+      const i = Math.floor((x0 + x1) / 2 / TILE), j = Math.floor((y0 + y1) / 2 / TILE);
+      const key = wide ? "wide" : `${i} ${j}`;
+      if (!this._tiles.has(key)) {
+        const group = s("g", wide ? {} : { display: "none" });
+        this._tiles.set(key, { group, i: wide ? null : i, j, seen: wide });
+        this.layer.append(group);
+      }
+      this._tiles.get(key).group.append(element);
+    }
+
+    see(x0, y0, x1, y1) {
+      for (const tile of this._tiles.values()) {
+        const seen = tile.i === null ||
+          ((tile.i + 2) * TILE > x0 && (tile.i - 1) * TILE < x1 &&
+           (tile.j + 2) * TILE > y0 && (tile.j - 1) * TILE < y1);
+        if (seen === tile.seen) continue;
+        tile.seen = seen;
+        if (seen) tile.group.removeAttribute("display");
+        else tile.group.setAttribute("display", "none");
+      }
+    }
+  }
 
   CNN.Drawing = class {
     constructor(page, onpick, onfold) {
@@ -37,19 +70,23 @@
       const [w, h] = this.data.size;
       this.size = [fold.x(w), fold.y(h)];
       const layer = name => s("g", { class: name });
-      const frames = layer("frames"), wires = layer("wires"), cells = layer("cells");
+      const frames = layer("frames"), wires = new Tiles(layer("wires"));
+      const cells = new Tiles(layer("cells"));
+      this._tiles = [wires, cells];
       this._over = layer("over");
       this.data.frames.forEach((frame, i) => {
         if (fold.boxOf(frame.parent) < 0) frames.append(...this._frame(frame, i));
       });
-      this.data.wires.forEach((wire, i) => { wires.append(...this._wire(wire, i)); });
-      for (const [x, y, frame] of this.data.dots)
+      this.data.wires.forEach((wire, i) => this._wire(wire, i, wires));
+      for (const [a, b, frame] of this.data.dots) {
+        const x = fold.x(a), y = fold.y(b);
         if (fold.boxOf(frame) < 0)
-          wires.append(s("circle", { class: "dot", cx: fold.x(x), cy: fold.y(y), r: 2.4 }));
+          wires.add(s("circle", { class: "dot", cx: x, cy: y, r: 2.4 }), x, y, x, y);
+      }
       this.data.cells.forEach((cell, i) => {
-        if (fold.boxOf(cell.frame) < 0) cells.append(this._cell(cell, i));
+        if (fold.boxOf(cell.frame) < 0) this._cell(cell, i, cells);
       });
-      this.svg.replaceChildren(frames, wires, cells, this._over);
+      this.svg.replaceChildren(frames, wires.layer, cells.layer, this._over);
       this._resize();
     }
 
@@ -86,22 +123,20 @@
           `${frame.count} node${frame.count > 1 ? "s" : ""}`));
       this._cells[`box ${i}`] = box;
       const rows = frame.outs.map(([node, at, ends]) =>
-        this._row(node, y(at), left + width, right, ends, 3));
+        this._row(node, y(at), left + width, right, ends));
       return [box, ...rows];
     }
 
-    _wire([source, target, , frame, start, steps], i) {
+    _wire([, target, , frame, start, steps], i, tiles) {
       const { folding } = this, { x, y } = folding;
-      if (folding.boxOf(frame) >= 0) return [];
+      if (folding.boxOf(frame) >= 0) return;
       const moved = points => points.map((v, j) => Math.round(10 * (j % 2 ? y(v) : x(v))) / 10);
       const all = steps.map(moved), end = all[all.length - 1].slice(-2);
-      const d = path(moved(start), all);
+      const from = moved(start), d = path(from, all);
       const arrow = target >= 0 || this._entersBox(steps[steps.length - 1].slice(-2));
       const line = this._wires[i] = s("g", { class: "wire" }, s("path", { class: "line", d }),
         arrow ? s("path", { class: "arrow", d: head(end) }) : null);
-      this._wires[i].end = end;
-      line.source = source;
-      return [line];
+      tiles.add(line, from[0], Math.min(from[1], end[1]), end[0], Math.max(from[1], end[1]));
     }
 
     _entersBox([x, y]) {
@@ -111,7 +146,7 @@
       });
     }
 
-    _cell(cell, i) {
+    _cell(cell, i, tiles) {
       const { folding } = this, [a, b, w, h] = cell.shape;
       const dx = folding.x(cell.box[0]) - cell.box[0], dy = folding.y(cell.box[1]) - cell.box[1];
       const left = a + dx, top = b + dy, middle = left + w / 2, line = cell.size * 1.25;
@@ -125,20 +160,28 @@
           "font-size": cell.size }, text)),
         cell.caption ? s("text", { class: "caption", x: middle, y: top + h + 11 }, cell.caption)
           : null,
-        cell.rows.map(([node, y, x0, x1, ends, n, m]) =>
-          this._row(node, y + dy, x0 + dx, x1 + dx, ends, n, m)));
-      this._cells[this._cellOf[cell.node]] = made;
-      return made;
+        cell.rows.map(([node, y, x0, x1, ends]) =>
+          this._row(node, y + dy, x0 + dx, x1 + dx, ends)));
+      this._cells[i] = made;
+      tiles.add(made, left, top, left + cell.box[2], top + cell.box[3]);
+    }
+
+    // Draw only what lies near the part that is seen, given in the drawing's pixels.
+    see(left, top, width, height) {
+      const { zoom } = this;
+      for (const tiles of this._tiles)
+        tiles.see(left / zoom, top / zoom, (left + width) / zoom, (top + height) / zoom);
     }
 
     // The piece of wire where a value leaves, with room for numbers above and below.
-    _row(node, y, x0, x1, ends, n) {
+    _row(node, y, x0, x1, ends) {
+      const n = this.page.nodes[node].shape.length ? 4 : 1;
       const middle = (x0 + x1 - (ends ? 6 : 0)) / 2, texts = (role, count, at) =>
         Array.from({ length: count }, (_, j) => s("text", { class: role, x: middle, y: at(j) }));
-      const value = texts("value", Math.max(n, 4), j => y - GAP - LINE * j);
-      const gradient = texts("gradient", 4, j => y + GAP + LINE * j + 0.85 * SIZE);
+      const value = texts("value", n, j => y - GAP - LINE * j);
+      const gradient = texts("gradient", n, j => y + GAP + LINE * j + 0.85 * SIZE);
       this._rows[node].push({ value, gradient, x: middle, y });
-      return s("g", { class: "row" }, s("path", { class: "line", d: `M${x0} ${y}L${x1} ${y}` }),
+      return s("g", { class: "row", "data-node": node }, s("path", { class: "line", d: `M${x0} ${y}L${x1} ${y}` }),
         ends ? s("path", { class: "arrow", d: head([x1, y]) }) : null, value, gradient);
     }
 

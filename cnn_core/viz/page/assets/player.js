@@ -23,6 +23,10 @@
       this._lists();
       this.drawing.render(this.folded);
       this.fit();
+      const stage = $("stage"), look = () => this._look(stage.scrollLeft, stage.scrollTop);
+      stage.addEventListener("scroll", look, { passive: true });
+      addEventListener("resize", look);
+      look();
       this._showAll();
       this._refresh(true);
       this._describeInputs();
@@ -135,23 +139,14 @@
         ? Math.max(0, y + height / 2 - view.height / 2) : view.top;
       if (left === view.left && top === view.top) return;
       stage.scrollTo({ left, top, behavior: "auto" });
-      view.left = left;
-      view.top = top;
+      this._look(left, top);
     }
 
-    get _view() {
-      const stage = $("stage");
-      if (!this._seen) {
-        this._seen = {};
-        const read = () => Object.assign(this._seen, {
-          left: stage.scrollLeft, top: stage.scrollTop,
-          width: stage.clientWidth, height: stage.clientHeight });
-        stage.addEventListener("scroll", read, { passive: true });
-        addEventListener("resize", read);
-        this._read = read;
-        read();
-      }
-      return this._seen;
+    // Take note of what part of the drawing is seen.
+    _look(left, top) {
+      const { clientWidth: width, clientHeight: height } = $("stage");
+      this._view = { left, top, width, height };
+      this.drawing.see(left, top, width, height);
     }
 
     say(text) { $("live").textContent = text; }
@@ -236,6 +231,7 @@
 
     _folds() {
       this.drawing.render(this.folded);
+      this._look($("stage").scrollLeft, $("stage").scrollTop);
       this._showAll();
       this._refresh(true);
       for (const button of document.querySelectorAll("#groups button[data-frame]"))
@@ -270,6 +266,7 @@
 
     _zoom(factor) {
       this.drawing.setZoom(this.drawing.zoom * factor);
+      this._look($("stage").scrollLeft, $("stage").scrollTop);
       this._reveal(Math.max(this.steps.list[this.at].node, 0));
     }
 
@@ -333,6 +330,6 @@
     const page = JSON.parse($("graph").textContent);
     const player = CNN.player = new CNN.Player(page);
     player.start();
-    document.documentElement.dataset.ready = "yes";
+    requestAnimationFrame(() => setTimeout(() => { CNN.opened = performance.now(); }));
   };
 })(globalThis.CNN = globalThis.CNN || {});

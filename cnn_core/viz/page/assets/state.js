@@ -144,8 +144,8 @@
     }
 
     _pathStatus(node, i) {
-      const from = [...node.inputs.map(x => this.valueStatus[x]), this.valueStatus[i],
-                    this.gradientStatus[i]];
+      const values = node.linear ? [] : [...node.inputs, i].map(x => this.valueStatus[x]);
+      const from = [...values, this.gradientStatus[i]];
       return from.includes(STALE) ? STALE : from.includes(NEW) ? NEW : RECORDED;
     }
 
