@@ -41,7 +41,7 @@ def run(given: Namespace) -> int:
     names, columns = _columns(model, given)
     with tables.source(given.data) as path, _output(given.out, given.stdout) as stream:
         stream.write(_lines([[_field(name)] for name in names]))
-        for encoded in model._stream(path, CHUNK, tables.reading(given)):
+        for encoded in model._stream(path, CHUNK, tables.reading(given), "predict"):
             stream.write(_lines(columns(encoded)))
     return 0
 

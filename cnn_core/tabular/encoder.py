@@ -208,16 +208,16 @@ class TableEncoder(Described):
         """
         encoding = self._fitted("transform")
         if isinstance(X, Mapping) and X and is_row(X):
-            return encoding.row(X)
+            return encoding.row(X, "transform")
         if isinstance(X, (str, os.PathLike)):
-            parts = [encoding.empty(), *encoding.stream(X, CHUNK, {})]
+            parts = [encoding.empty(), *encoding.stream(X, CHUNK, {}, "transform")]
             return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
-        return encoding.table(as_table(X, "transform"))
+        return encoding.table(as_table(X, "transform"), "transform")
 
     def fit_transform(self, X: Any, y: Any = None) -> Encoded:
         """Do `fit` and `transform` with a table that is read once."""
         table = as_table(X, "fit")
-        return self.fit(table, y).transform(table)
+        return self.fit(table, y)._fitted("fit").table(table, "fit")
 
     def stream(self, path: Any, *, rows: int = CHUNK, **how: Any) -> Iterator[Encoded]:
         """Return an iterator of what the rows of a CSV file become, up to ``rows`` at a time.
@@ -225,7 +225,7 @@ class TableEncoder(Described):
         ``how`` is what `cnn_core.tabular.read_table` takes: delimiter, header, encoding.  The
         memory that this takes does not depend on the length of the file.
         """
-        return self._fitted("stream").stream(path, rows, how)
+        return self._fitted("stream").stream(path, rows, how, "stream")
 
     def transform_row(self, row: Mapping[Any, Any]) -> Encoded:
         """Return what one row, a dictionary of values by column, becomes: (1, F) and (1, C).
@@ -235,7 +235,7 @@ class TableEncoder(Described):
         """
         if self._encoding is None:
             self._fitted("transform_row")
-        return self._encoding.row(row)  # type: ignore[union-attr]
+        return self._encoding.row(row, "transform_row")  # type: ignore[union-attr]
 
     # -- state ----------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from cnn_core.tabular.table import Column, Table, check_names, listed
 
 _STEPS: dict[str, Any] = {step.op: step for step in (NumberStep, FlagStep, GivenStep, WordStep,
                                                      CategoryStep, DateStep)}  # fmt: skip
-_WHO = "transform"
 
 
 class Encoded(NamedTuple):
@@ -91,10 +90,10 @@ class Encoding:
 
     # -- one row ------------------------------------------------------------------------------
 
-    def row(self, row: Mapping[Any, Any]) -> Encoded:
-        """Return what one row becomes, (1, F) and (1, C)."""
+    def row(self, row: Mapping[Any, Any], who: str) -> Encoded:
+        """Return what one row becomes, (1, F) and (1, C), for ``who`` asks."""
         if type(row) is not dict and not isinstance(row, Mapping):
-            raise DtypeError(f"{_WHO}: need a row as a dictionary of values by column; got "
+            raise DtypeError(f"{who}: need a row as a dictionary of values by column; got "
                              f"{options.shown(row)}")  # fmt: skip
         real: list[float] = []
         parts: list[Any] = [b""]
@@ -107,10 +106,10 @@ class Encoding:
         except KeyError:
             lacking = [name for name in self.needed if name not in row]
             if lacking:
-                self._raise_lacking(lacking, row)
+                self._raise_lacking(lacking, row, who)
             raise
         if strays:
-            self.warn(strays)
+            self._warn(strays, (), who)
         parts[0] = self._pack(*real)
         numbers = np.ndarray(self._shape, _FLOAT32, bytearray().join(parts))
         return _encoded((numbers, np.ndarray(self._shape_of_codes, _INT32,
@@ -118,24 +117,24 @@ class Encoding:
 
     # -- tables and files ---------------------------------------------------------------------
 
-    def table(self, table: Table) -> Encoded:
+    def table(self, table: Table, who: str) -> Encoded:
         """Return what a table becomes."""
-        at = self.places(table.names, table.named, _WHO)
+        at = self.places(table.names, table.named, who)
         strays: Strays = {}
         columns = {name: table.columns[j] for name, j in at.items()}
         made = self._fill(columns, table.n_rows, strays, 0)
-        self.warn(strays, table.names if table.named and self.named else ())
+        self._warn(strays, table.names if table.named and self.named else (), who)
         return made
 
     def stream(
-        self, path: Any, rows: int, how: dict[str, Any], passing: Sequence[Any] = ()
+        self, path: Any, rows: int, how: dict[str, Any], who: str, passing: Sequence[Any] = ()
     ) -> Iterator[Encoded]:
         """Return an iterator of what the rows of a CSV file become, some at a time.
 
         Of columns that are ``passing``, such as the target, there is no warning.
         """
-        file = CsvFile(path, names=self.names if self.named else None, who=_WHO, **how)
-        at = self.places(file.names, file.header, f"{_WHO}: {file.path}")
+        file = CsvFile(path, names=self.names if self.named else None, who=who, **how)
+        at = self.places(file.names, file.header, f"{who}: {file.path}")
         names = [name for name in file.names if name not in passing]
         return self._stream(file, at, file.chunks(rows), names)
 
@@ -150,7 +149,8 @@ class Encoding:
             n = len(chunk[0])
             yield self._fill(columns, n, strays, done)
             done += n
-        self.warn(strays, names if file.header and self.named else (), file.path)
+        known = names if file.header and self.named else ()
+        self._warn(strays, known, f"{file.who}: {file.path}")
 
     def empty(self) -> Encoded:
         """Return what no rows become."""
@@ -172,7 +172,7 @@ class Encoding:
         at = {name: j for j, name in enumerate(self.names)}
         return {name: at[name] for name in self.needed}
 
-    def _raise_lacking(self, lacking: list[Any], names: Any, who: str = _WHO) -> NoReturn:
+    def _raise_lacking(self, lacking: list[Any], names: Any, who: str) -> NoReturn:
         raise DataError(f"{who}: need columns {listed(lacking)}, {len(lacking)} of the "
                         f"{len(self.needed)} that are used; got {listed(names)}")  # fmt: skip
 
@@ -195,7 +195,7 @@ class Encoding:
                 r, f, c = ends
         return Encoded(numbers, codes)
 
-    def warn(self, strays: Strays, names: Sequence[Any] = (), source: str = "") -> None:
+    def _warn(self, strays: Strays, names: Sequence[Any], who: str) -> None:
         """Warn of values of another kind, and of columns that training has not seen."""
         new = [name for name in names if name not in set(self.names)]
         told = []
@@ -207,8 +207,7 @@ class Encoding:
             told.append(f"column {step.name!r}: {which} {step.otherwise}, taken as missing: {first}"
                         f"{options.shown(value)} in row {row}")  # fmt: skip
         if told:
-            where = f"{_WHO}: {source}: " if source else f"{_WHO}: "
-            warnings.warn(where + "; ".join(told), UserWarning, stacklevel=4)
+            warnings.warn(f"{who}: " + "; ".join(told), UserWarning, stacklevel=4)
 
     # -- state --------------------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class TabularLearner(Understanding, Predicting):
             table, y = some_rows(table, used.rows), y[used.rows]
             weight = None if weight is None else weight[used.rows]
             learned |= self._of_used(y)
-        encoded = o.encoder.fit(table).transform(table)
+        encoded = o.encoder.fit(table)._fitted("fit").table(table, "fit")
         target = learned["target_"]
         given = self._given(o, X_val, y_val, column, target)
         rows = rows_of(o.encoder, encoded, self._scaled(y, target), y, weight)
@@ -229,7 +229,8 @@ class TabularLearner(Understanding, Predicting):
         rows = few_enough(table, None, o).rows
         if rows is not None:
             table, y = some_rows(table, rows), y[rows]
-        return rows_of(o.encoder, o.encoder.transform(table), self._scaled(y, target), y)
+        encoded = o.encoder._fitted("fit").table(table, "fit: X_val")
+        return rows_of(o.encoder, encoded, self._scaled(y, target), y)
 
     # -- files -----------------------------------------------------------------------------
 

@@ -84,11 +84,11 @@ class Predicting(Described):
         """Return what `_of_pooled` makes of anything that `predict` takes."""
         if type(X) is dict and X and _PLAIN.issuperset(map(type, X.values())):
             way = self._way or self._find_way(who)
-            return self._of_raw(way.raw(way.row(X)))
+            return self._of_raw(way.raw(way.row(X, who)))
         self._check(who)
         if not isinstance(X, (str, os.PathLike)):
             return self._predicted(self._encoded(X, who))
-        found = [self._predicted(part) for part in self._stream(X, CHUNK, {})]
+        found = [self._predicted(part) for part in self._stream(X, CHUNK, {}, who)]
         return np.concatenate(found or [self._predicted(self.encoder_._fitted(who).empty())])
 
     def _encoded(self, X: Any, who: str) -> Encoded:
@@ -97,16 +97,18 @@ class Predicting(Described):
         if isinstance(X, Encoded):
             return self._own(X, who)
         if isinstance(X, Mapping) and X and is_row(X):
-            return self.encoder_.transform_row(X)
-        table = self._table(X, who)
-        return self.encoder_.transform(without_target(table, self.target_name_, self.encoder_))
+            return self.encoder_._fitted(who).row(X, who)
+        table = without_target(self._table(X, who), self.target_name_, self.encoder_)
+        return self.encoder_._fitted(who).table(table, who)
 
     def _table(self, X: Any, who: str) -> Table:
         return table_of(X, who, self.encoder_, self.target_name_)
 
-    def _stream(self, path: Any, rows: int, how: dict[str, Any]) -> Iterator[Encoded]:
+    def _stream(
+        self, path: Any, rows: int, how: dict[str, Any], who: str
+    ) -> Iterator[Encoded]:
         target = () if self.target_name_ is None else (self.target_name_,)
-        return self.encoder_._fitted("stream").stream(path, rows, how, target)
+        return self.encoder_._fitted(who).stream(path, rows, how, who, target)
 
     def _predicted(self, encoded: Encoded) -> np.ndarray:
         """Return what `_of_pooled` makes of encoded rows."""
@@ -168,7 +170,7 @@ class Predicting(Described):
         answers = [name for name in dir(self) if name.startswith("predict")]
         answer = getattr(self, options.choice("stream", method, answers, option="method"))
         rows = options.whole("stream", rows, option="rows")
-        return map(answer, self._stream(path, rows, how))
+        return map(answer, self._stream(path, rows, how, "stream"))
 
     # -- members and validation parts ------------------------------------------------------
 

@@ -334,7 +334,7 @@ def test_warnings_are_lines(made, tmp_path, capsys):
     (tmp_path / "new.csv").write_text("size,kind,worth,new\n1,a,3,4\nx,b,4,5\n")
     status, out, err = command(capsys, "predict", made / "says", tmp_path / "new.csv")
     assert (status, out.count("\n"), err.count("\n")) == (0, 3, 1)
-    assert err.startswith("cnn-core: warning: transform: ")
+    assert err.startswith("cnn-core: warning: predict: ")
     assert "'new'" in err
     assert "'x' in row 1" in err
 
