@@ -3,6 +3,7 @@
     python benchmarks/tables.py --out results.jsonl                    # all: hours on two cores
     python benchmarks/tables.py --out results.jsonl --only realmlp hist_boosting --sets adult
     python benchmarks/tables.py --out results.jsonl --show             # the table of what there is
+    python benchmarks/tables.py --out results.jsonl --show --markdown  # that of docs/tabular.md
 
 Each result is a line of the file as soon as it is there, and none is made twice: what is broken
 off goes on.  Contestants that are not installed are left out, and said so.  `table_sets.py` says
@@ -47,6 +48,7 @@ def parse() -> argparse.Namespace:
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--show", action="store_true", help="show what there is, make nothing")
+    p.add_argument("--markdown", action="store_true", help="the table of the documentation")
     p.add_argument("--data", type=Path, default=Path(os.environ.get("CNN_CORE_DATA", BESIDE)),
                    metavar="FOLDER", help="data sets; or CNN_CORE_DATA")  # fmt: skip
     return p.parse_args()
@@ -120,27 +122,66 @@ def make(given: argparse.Namespace) -> None:
 # -- the table ----------------------------------------------------------------------------
 
 
-def show(results: list[dict[str, Any]]) -> None:
+SHOWN = {"accuracy": (100, ".2f", "accuracy, %"), "auc": (100, ".2f", "AUC, %"),
+         "ece": (100, ".1f", "calibration error, %"), "r2": (1, ".4f", "R2"),
+         "rmse": (1, ".3f", "RMSE"), "coverage": (100, ".1f", "coverage of 90 %"),
+         "processor_seconds": (1, ".1f", "processor seconds")}  # fmt: skip
+"""Figures of the documentation: what they are multiplied by, how they are written and called."""
+
+
+def by_set(results: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the means over seeds, of each data set and contestant, and how many ``seeds``."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for line in results:
         found[line["set"]][line["contestant"]].append(line)
+    return {name: {c: {"seeds": len(lines)} |
+                   {k: sum(r[k] for r in lines) / len(lines) for k in lines[0]
+                    if isinstance(lines[0][k], float)}
+                   for c, lines in of.items()} for name, of in found.items()}  # fmt: skip
+
+
+def mean_ranks(means: dict[str, dict[str, dict[str, float]]]) -> dict[str, list[float]]:
+    """Return the rank of each contestant by accuracy or R2 in each data set, best first."""
     ranks: dict[str, list[float]] = defaultdict(list)
-    for name, of in found.items():
-        print(f"\n{name}")
-        means = {c: {k: sum(r[k] for r in lines) / len(lines) for k in lines[0]
-                     if isinstance(lines[0][k], float)} for c, lines in of.items()}  # fmt: skip
-        by = "accuracy" if "accuracy" in next(iter(means.values())) else "r2"
-        for contestant in sorted(means, key=lambda c: -means[c][by]):
-            shown = "  ".join(f"{k} {v:8.4f}" for k, v in means[contestant].items())
-            print(f"  {contestant:14} seeds {len(of[contestant])}  {shown}")
-        ranked = [c for c in RANKED if c in means]
+    for of in means.values():
+        by, ranked = _by(of), [c for c in RANKED if c in of]
         for c in ranked:
-            better = sum(means[o][by] > means[c][by] for o in ranked)
-            equal = sum(means[o][by] == means[c][by] for o in ranked)
+            better = sum(of[o][by] > of[c][by] for o in ranked)
+            equal = sum(of[o][by] == of[c][by] for o in ranked)
             ranks[c].append(1 + better + (equal - 1) / 2)
+    return dict(sorted(ranks.items(), key=lambda item: sum(item[1]) / len(item[1])))
+
+
+def _by(of: dict[str, dict[str, float]]) -> str:
+    return "accuracy" if "accuracy" in next(iter(of.values())) else "r2"
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    means = by_set(results)
+    for name, of in means.items():
+        print(f"\n{name}")
+        for contestant in sorted(of, key=lambda c: -of[c][_by(of)]):
+            shown = "  ".join(f"{k} {v:8.4f}" for k, v in of[contestant].items() if k != "seeds")
+            print(f"  {contestant:14} seeds {of[contestant]['seeds']}  {shown}")
     print("\nmean rank")
-    for c in sorted(ranks, key=lambda c: sum(ranks[c]) / len(ranks[c])):
-        print(f"  {c:14} {sum(ranks[c]) / len(ranks[c]):5.2f}  of {len(ranks[c])} data sets")
+    for c, ranks in mean_ranks(means).items():
+        print(f"  {c:14} {sum(ranks) / len(ranks):5.2f}  of {len(ranks)} data sets")
+
+
+def markdown(results: list[dict[str, Any]]) -> None:
+    means = by_set(results)
+    known = list(dict.fromkeys(r["contestant"] for r in results))
+    order = [c for c in (*RANKED[:2], "mlp", *RANKED[2:], "pytabkit") if c in known]
+    print(f"| | {' | '.join(order)} |\n|{'---|' * (len(order) + 1)}")
+    for name, of in means.items():
+        for figure, (times, digits, called) in SHOWN.items():
+            if any(figure in of.get(c, {}) for c in order):
+                cells = [f"{times * of[c][figure]:{digits}}" if figure in of.get(c, {}) else ""
+                         for c in order]  # fmt: skip
+                print(f"| {name}, {called} | {' | '.join(cells)} |")
+    ranks = mean_ranks(means)
+    cells = [f"{sum(ranks[c]) / len(ranks[c]):.2f}" if c in ranks else "" for c in order]
+    print(f"| mean rank | {' | '.join(cells)} |")
 
 
 def main() -> int:
@@ -150,7 +191,7 @@ def main() -> int:
         os.environ.update(for_threads(given.threads))
         warnings.simplefilter("ignore")
         make(given)
-    show(read(given.out))
+    (markdown if given.markdown else show)(read(given.out))
     return 0
 
 

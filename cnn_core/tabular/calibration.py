@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, log
+from math import exp, inf, log, nan
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ WIDEST = log(20.0)
 _BLOCK = 1 << 18
 """Numbers that are worked on at a time."""
 
+_TINY = float(np.finfo(np.float64).tiny)
+"""A probability below this counts as this where its logarithm is taken."""
 
 SOFT = 8.0
 """How sharply probabilities end at those that label smoothing leaves: see `unsmoothed`."""
@@ -80,12 +82,36 @@ def temperature_of(
                      f"needs {FEWEST} of two classes")  # fmt: skip
     if len(used) < len(y):
         z, y, v = z[used], y[used], v[used]
-    return _least(z, y, v / v.mean(), smoothing), ""
+    return exp(-_least(z, y, v / v.mean(), smoothing)), ""
 
 
-def _least(z: np.ndarray, y: np.ndarray, v: np.ndarray, smoothing: float) -> float:
-    """Return the temperature of the least loss, from T = 1 on."""
-    u = 0.0  # log(1 / T)
+def calibrated_loss(
+    p: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None, smoothing: float = 0.0
+) -> float:
+    """Return the mean log-loss of probabilities (N, C), log p / T for their logits.
+
+    T is what `temperature_of` finds to a hundredth; 1 where it finds none.  By this the epochs of
+    a training are compared: the share of wrong classes tells too little of few rows, and the
+    log-loss at T = 1 prefers early epochs, since networks grow too sure, or, of smoothed labels,
+    are not sure enough.
+    """
+    z = np.log(np.maximum(p, _TINY))[:, None]
+    y = np.asarray(target).reshape(-1).astype(np.intp)
+    v = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64).reshape(-1)
+    if not v.any():
+        return nan
+    v = v / v.mean()
+    u = 0.0
+    if np.count_nonzero(v) >= FEWEST and np.ptp(y[v > 0]):
+        u = _least(z, y, v, smoothing, near=1e-2)
+    return (_loss(u, z, y, v, smoothing)[0] - u * u / 2) / len(y)
+
+
+def _least(
+    z: np.ndarray, y: np.ndarray, v: np.ndarray, smoothing: float, near: float = 1e-9
+) -> float:
+    """Return log(1 / T) of the least loss, from T = 1 on, where steps are below ``near``."""
+    u = 0.0
     loss, slope, bend = _loss(u, z, y, v, smoothing)
     for _ in range(60):
         step = -slope / bend if bend > 0 else inf * -np.sign(slope) if slope else 0.0
@@ -99,9 +125,9 @@ def _least(z: np.ndarray, y: np.ndarray, v: np.ndarray, smoothing: float) -> flo
         else:
             break
         u, (loss, slope, bend) = u + step, found
-        if abs(step) < 1e-9:
+        if abs(step) < near:
             break
-    return exp(-u)
+    return u
 
 
 def _loss(

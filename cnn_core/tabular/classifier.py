@@ -15,14 +15,11 @@ from cnn_core.tabular import figures
 from cnn_core.tabular.calibration import temperature_of
 from cnn_core.tabular.evaluation import Evaluation, of_classes
 from cnn_core.tabular.learner import TabularLearner
-from cnn_core.tabular.recipes.recipe import Task
+from cnn_core.tabular.recipes.recipe import Task, smoothing_of
 from cnn_core.tabular.targets import Classes
 
 MOST_NUMBERS = 20
 """Numbers with fractions that may be classes even if most rows have one of their own."""
-
-LEAST_SMOOTHING = 1e-9
-"""Label smoothing up to this leaves no trace, and the squares of its inverse may be infinite."""
 
 
 class TabularClassifier(TabularLearner):
@@ -118,8 +115,7 @@ class TabularClassifier(TabularLearner):
         self.temperatures_, self._scales, self._smoothing = [1.0] * n, [1.0] * n, 0.0
         if self.calibrate and not parts:
             self.notes_.append("probabilities are not calibrated: there is no validation part")
-        smoothing = getattr(self.recipe_, "label_smoothing", None) or 0.0
-        smoothing = smoothing if smoothing > LEAST_SMOOTHING else 0.0
+        smoothing = smoothing_of(self.recipe_)
         for outputs, part in parts:
             members = [z if z.ndim == 3 else z[:, None] for z in outputs]
             held = self.fitted_[part[0]]

@@ -15,6 +15,7 @@ from cnn_core._ext.core import pool
 from cnn_core.nn.model import Model
 from cnn_core.run.threads import Using, spare_threads
 from cnn_core.tabular.budget import Budget
+from cnn_core.tabular.calibration import calibrated_loss
 from cnn_core.tabular.encoder import TableEncoder
 from cnn_core.tabular.figures import Weight, accuracy, log_loss, pinballs, rmse
 from cnn_core.tabular.parts import (
@@ -27,7 +28,7 @@ from cnn_core.tabular.parts import (
     picked,
     reweighted,
 )
-from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task, check_network
+from cnn_core.tabular.recipes.recipe import Recipe, Rows, Task, check_network, smoothing_of
 from cnn_core.train.callbacks import Callback
 from cnn_core.train.history import History
 from cnn_core.train.trainer import Trainer
@@ -81,17 +82,19 @@ class Fitted(NamedTuple):
 
 
 def figures(
-    task: Task, outputs: np.ndarray, target: np.ndarray, weight: Weight
+    task: Task, outputs: np.ndarray, target: np.ndarray, weight: Weight, smoothing: float = 0.0
 ) -> dict[str, float]:
     """Return how good outputs are, less is better.
 
-    ``error`` (the share of wrong classes) and ``log_loss``; ``rmse``; ``pinball``, the mean over
-    the quantiles.  Numbers are in standard deviations of the targets.
+    ``error`` (the share of wrong classes), ``log_loss``, and ``calibrated_loss``, the same at the
+    best temperature; ``rmse``; ``pinball``, the mean over the quantiles.  Numbers are in standard
+    deviations of the targets.  ``smoothing`` is that of labels in training.
     """
     found = pool([outputs], [1.0], task.kind == "classes")
     if task.kind == "classes":
         return {"error": 1 - accuracy(target, found, weight),
-                "log_loss": log_loss(target, found, weight)}  # fmt: skip
+                "log_loss": log_loss(target, found, weight),
+                "calibrated_loss": calibrated_loss(found, target, weight, smoothing)}  # fmt: skip
     y = target[:, 0].astype(np.float64)
     if task.kind == "mean":
         return {"rmse": rmse(y, found[:, 0], weight)}
@@ -107,7 +110,7 @@ class Keeper(Callback):
         self.outputs: np.ndarray | None = None
         self.seconds = 0.0
         """What the last look took."""
-        self._inputs = held.inputs()
+        self._inputs, self._smoothing = held.inputs(), smoothing_of(recipe)
         self._params: list[np.ndarray] = []
 
     def estimate(self) -> None:
@@ -122,7 +125,7 @@ class Keeper(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: dict[str, float]) -> None:
         begin = time.perf_counter()
         outputs = self.net.predict(self._inputs)
-        found = figures(self.task, outputs, self.held.y, self.held.weight)
+        found = figures(self.task, outputs, self.held.y, self.held.weight, self._smoothing)
         values |= {f"val_{name}": value for name, value in found.items()}
         figure, patience = found[self.recipe.keeps[self.task.kind]], self.recipe.patience
         if figure < self.best:

@@ -7,7 +7,13 @@ import pytest
 
 from cnn_core.errors import CnnCoreError, DataError, LabelError, ShapeError
 from cnn_core.tabular import TabularClassifier, calibration_error
-from cnn_core.tabular.calibration import FEWEST, SOFT, temperature_of, unsmoothed
+from cnn_core.tabular.calibration import (
+    FEWEST,
+    SOFT,
+    calibrated_loss,
+    temperature_of,
+    unsmoothed,
+)
 
 
 def softmax(z):
@@ -108,6 +114,30 @@ def test_too_little_to_tell_is_said(y):
     assert found == 1.0
     assert str(FEWEST) in note
     assert ("a single class" in note) == (len(y) == 50)
+
+
+@pytest.mark.parametrize("c", [2, 26])
+@pytest.mark.parametrize("t", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("e", [0.0, 0.1])
+def test_the_calibrated_loss_is_that_of_the_best_temperature(c, t, e):
+    rng = np.random.default_rng(c)
+    z, y = drawn(rng, 700, 1, c, t)
+    v = rng.exponential(1, 700)
+    best = temperature_of(z[:, 0], y, v, e)[0]
+    least = (loss(best, z, y, v, e) - np.log(best) ** 2 / 2) / 700
+    p = softmax(z[:, 0].astype(float))
+    assert calibrated_loss(p, y, v, e) == pytest.approx(least, rel=1e-4)
+    assert calibrated_loss(p, y, 8 * v, e) == pytest.approx(least, rel=1e-4)
+    if t != 1.0:
+        assert calibrated_loss(p, y, v, e) < 0.99 * loss(1.0, z, y, v, e) / 700
+
+
+def test_a_calibrated_loss_of_little_is_at_temperature_1_and_of_nothing_none():
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.0, 1.0]])
+    assert calibrated_loss(p[:2], np.array([0, 1])) == pytest.approx(-np.log([0.9, 0.6]).mean())
+    assert 200 < calibrated_loss(p, np.array([0, 1, 0])) < np.inf
+    assert np.isnan(calibrated_loss(p, np.array([0, 1, 0]), np.zeros(3)))
+    assert np.isnan(calibrated_loss(p[:0], np.zeros(0, int)))
 
 
 @pytest.mark.parametrize("bins", [1, 7, 15])

@@ -64,7 +64,9 @@ class RealMLP(Recipe):
     ``weight_decay`` times the square of that factor, as in the authors' package; biases have none.
     (There it falls in the second half of the steps, as dropout does, beside the rate that it is
     multiplied with; that has shown no difference here.)  Labels are smoothed in training.  The
-    epoch with the least error, or RMSE, on validation data is kept.
+    epoch with the least RMSE on validation data is kept; of classes, that with the least log-loss
+    at its best temperature (of the authors, that with the least error: of few rows a coarse
+    figure).
 
     The weights w are held divided by sqrt(I), where they have rates divided by sqrt(I) and
     decay times sqrt(I): the same steps, as Adam's do not depend on the size of gradients (but for

@@ -14,6 +14,10 @@ from cnn_core.nn.model import Model
 from cnn_core.train.trainer import Trainer
 
 
+LEAST_SMOOTHING = 1e-9
+"""Label smoothing up to this leaves no trace, and the squares of its inverse may be infinite."""
+
+
 class Rows(NamedTuple):
     """The encoded rows that a network is trained with, and their targets.
 
@@ -99,7 +103,7 @@ class Recipe(Described):
 
     name: ClassVar[str]
     keeps: ClassVar[Mapping[str, str]] = {
-        "classes": "error", "mean": "rmse", "quantiles": "pinball"}  # fmt: skip
+        "classes": "calibrated_loss", "mean": "rmse", "quantiles": "pinball"}  # fmt: skip
     """The figure of the validation part whose best epoch is kept, by the kind of `Task`: less is
     better.  See `cnn_core.tabular.fitting.figures`."""
     clamps: ClassVar[bool] = True
@@ -127,6 +131,12 @@ class Recipe(Described):
         from inspect import signature
 
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+
+def smoothing_of(recipe: Recipe) -> float:
+    """Return how far a recipe smooths labels in training; 0 where it leaves no trace."""
+    found = getattr(recipe, "label_smoothing", None) or 0.0
+    return found if found > LEAST_SMOOTHING else 0.0
 
 
 def check_network(
