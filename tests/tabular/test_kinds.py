@@ -185,6 +185,6 @@ def test_columns_print_as_a_table_and_are_found_by_name():
     assert lines[1].split() == ["age", "number", "1", "2", "number,", "flag", "of", "missing"]
     assert repr(columns) == str(columns)
     assert columns.to_dict()["name"] == ["age", "job"]
-    assert "<td>age</td>" in columns._repr_html_()
+    assert ">age</th>" in columns._repr_html_()
     with pytest.raises(DataError, match="need a column among 'age', 'job'; got 'q'"):
         columns["q"]
