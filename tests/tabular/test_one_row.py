@@ -108,13 +108,13 @@ def test_odd_values_are_what_they_are_in_a_table(odd, classifier):
 
 def test_what_is_not_of_a_columns_kind_is_said_of_a_row_too(classifier):
     model = classifier
-    with pytest.warns(UserWarning, match="^predict: column 'size': 1 is no number"):
+    with pytest.warns(UserWarning, match=r"^predict: column 'size': 1 is no number"):
         model.predict({**ROWS[0], "size": "far"})
     row = dict(ROWS[0])
     del row["size"], row["kind"]
-    with pytest.raises(DataError, match="^predict: need columns 'size', 'kind', 2 of the"):
+    with pytest.raises(DataError, match=r"^predict: need columns 'size', 'kind', 2 of the"):
         model.predict(row)
-    with pytest.raises(DataError, match="^predict_proba: need columns 'size', 'kind', 2 of the"):
+    with pytest.raises(DataError, match=r"^predict_proba: need columns 'size', 'kind', 2 of the"):
         model.predict_proba([row])
     for wrong in ({}, {"size": [1.0, 2.0]}, {**ROWS[0], "size": [1.0]}):
         with pytest.raises(CnnCoreError):

@@ -13,7 +13,6 @@ from cnn_core.naming import Described
 from cnn_core.nn.model import Model
 from cnn_core.train.trainer import Trainer
 
-
 LEAST_SMOOTHING = 1e-9
 """Label smoothing up to this leaves no trace, and the squares of its inverse may be infinite."""
 
