@@ -16,7 +16,7 @@ def row_size(shape: Shape) -> int:
 
 def with_rows(shape: Shape, n_rows: int) -> tuple[int, ...]:
     """Return ``shape`` with BATCH replaced by ``n_rows``."""
-    return tuple(n_rows if n is BATCH else n for n in shape)
+    return (n_rows, *shape[1:]) if shape and shape[0] is BATCH else shape
 
 
 def row_or_rows(node: Node, n_rows: int | None) -> tuple[int, ...]:

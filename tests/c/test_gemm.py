@@ -6,6 +6,7 @@ The folder ``src_c/gemm`` is compiled alone, once for each instruction set of th
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import mmap
 import os
@@ -152,30 +153,46 @@ def gemm(request: pytest.FixtureRequest, made_once: Callable[[str, Callable], Pa
     return compiled
 
 
-def padded(rng: np.random.Generator, rows: int, cols: int, extra: int, dtype: str) -> np.ndarray:
-    """A (rows, cols) view of a matrix with `extra` more columns, all NaN."""
-    whole = np.full((rows, cols + extra), np.nan, dtype)
-    whole[:, :cols] = rng.standard_normal((rows, cols))
+def padded(matrix: np.ndarray, extra: int) -> np.ndarray:
+    """A copy that is a view of a matrix with `extra` more columns, all NaN."""
+    rows, cols = matrix.shape
+    whole = np.full((rows, cols + extra), np.nan, matrix.dtype)
+    whole[:, :cols] = matrix
     return whole[:, :cols]
+
+
+@functools.lru_cache(maxsize=2000)
+def operands(m: int, n: int, k: int, dtype: str) -> tuple[np.ndarray, ...]:
+    """Left (m, k), right (k, n) and start (m + 1, n) of a product, the product in float64, and for
+    each of its elements what the sum of the absolute values of its terms is not above.
+
+    They are made once for all layouts, options and instruction sets.
+    """
+    rng = np.random.default_rng([m, n, k])
+    left, right = (rng.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n)))
+    a, b = left.astype("f8"), right.astype("f8")
+    # By the inequality of Cauchy and Schwarz.
+    sizes = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=0))
+    return left, right, rng.standard_normal((m + 1, n)).astype(dtype), a @ b, sizes
 
 
 def check(gemm: Gemm, m: int, n: int, k: int, dtype: str, *, trans_a: bool, trans_b: bool,
           accumulate: bool, relu: bool, use_bias: bool, extra: tuple[int, int, int],
           lone: bool = False, mode: int = OWN) -> None:
     """One product against float64 NumPy; the columns beyond C keep their sentinels."""
-    rng = np.random.default_rng([m, n, k])
-    a = padded(rng, *((k, m) if trans_a else (m, k)), extra[0], dtype)
-    b = padded(rng, *((n, k) if trans_b else (k, n)), extra[1], dtype)
-    whole_c = rng.standard_normal((m + 1, n + extra[2])).astype(dtype)
+    left, right, start, product, sizes = operands(m, n, k, dtype)
+    a, b = padded(left.T if trans_a else left, extra[0]), padded(right.T if trans_b else right,
+                                                                 extra[1])
+    whole_c = np.full((m + 1, n + extra[2]), 7.5, dtype)
+    whole_c[:, :n] = start
     before, c = whole_c.copy(), whole_c[:m, :n]
-    bias = rng.standard_normal(n).astype(dtype) if use_bias else None
+    bias = start[m].copy() if use_bias else None
     status = gemm(a, b, c, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate, relu=relu,
                   bias=bias, lone=lone, mode=mode)
 
-    left, right = (a.T if trans_a else a).astype("f8"), (b.T if trans_b else b).astype("f8")
-    added = before[:m, :n] * float(accumulate) + (0 if bias is None else bias)
-    want = left @ right + added
-    bound = (k + 4) * np.finfo(dtype).eps * (np.abs(left) @ np.abs(right) + np.abs(added))
+    added = before[:m, :n] * float(accumulate) + (0 if bias is None else bias.astype("f8"))
+    want = product + added
+    bound = (k + 4) * np.finfo(dtype).eps * (sizes + np.abs(added))
     want = np.maximum(want, 0) if relu else want
     assert status == 0
     assert (np.abs(c - want) <= bound).all(), (m, n, k)
@@ -362,7 +379,8 @@ def run_large(gemm: Gemm, n_products: int, rng: np.random.Generator) -> None:
         left, right = (a.T if trans_a else a).astype("f8"), (b.T if trans_b else b).astype("f8")
         added = c * float(accumulate) + (0 if bias is None else bias)
         want = left @ right + added
-        bound = (k + 4) * np.finfo(dtype).eps * (np.abs(left) @ np.abs(right) + np.abs(added))
+        sizes = np.outer(np.linalg.norm(left, axis=1), np.linalg.norm(right, axis=0))
+        bound = (k + 4) * np.finfo(dtype).eps * (sizes + np.abs(added))
         gemm(a, b, c, trans_a=trans_a, trans_b=trans_b, accumulate=accumulate, relu=relu,
              bias=bias)
         what = (m, n, k), dtype, trans_a, trans_b, accumulate, relu, use_bias

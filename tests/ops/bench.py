@@ -27,7 +27,7 @@ class Bench:
                  unbatched: type = Input, keep_all: bool = True,
                  patch: Patch | None = None) -> None:  # fmt: skip
         self.case, self.rng, self.patch = case, rng, patch
-        self.nodes = {k: _leaf(k, spec, unbatched) for k, spec in case.inputs.items()}
+        self.nodes = {k: leaf(k, spec, unbatched) for k, spec in case.inputs.items()}
         self.out = case.build(**self.nodes)
         wanted = case.gradient if isinstance(case.gradient, frozenset) else set(self.nodes)
         self.targets = {k: n for k, n in self.nodes.items()
@@ -111,7 +111,7 @@ def is_metric(node: Node | None) -> bool:
     return node is not None and node.dtype == "float64"
 
 
-def _leaf(name: str, spec: Any, unbatched: type) -> Node:
+def leaf(name: str, spec: Any, unbatched: type) -> Node:
     kind = spec[0] if spec and isinstance(spec[0], str) else ""
     if kind == "unbatched":
         return unbatched(name, np.zeros(spec[1]) if unbatched is Parameter else spec[1])

@@ -15,6 +15,7 @@ from faults.build import (
     compile_splitter,
     compiler,
     edited_copy,
+    is_shared,
 )
 from faults.planted import FAULTS
 from harness import check_op, check_split
@@ -48,7 +49,7 @@ def _checks(case, scales, patch, splitter=None):
 def test_a_planted_fault_is_found(name, tmp_path, splitter, shared):
     fault = FAULTS[name]
     root = edited_copy(tmp_path, fault.file, fault.old, fault.new)
-    if not fault.file.startswith("ops/"):
+    if is_shared(fault.file):
         compile_shared(shared := tmp_path / "shared.so", root)
     patch = OpLibrary(fault.op, root, tmp_path, shared).put_into
     case = ALL[fault.case]

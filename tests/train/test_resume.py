@@ -196,7 +196,7 @@ def check_kills(folder: Path, whole, instants) -> int:
 @pytest.mark.parametrize("part", range(4))
 def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, short, tmp_path):
     rng = np.random.default_rng((int(time.time()), part))
-    assert check_kills(tmp_path, short, rng.random(25)) > 1
+    assert check_kills(tmp_path, short, rng.random(15)) > 1
 
 
 @pytest.mark.slow

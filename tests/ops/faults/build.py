@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +53,29 @@ def _pairs(entries: Sequence[int | None]) -> list[Sequence[int | None]]:
 
 def compile_shared(out: Path, root: Path = SRC) -> None:
     """Compile what operations share: a library for those of one operation each."""
-    sources = [*(root / "shared").glob("*.c"), root / "gemm" / "transpose.c"]
-    compile_library([*sources, HERE / "plain_gemm.c"], root, out)
+    compile_library([*_shared_sources(root), HERE / "plain_gemm.c"], root, out)
+
+
+def _shared_sources(root: Path) -> list[Path]:
+    return [*(root / "shared").glob("*.c"), root / "gemm" / "transpose.c"]
+
+
+def is_shared(file: str) -> bool:
+    """Tell whether what operations share is made of a file of src_c, a source or a header."""
+    return SRC / file in _read_by_shared()
+
+
+@cache
+def _read_by_shared() -> frozenset[Path]:
+    found, waiting = set(), _shared_sources(SRC)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            for name in re.findall(r'#\s*include\s+"([^"]+)"', path.read_text()):
+                homes = (path.parent, SRC, SRC / "include")
+                waiting += [home / name for home in homes if (home / name).exists()]
+    return frozenset(found)
 
 
 class OpLibrary:
