@@ -100,7 +100,8 @@ def _script(path: Path, words: list[str]) -> str | None:
 def _cnn_core(words: list[str]) -> str | None:
     parsers = next(a for a in _parser()._actions if a.dest == "command").choices
     if words[0] not in parsers:
-        return None if words[0] in ("--help", "--version") else f"no command {words[0]}"
+        known = words[0] in ("--help", "--version", "COMMAND")  # the last stands for any
+        return None if known else f"no command {words[0]}"
     known = {o for action in parsers[words[0]]._actions for o in action.option_strings}
     unknown = {w.partition("=")[0] for w in words if w.startswith("--")} - known
     return f"cnn-core {words[0]} knows no {unknown}" if unknown else None
