@@ -39,7 +39,6 @@ myst_links_external_new_tab = False
 # Docstrings: names in single backticks are names of the package.
 default_role = "py:obj"
 add_module_names = False
-python_maximum_signature_line_length = 100
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False

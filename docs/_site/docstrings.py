@@ -114,4 +114,4 @@ def inline(text: str) -> list[tuple[str, str]]:
 def summary(docstring: str | None) -> str:
     """Return the first sentence."""
     first = next((b.content for b in blocks_of(docstring) if b.kind == "text"), "")
-    return re.split(r"(?<=[a-z)`\]0-9])(?<!e\.g)[.:](?: |$)", first, maxsplit=1)[0]
+    return re.split(r"(?<=[^\s.])(?<!e\.g)[.:](?: |$)", first, maxsplit=1)[0]
