@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "viz"))
 
-from page_reader import differences, node_numbers, open_page, seeded
+from page_reader import differences, expected, node_numbers, open_page, seeded
 from viz_graphs import circuit, neuron, steps, tangle
 
 import cnn_core as cnn
@@ -200,3 +200,29 @@ def test_a_changed_field_keeps_the_focus(browser, tmp_path):
     page = open_page(browser, circuit(), tmp_path / "page.html")
     page.change("y", 6)
     assert page.js("return document.activeElement.getAttribute('aria-label')") == "y"
+
+
+def test_a_slider_goes_through_the_steps_of_a_training(browser, tmp_path):
+    graph = small_network()
+    x, labels = graph.value("x"), graph.value("labels")
+    pictures = []
+    with graph.record(every=2) as recording:
+        for step in range(7):
+            if step % 2 == 0:
+                again(graph)
+                pictures.append(expected(graph))
+            graph.step(cnn.SGD(lr=0.5), x=x, labels=labels)
+    page = open_page(browser, graph, tmp_path / "page.html", recording=recording)
+    page.press("last")
+    assert page.js("return document.getElementById('training').hidden") is False
+    for frame, picture in enumerate(pictures):
+        page.js("const s = document.getElementById('frames'); s.value = arguments[0];"
+                "s.dispatchEvent(new Event('input'))", frame)  # fmt: skip
+        assert page.shown() == picture
+        assert page.text("time") == (
+            f"After {2 * frame} steps of training: loss {recording.losses[frame]:.6g}"
+        )
+    page.change("labels at 0", 1)
+    assert max(page.status("value")) == 1
+    page.js("CNN.player.showFrame(0)")
+    assert page.shown() == pictures[0]

@@ -16,7 +16,6 @@ import cnn_core as cnn
 from cnn_core import ops
 from cnn_core.errors import OptionError
 from cnn_core.viz.page import build, plain
-from cnn_core.viz.page.recorded import frame_of
 
 
 def data_of(text):
@@ -152,11 +151,24 @@ def test_too_many_nodes_are_refused_with_a_way_out(tmp_path, monkeypatch):
 
 
 def test_what_is_no_recording_of_the_graph_is_refused(tmp_path):
-    class Other:
-        frames = [frame_of(neuron())]
+    other = neuron()
+    with pytest.raises(OptionError, match="to_html: need a recording of this graph; got <Rec"):
+        circuit().to_html(tmp_path / "page.html", recording=other.record())
+    graph = circuit()
+    with pytest.raises(OptionError, match="need a recording of steps; got <Recording of 0 of 0"):
+        graph.to_html(tmp_path / "page.html", recording=graph.record())
 
-    with pytest.raises(OptionError, match="of this graph, with 5 nodes; got one with 13"):
-        circuit().to_html(tmp_path / "page.html", recording=Other)
+
+def test_a_recording_has_a_frame_for_each_step_that_it_holds():
+    w, x = cnn.Parameter("w", 1.0), cnn.Input("x")
+    graph = cnn.Graph(ops.square(w * x - 1, name="loss"))
+    with graph.record() as recording:
+        losses = [graph.step(cnn.SGD(lr=0.1), x=2.0) for _ in range(3)]
+    frames = data_of(build.page_of(graph, recording=recording))["frames"]
+    assert [f["label"] for f in frames] == [
+        f"After {n} step{'s' * (n != 1)} of training: loss {loss:.6g}"
+        for n, loss in enumerate(losses)
+    ]
 
 
 @pytest.mark.parametrize("place", ["nowhere/page.html", ""])

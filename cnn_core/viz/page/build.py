@@ -8,10 +8,9 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnn_core import options
 from cnn_core.errors import OptionError
+from cnn_core.graph.recording import Recording, TrainingFrame
 from cnn_core.io.files import replacing
 from cnn_core.ir.node import Constant, Input, Node, Parameter
 from cnn_core.viz.fonts import clean
@@ -19,7 +18,7 @@ from cnn_core.viz.labels import Labels
 from cnn_core.viz.model import Collapse, closed_groups
 from cnn_core.viz.page.drawing import drawing_of
 from cnn_core.viz.page.plain import GRADIENT, LEAF, PART, VALUE, Pool, node_json
-from cnn_core.viz.page.recorded import Frame, frame_of
+from cnn_core.viz.page.recorded import frame_of
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -81,7 +80,7 @@ def script() -> str:
 def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[str, Any]:
     number = {node: i for i, node in enumerate(nodes)}
     pool = Pool()
-    frames = _recorded(recording, nodes)
+    frames = _recorded(graph, recording)
     if not frames and graph.has_values:
         frames = [frame_of(graph)]
     has_gradients = any(g is not None for f in frames for g in f.gradients)
@@ -98,20 +97,17 @@ def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[
     }  # fmt: skip
 
 
-def _recorded(recording: Any, nodes: list[Node]) -> list[Any]:
+def _recorded(graph: Graph, recording: Any) -> list[Any]:
     """Return the frames of a training of this graph; none without one."""
     if recording is None:
         return []
-    frames = getattr(recording, "frames", None)
-    if not isinstance(frames, (list, tuple)) or not all(hasattr(f, "values") for f in frames):
+    if not isinstance(recording, Recording):
         raise options.refuse("to_html", "recording, what Graph.record has made", recording)
-    for frame in frames:
-        if len(frame.values) != len(nodes):
-            raise OptionError(
-                f"to_html: need a recording of this graph, with {len(nodes)} nodes; got one with "
-                f"{len(frame.values)}"
-            )
-    return list(frames)
+    if not recording.belongs_to(graph):
+        raise OptionError(f"to_html: need a recording of this graph; got {recording!r} of another")
+    if not recording.frames:
+        raise OptionError(f"to_html: need a recording of steps; got {recording!r}")
+    return list(recording.frames)
 
 
 def _missing(graph: Graph, frames: list[Any], has_gradients: bool) -> str:
@@ -159,7 +155,7 @@ def _frame(frame: Any, nodes: list[Node], pool: Pool) -> dict[str, Any]:
 
 
 def _label(frame: Any) -> str:
-    if isinstance(frame, Frame) and not hasattr(frame, "step"):
+    if not isinstance(frame, TrainingFrame):
         return ""
-    loss = f", loss {float(np.asarray(frame.loss)):.6g}" if frame.loss is not None else ""
-    return f"Step {frame.step} of the training{loss}"
+    steps = f"{frame.step} step{'s' if frame.step != 1 else ''}"
+    return f"After {steps} of training: loss {frame.loss:.6g}"

@@ -122,8 +122,10 @@
         s("text", { class: "caption", x: middle, y: (top + bottom) / 2 + 13 },
           `${frame.count} node${frame.count > 1 ? "s" : ""}`));
       this._cells[`box ${i}`] = box;
-      const rows = frame.outs.map(([node, at, ends]) =>
-        this._row(node, y(at), left + width, right, ends));
+      const columns = this.folding.columns(i), middleOf = k => left + width +
+        CNN.labelRoom * (columns[k] + 0.5);
+      const rows = frame.outs.map(([node, at, ends], k) =>
+        this._row(node, y(at), left + width, right, ends, middleOf(k)));
       return [box, ...rows];
     }
 
@@ -174,9 +176,9 @@
     }
 
     // The piece of wire where a value leaves, with room for numbers above and below.
-    _row(node, y, x0, x1, ends) {
+    _row(node, y, x0, x1, ends, middle = (x0 + x1 - (ends ? 6 : 0)) / 2) {
       const n = this.page.nodes[node].shape.length ? 4 : 1;
-      const middle = (x0 + x1 - (ends ? 6 : 0)) / 2, texts = (role, count, at) =>
+      const texts = (role, count, at) =>
         Array.from({ length: count }, (_, j) => s("text", { class: role, x: middle, y: at(j) }));
       const value = texts("value", n, j => y - GAP - LINE * j);
       const gradient = texts("gradient", n, j => y + GAP + LINE * j + 0.85 * SIZE);

@@ -2,6 +2,7 @@
 // Folding: groups as single boxes in the place of their frames, without the room they needed.
 (CNN => {
   const HEAD = 18, PAD = 12, BOX = 48, LABEL = 13.75, GAP = 10, LANE = 6;
+  const ROOM = CNN.labelRoom = 72;
 
   // Intervals in order that do not meet.
   const joined = intervals => {
@@ -68,7 +69,20 @@
     }
 
     // Room to the right of a box for the numbers of what leaves it.
-    labelRoom(frame) { return this.drawing.frames[frame].outs.length ? 72 : 0; }
+    labelRoom(frame) {
+      const columns = this.columns(frame);
+      return columns.length ? ROOM * (1 + Math.max(...columns)) : 0;
+    }
+
+    // Beside each other stand the numbers of values that leave a box close below each other.
+    columns(frame) {
+      const { outs } = this.drawing.frames[frame], found = outs.map(() => 0);
+      const order = outs.map((_, i) => i).sort((a, b) => outs[a][1] - outs[b][1]);
+      for (let k = 1; k < order.length; k++)
+        if (outs[order[k]][1] - outs[order[k - 1]][1] < 5 * LABEL)
+          found[order[k]] = found[order[k - 1]] + 1;
+      return found;
+    }
 
     _map(axis) {
       const { frames, cells, wires } = this.drawing, kept = [];

@@ -217,7 +217,8 @@
 
     _describeInputs() {
       const fields = this.inputs.view(12);
-      $("inputs").replaceChildren(...fields);
+      $("inputs").replaceChildren(...(fields.length ? fields
+        : [h("p", { class: "quiet" }, "Choose an input or a parameter under “Look at”.")]));
       $("reset").disabled = !this.state.edited.size;
       $("change").hidden = !this.inputs.leaves.length || this.page.ran < 1;
     }

@@ -64,7 +64,7 @@
     hasPath(i, k) { return ((this._now.parts[i] || [])[k] ?? -1) >= 0; }
 
     canCompute(node) {
-      return !!node.copies || (node.options !== null && node.op in CNN.operations);
+      return !!node.copies || node.op in CNN.operations;
     }
 
     // Give a leaf another value and compute again what follows.

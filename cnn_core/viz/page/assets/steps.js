@@ -101,7 +101,7 @@
     _formula(node, names, which, ...more) {
       const op = (CNN.operations || {})[node.op];
       if (node.copies) return which === "formula" ? names[0] : "1";
-      if (!op || !op[which] || node.options === null) return null;
+      if (!op) return null;
       try {
         return op[which](node, names, ...more);
       } catch (error) {
