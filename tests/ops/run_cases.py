@@ -1,7 +1,7 @@
 """The cases of operations without pytest: for processes of another instruction set, or product.
 
     python tests/ops/run_cases.py full           17 rows, whole and in pieces, at one scale
-    python tests/ops/run_cases.py all            every number of rows
+    python tests/ops/run_cases.py all            every number of rows at one scale, 17 at others
     python tests/ops/run_cases.py products       dense and matmul, the usual numbers of rows
 """
 
@@ -30,7 +30,9 @@ def main(which: str) -> int:
                 continue
             for dtype in DTYPES:
                 of = sizes(name, dtype, usual=True)
-                of += sizes(name, dtype, usual=False) if which == "all" else []
+                if which == "all":
+                    of += sizes(name, dtype, usual=False)
+                    of = [(rows, s) for rows, s in of if s == ALL[name].scales[0] or rows == 17]
                 if which == "full":  # or as many as a case without a batch has
                     of = [(rows, s) for rows, s in of if s == ALL[name].scales[0]][-1:]
                 done += len(of)
