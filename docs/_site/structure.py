@@ -13,18 +13,20 @@ DOCS = Path(__file__).resolve().parents[1]
 
 # A section: its title, and the pages that come first, or any that match.
 SECTIONS = {
-    "Jobs": ["jobs/README", "jobs/index", "jobs/*"],
-    "Coming from": ["coming_from/README", "coming_from/index", "coming_from/*"],
+    "Jobs": ["jobs/table", "jobs/scikit_learn", "jobs/images", "jobs/several_outputs",
+             "jobs/own_parts", "jobs/saving_and_serving", "jobs/nan", "jobs/sweeps",
+             "jobs/graphs", "jobs/*"],
+    "Coming from": ["coming_from/*"],
     "Guides": ["tabular", "estimators", "saving", "callbacks", "metrics", "initialisers",
                "generated/settings", "*"],
     "Lecture": ["lecture/README"],
     "Gallery": ["gallery/index"],
-    "Reference": ["reference/README", "reference/index", "reference/*"],
+    "Reference": ["reference/index"],
     "Explanation": ["architecture", "explanation/*", "performance", "generated/figures",
                     "generated/ntm", "generated/changelog"],
 }  # fmt: skip
 # What stands below a page, beside it in the side bar.
-BELOW = {"lecture/README": ["lecture/*"]}
+BELOW = {"lecture/README": ["lecture/*"], "reference/index": ["reference/*"]}
 
 
 def found(docnames: set[str], pattern: str) -> list[str]:
