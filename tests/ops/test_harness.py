@@ -11,11 +11,11 @@ from faults.build import (
     SRC,
     OpLibrary,
     Splitter,
-    compile_shared,
+    compile_objects,
     compile_splitter,
     compiler,
     edited_copy,
-    is_shared,
+    link_shared,
 )
 from faults.planted import FAULTS
 from harness import check_op, check_split
@@ -30,8 +30,13 @@ def splitter(made_once):
 
 
 @pytest.fixture(scope="module")
-def shared(made_once):
-    return made_once("shared.so", compile_shared)
+def objects(made_once):
+    return made_once("shared objects", compile_objects)
+
+
+@pytest.fixture(scope="module")
+def shared(made_once, objects):
+    return made_once("shared.so", lambda path: link_shared(path, objects))
 
 
 def _checks(case, scales, patch, splitter=None):
@@ -46,11 +51,12 @@ def _checks(case, scales, patch, splitter=None):
 
 @needs_compiler
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_found(name, tmp_path, splitter, shared):
+def test_a_planted_fault_is_found(name, tmp_path, splitter, shared, objects):
     fault = FAULTS[name]
     root = edited_copy(tmp_path, fault.file, fault.old, fault.new)
-    if is_shared(fault.file):
-        compile_shared(shared := tmp_path / "shared.so", root)
+    if not fault.file.startswith("ops/"):
+        compile_objects(tmp_path / "objects", root, fault.file)
+        link_shared(shared := tmp_path / "shared.so", objects, tmp_path / "objects")
     patch = OpLibrary(fault.op, root, tmp_path, shared).put_into
     case = ALL[fault.case]
     harmless = [s for s in case.scales if s == fault.harmless_at]

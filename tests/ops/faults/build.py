@@ -51,23 +51,27 @@ def _pairs(entries: Sequence[int | None]) -> list[Sequence[int | None]]:
     return [entries[i : i + 2] for i in range(0, len(entries), 2)]
 
 
-def compile_shared(out: Path, root: Path = SRC) -> None:
-    """Compile what operations share: a library for those of one operation each."""
-    compile_library([*_shared_sources(root), HERE / "plain_gemm.c"], root, out)
+def compile_objects(folder: Path, root: Path = SRC, changed: str = "") -> None:
+    """Compile what operations share; of a copy of src_c, what reads the file that is changed."""
+    sources = [*(SRC / "shared").glob("*.c"), SRC / "gemm" / "transpose.c"]
+    sources = [root / source.relative_to(SRC) for source in sources
+               if not changed or SRC / changed in _read_by(source)]  # fmt: skip
+    folder.mkdir()
+    if sources:
+        command = [compiler(), *FLAGS, "-c", f"-I{root}", f"-I{root / 'include'}"]
+        subprocess.run([*command, *sources, HERE / "plain_gemm.c"], cwd=folder, check=True)
 
 
-def _shared_sources(root: Path) -> list[Path]:
-    return [*(root / "shared").glob("*.c"), root / "gemm" / "transpose.c"]
-
-
-def is_shared(file: str) -> bool:
-    """Tell whether what operations share is made of a file of src_c, a source or a header."""
-    return SRC / file in _read_by_shared()
+def link_shared(out: Path, *folders: Path) -> None:
+    """Make a library for those of one operation each; the last folder's objects come first."""
+    objects = {path.name: path for folder in folders for path in folder.glob("*.o")}
+    subprocess.run([compiler(), *FLAGS, *objects.values(), "-o", out, "-lm"], check=True)
 
 
 @cache
-def _read_by_shared() -> frozenset[Path]:
-    found, waiting = set(), _shared_sources(SRC)
+def _read_by(source: Path) -> frozenset[Path]:
+    """Return a source, and all headers that it reads."""
+    found, waiting = set(), [source]
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -80,7 +84,7 @@ def _read_by_shared() -> frozenset[Path]:
 
 class OpLibrary:
     """The kernels of one operation, compiled from the copy of src_c at ``root``; ``shared`` is
-    what `compile_shared` has made of the same copy."""
+    what `link_shared` has made of the same copy."""
 
     def __init__(self, op: str, root: Path, folder: Path, shared: Path) -> None:
         self.op = op
