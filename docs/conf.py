@@ -27,6 +27,7 @@ extensions = [
     "structure",
     "outside",
     "cards",
+    "living",
     "reference",
 ]
 root_doc = "index"

@@ -1,11 +1,13 @@
 """From pixels to scores, from scores to probabilities, from probabilities to a loss.
 
     python examples/lecture/02_softmax_loss.py
+    python examples/lecture/02_softmax_loss.py --page softmax.html
 
 A linear classifier gives a picture the scores 3.2 (cat), 5.1 (car) and -1.7 (frog).  It shows
 a cat: how bad is that?
 """
 
+import argparse
 import math
 
 import cnn_core as cnn
@@ -39,6 +41,10 @@ def in_one_node():
 
 
 def main():
+    parser = argparse.ArgumentParser(description="Softmax and its loss, step by step.")
+    parser.add_argument("--page", metavar="PATH", help="save a page to step through")
+    options = parser.parse_args()
+
     graph = by_hand()
     loss = graph.forward(x=X)
     graph.backward()
@@ -55,6 +61,10 @@ def main():
     same = one.forward(scores=[[3.2, 5.1, -1.7]], label=[CAT])
     huge = one.forward(scores=[[3200.0, 5100.0, -1700.0]], label=[CAT])  # exp(5100) overflows
     print(f"as one node: {same:.2f}; with scores a thousand times as large: {huge:.2f}")
+    if options.page:
+        graph.to_html(options.page)
+        print()
+        print(f"page: {options.page}")
 
 
 if __name__ == "__main__":

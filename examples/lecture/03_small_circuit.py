@@ -2,6 +2,7 @@
 
     python examples/lecture/03_small_circuit.py
     python examples/lecture/03_small_circuit.py --draw circuit.svg
+    python examples/lecture/03_small_circuit.py --page circuit.html
 """
 
 import argparse
@@ -39,6 +40,7 @@ def backward_node_by_node(graph):
 def main():
     parser = argparse.ArgumentParser(description="The circuit f = (x + y) z.")
     parser.add_argument("--draw", metavar="PATH", help="save a drawing, such as circuit.svg")
+    parser.add_argument("--page", metavar="PATH", help="save a page to step through")
     options = parser.parse_args()
 
     graph = circuit()
@@ -56,6 +58,10 @@ def main():
         graph.draw(options.draw)
         print()
         print(f"drawing: {options.draw}")
+    if options.page:
+        graph.to_html(options.page)
+        print()
+        print(f"page: {options.page}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python examples/lecture/04_sigmoid_neuron.py
     python examples/lecture/04_sigmoid_neuron.py --draw neuron.svg
+    python examples/lecture/04_sigmoid_neuron.py --page neuron.html
 
 Then the same with one gate for the whole sigmoid.
 """
@@ -43,6 +44,7 @@ def from_one_gate():
 def main():
     parser = argparse.ArgumentParser(description="A sigmoid neuron, gate by gate.")
     parser.add_argument("--draw", metavar="PATH", help="save a drawing, such as neuron.svg")
+    parser.add_argument("--page", metavar="PATH", help="save a page to step through")
     options = parser.parse_args()
 
     graph = from_small_gates()
@@ -67,6 +69,10 @@ def main():
         graph.draw(options.draw)
         print()
         print(f"drawing: {options.draw}")
+    if options.page:
+        graph.to_html(options.page)
+        print()
+        print(f"page: {options.page}")
 
 
 if __name__ == "__main__":

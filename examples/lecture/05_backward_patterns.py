@@ -1,13 +1,17 @@
 """How gradients flow: add distributes, max routes, mul switches, and a fork adds up.
 
     python examples/lecture/05_backward_patterns.py
+    python examples/lecture/05_backward_patterns.py --page patterns.html
 
 The circuit is f = 2 (x y + max(z, w)).
 """
 
+import argparse
+
 import cnn_core as cnn
 
 POINT = {"x": 3.0, "y": -4.0, "z": 2.0, "w": -1.0}
+FORK = {"a": 3.0, "b": -4.0, "c": 10.0}
 
 
 def circuit():
@@ -26,10 +30,18 @@ def pattern(graph, gate):
 
 
 def fork():
-    """Return the graph of f = a b + a c: a goes two ways."""
+    """Return the graph of g = a b + a c: a goes two ways."""
     a, b, c = cnn.Input("a"), cnn.Input("b"), cnn.Input("c")
     left, right = cnn.ops.mul(a, b, name="left"), cnn.ops.mul(a, c, name="right")
-    return cnn.Graph(cnn.ops.add(left, right, name="f"))
+    return cnn.Graph(cnn.ops.add(left, right, name="g"))
+
+
+def both():
+    """Return one graph of the circuit and the fork, with values and gradients."""
+    graph = cnn.Graph([*circuit().outputs, *fork().outputs])
+    graph.forward(**POINT, **FORK)
+    graph.backward({"f": 1.0, "g": 1.0})
+    return graph
 
 
 def gradient_as_it_grows(graph, name):
@@ -43,6 +55,10 @@ def gradient_as_it_grows(graph, name):
 
 
 def main():
+    parser = argparse.ArgumentParser(description="Patterns of backward flow.")
+    parser.add_argument("--page", metavar="PATH", help="save a page to step through")
+    options = parser.parse_args()
+
     graph = circuit()
     print("f =", graph.forward(**POINT))
     graph.backward()
@@ -52,10 +68,14 @@ def main():
     print("routes      ", pattern(graph, "largest"))
     print()
     graph = fork()
-    print("a b + a c =", graph.forward(a=3.0, b=-4.0, c=10.0), "with a = 3, b = -4, c = 10")
+    print("a b + a c =", graph.forward(**FORK), "with a = 3, b = -4, c = 10")
     graph.backward()
     for gate, gradient in gradient_as_it_grows(graph, "a"):
         print(f"after {gate:<5} the gradient at a is {gradient:g}")
+    if options.page:
+        both().to_html(options.page)
+        print()
+        print(f"page: {options.page}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python examples/lecture/08_update_rules.py
     python examples/lecture/08_update_rules.py --animation update_rules.gif
+    python examples/lecture/08_update_rules.py --page update_rules.html
 
 The picture goes to update_rules.png in the current folder.
 """
@@ -75,6 +76,18 @@ def walk(surface, rule, steps):
         optimizer.apply(graph.params)
         points.append((graph.params["x"].item(), graph.params["y"].item()))
     return np.array(points)
+
+
+def save_page(path, rule, steps, every=5):
+    """Save a page of Beale's function, whose slider goes along the walk of one rule."""
+    surface = SURFACES[-1]
+    x, y = cnn.Parameter("x", surface.start[0]), cnn.Parameter("y", surface.start[1])
+    graph = cnn.Graph(surface.f(x, y))
+    optimizer = RULES[rule](surface.lr[list(RULES).index(rule)])
+    with graph.record(every, most=100) as recording:
+        for _ in range(steps):
+            graph.step(optimizer)
+    graph.to_html(path, recording=recording)
 
 
 def arrival(surface, points):
@@ -154,6 +167,8 @@ def main():
     parser.add_argument("--steps", type=int, default=250, help="of each rule (default: 250)")
     parser.add_argument("--picture", default="update_rules.png", help="where the picture goes")
     parser.add_argument("--animation", metavar="GIF", help="also save an animation there")
+    parser.add_argument("--page", metavar="PATH", help="also save a page of one walk")
+    parser.add_argument("--rule", choices=RULES, default="momentum", help="which rule's")
     parser.add_argument("--every", type=int, default=3, help="steps per frame (default: 3)")
     options = parser.parse_args()
 
@@ -168,6 +183,9 @@ def main():
     if options.animation:
         animate(options.animation, walks, options.every)
         print(f"animation: {options.animation}")
+    if options.page:
+        save_page(options.page, options.rule, options.steps)
+        print(f"page: {options.page}")
 
 
 if __name__ == "__main__":

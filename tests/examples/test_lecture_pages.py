@@ -87,6 +87,29 @@ def test_drawing_shows_values_and_gradients(run_main, tmp_path, number, kept, ex
         assert [value for value in expected if f">{value}<" not in text] == [], path.name
 
 
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_the_page_holds_what_the_script_has_computed(run_main, tmp_path, number) -> None:
+    printed = run_main(number, "--page", "here.html")
+    assert printed.endswith("page: here.html\n")
+    text = (tmp_path / "here.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert f"--page {PAGE_NAMES[number]}.html" in page_of(number).read_text(encoding="utf-8")
+    module = load(number)
+    graph = {2: "by_hand", 3: "circuit", 4: "from_small_gates", 5: "both"}[number]
+    names = [n.name for n in getattr(module, graph)().nodes_topologically_sorted() if n.name]
+    assert [name for name in names if f'"name":"{name}"' not in text] == []
+    assert '"ran":2' in text, "values and gradients"
+
+
+PAGE_NAMES = {2: "softmax", 3: "circuit", 4: "neuron", 5: "patterns"}
+
+
+def test_the_page_of_a_walk_has_its_steps(run_main, tmp_path: Path) -> None:
+    run_main(8, "--page", "walk.html", "--steps", "20", "--rule", "Adam")
+    text = (tmp_path / "walk.html").read_text(encoding="utf-8")
+    assert [n for n in (0, 5, 10, 15) if f"Step {n} of the training" not in text] == []
+
+
 def changes(path: Path) -> np.ndarray:
     """Return, for each frame of an animation, how many pixels differ from the first frame."""
     from PIL import Image

@@ -37,6 +37,16 @@ def test_gradients_of_three_steps_agree_with_differences(controller, options):
     assert all(line.reached for line in report.lines)
 
 
+def test_a_page_of_five_steps_of_time(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "neural_turing_machine.page",
+                           str(tmp_path / "ntm.html")], cwd=EXAMPLES, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    assert done.stdout == f"{tmp_path / 'ntm.html'}: 256 nodes, 5 steps of time\n"
+    text = (tmp_path / "ntm.html").read_text(encoding="utf-8")
+    assert [t for t in range(5) if f"step {t}" not in text] == []
+    assert len(text) < 1_500_000
+
+
 def test_weightings_follow_the_papers_equations():
     rng = np.random.default_rng(4)
     n, width = 7, 5
