@@ -107,7 +107,7 @@ PAGE_NAMES = {2: "softmax", 3: "circuit", 4: "neuron", 5: "patterns"}
 def test_the_page_of_a_walk_has_its_steps(run_main, tmp_path: Path) -> None:
     run_main(8, "--page", "walk.html", "--steps", "20", "--rule", "Adam")
     text = (tmp_path / "walk.html").read_text(encoding="utf-8")
-    assert [n for n in (0, 5, 10, 15) if f"Step {n} of the training" not in text] == []
+    assert [n for n in (0, 5, 10, 15) if f"After {n} steps of training" not in text] == []
 
 
 def changes(path: Path) -> np.ndarray:
