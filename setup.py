@@ -11,6 +11,7 @@ import ast
 import os
 import platform
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,22 +22,33 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SANITIZE = os.environ.get("CNN_CORE_SANITIZE")
-X86 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
-MSVC = sys.platform == "win32"
+MSVC = sys.platform == "win32" and "GCC" not in sys.version
+# What is built for, which need not be what builds.  Python on a Mac may be of two architectures,
+# whose instruction sets differ; ARCHFLAGS says which one, else it is that of this machine.
+TARGET = sysconfig.get_platform()
+if sys.platform == "darwin":
+    _, *ARCH = os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}").split("-arch")
+    if len(ARCH) != 1:
+        sys.exit(f"setup.py: need one architecture in ARCHFLAGS; got {os.environ['ARCHFLAGS']!r}")
+    TARGET = f"{TARGET.rpartition('-')[0]}-{ARCH[0].strip()}"
+    os.environ["_PYTHON_HOST_PLATFORM"] = TARGET  # and the name of the wheel says so
+X86 = TARGET.endswith(("x86_64", "amd64")) and sys.maxsize > 2**32
 
 # One object file per source and instruction set.  No flag here changes the meaning of
 # floating-point code elsewhere in the process, and none depends on the building machine.
 ISA_FLAGS = {"baseline": []}
 if X86 and MSVC:
     ISA_FLAGS |= {"avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
-elif X86:
+elif X86 and sys.platform != "win32":  # GCC does not align the stack of Windows for them
     ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
     ISA_FLAGS["avx512"] = [*ISA_FLAGS["avx2"], "-mavx512f", "-mavx512dq", "-mavx512bw",
                            "-mavx512vl", "-mprefer-vector-width=512"]  # fmt: skip
 SMALL: dict[str, list[str]] = {}
 HOT: set[str] = set()  # files and folders; where there are some, the rest of the baseline is small
 if MSVC:
-    C_FLAGS, CYTHON_FLAGS, LINK_FLAGS = ["/O2", "/std:c11", "/W3"], ["/O2"], []
+    # Without atomics, which older compilers do not have, everything runs on one thread.
+    C_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics", "/W3"]
+    CYTHON_FLAGS, LINK_FLAGS = ["/O2"], []
 else:  # nothing unwinds through C: without tables for that the wheel is 5 % smaller
     # What Python's own flags say as a rule, also where CFLAGS of the environment replace those.
     ALWAYS = ["-DNDEBUG", "-fwrapv"]

@@ -94,9 +94,10 @@ def blas_path():
     # The package is not imported: that would start a pool of BLAS threads.
     folder = os.path.join(spec.submodule_search_locations[0], "lib")
     suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-    names = [n for n in os.listdir(folder) if n.startswith("libscipy_openblas") and suffix in n]
+    names = [n for n in os.listdir(folder)
+             if n.removeprefix("lib").startswith("scipy_openblas") and suffix in n]
     if not names:
-        raise LibraryError(f"cnn_core: need libscipy_openblas*{suffix} in {folder}; got none")
+        raise LibraryError(f"cnn_core: need scipy_openblas*{suffix} in {folder}; got none")
     return os.path.join(folder, sorted(names)[0])
 
 

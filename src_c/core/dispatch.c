@@ -31,7 +31,7 @@ int32_t cnn_needs_blas(int32_t gemm_mode)
 
 static int cpu_has_baseline(void) { return 1; }
 
-#if defined(__GNUC__) && defined(__x86_64__)
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32)
 static int cpu_has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -42,7 +42,7 @@ static int cpu_has_avx512(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl");
 }
-#elif defined(_M_X64)
+#elif defined(_MSC_VER) && defined(_M_X64)
 #include <immintrin.h>
 #include <intrin.h>
 /* Bits of CPUID leaf 7 and the register state that the system saves (XCR0). */

@@ -1,9 +1,8 @@
 /* pool - see pool.h.  The one place with threads, and with state that they share. */
 #include "pool.h"
 #include "denormals.h"
-#include <stddef.h>
 
-#if defined(_WIN32) || defined(__STDC_NO_ATOMICS__)
+#if defined(__STDC_NO_ATOMICS__)
 
 int32_t cnn_pool_grow(int32_t n_thread) { (void)n_thread; return 1; }
 int32_t cnn_pool_take(int32_t n_thread) { (void)n_thread; return 1; }
@@ -17,17 +16,8 @@ void    cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)
 }
 
 #else
-#include <pthread.h>
-#include <sched.h>
+#include "threads.h"
 #include <stdatomic.h>
-
-#if defined(__x86_64__) || defined(__i386__)
-#  define RELAX() __builtin_ia32_pause()
-#elif defined(__aarch64__)
-#  define RELAX() __asm__ volatile("yield")
-#else
-#  define RELAX() ((void)0)
-#endif
 
 #define SPINS_BEFORE_SLEEP 20000   /* some ten microseconds to a hundred                  */
 #define SPINS_BEFORE_YIELD 2000
@@ -46,9 +36,9 @@ typedef _Atomic uint64_t ticket;
 #define N_THREAD_OF(p)   ((int32_t)(uint32_t)(p))
 
 static struct {
-    pthread_mutex_t taken;              /* held by the caller that has the pool            */
-    pthread_mutex_t sleep;
-    pthread_cond_t  wake;
+    cnn_lock        taken;              /* held by the caller that has the pool            */
+    cnn_lock        sleep;
+    cnn_bell        wake;
     int32_t         n_worker;           /* threads started, without the caller             */
     int             refused;            /* the system has refused a thread                 */
     int32_t         n_thread;           /* of the present caller, with the caller          */
@@ -60,11 +50,10 @@ static struct {
     struct { _Alignas(64) ticket next; _Atomic int32_t asleep; } share[CNN_MAX_THREAD];
     _Alignas(64) _Atomic int32_t n_done;
     _Atomic int32_t stopped;
-} pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
-          .wake = PTHREAD_COND_INITIALIZER};
+} pool = {.taken = CNN_LOCK_FREE, .sleep = CNN_LOCK_FREE, .wake = CNN_BELL_SILENT};
 
 /* Whether this thread has the pool: Python code within its run may ask for more threads. */
-static _Thread_local int has_pool;
+static CNN_THREAD_LOCAL int has_pool;
 
 /* Take one tile of a share of this loop; -1 if none is left. */
 static int32_t claim(ticket *t, uint32_t loop)
@@ -99,14 +88,14 @@ static uint64_t await_loop(int32_t worker, uint64_t seen)
         now = atomic_load_explicit(&pool.published, memory_order_acquire);
         if (now != seen && worker < N_THREAD_OF(now))
             return now;
-        RELAX();
+        CNN_PAUSE();
     }
-    pthread_mutex_lock(&pool.sleep);
+    cnn_lock_take(&pool.sleep);
     atomic_store(asleep, 1);
     while ((now = atomic_load(&pool.published)) == seen || worker >= N_THREAD_OF(now))
-        pthread_cond_wait(&pool.wake, &pool.sleep);
+        cnn_sleep(&pool.wake, &pool.sleep);
     atomic_store(asleep, 0);
-    pthread_mutex_unlock(&pool.sleep);
+    cnn_lock_give(&pool.sleep);
     return now;
 }
 
@@ -115,14 +104,14 @@ static void wake(int32_t n_thread)
 {
     for (int32_t i = 1; i < n_thread; i++)
         if (atomic_load(&pool.share[i].asleep)) {
-            pthread_mutex_lock(&pool.sleep);
-            pthread_cond_broadcast(&pool.wake);
-            pthread_mutex_unlock(&pool.sleep);
+            cnn_lock_take(&pool.sleep);
+            cnn_ring(&pool.wake);
+            cnn_lock_give(&pool.sleep);
             return;
         }
 }
 
-static void *worker_main(void *argument)
+static cnn_thread_end CNN_THREAD_CALL worker_main(void *argument)
 {
     const int32_t worker = (int32_t)(intptr_t)argument;
     uint64_t seen = 0;
@@ -131,15 +120,15 @@ static void *worker_main(void *argument)
         seen = await_loop(worker, seen);
         work(worker, N_THREAD_OF(seen), (uint32_t)(seen >> 32));
     }
-    return NULL;
+    return 0;
 }
 
 /* In the child of a fork only the calling thread lives on; whatever the others held is gone. */
 static void after_fork(void)
 {
-    pthread_mutex_init(&pool.taken, NULL);
-    pthread_mutex_init(&pool.sleep, NULL);
-    pthread_cond_init(&pool.wake, NULL);
+    cnn_lock_init(&pool.taken);
+    cnn_lock_init(&pool.sleep);
+    cnn_bell_init(&pool.wake);
     pool.n_worker = pool.refused = 0;
     atomic_store(&pool.n_done, 0);
     for (int32_t i = 0; i < CNN_MAX_THREAD; i++) {
@@ -148,27 +137,15 @@ static void after_fork(void)
     }
 }
 
-static int start_worker(int32_t worker)
-{
-    pthread_t      thread;
-    pthread_attr_t attr;
-    if (pthread_attr_init(&attr) != 0)
-        return 0;
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    const int failed = pthread_create(&thread, &attr, worker_main, (void *)(intptr_t)worker);
-    pthread_attr_destroy(&attr);
-    return !failed;
-}
-
 /* Start workers until there are n_thread threads or the system refuses; return how many.
  * The caller holds the pool. */
 static int32_t grow(int32_t n_thread)
 {
     static int registered;
     if (!registered)
-        registered = pthread_atfork(NULL, NULL, after_fork) == 0;
+        registered = cnn_after_fork(after_fork);
     while (registered && !pool.refused && pool.n_worker + 1 < n_thread)
-        if (start_worker(pool.n_worker + 1))
+        if (cnn_start_thread(worker_main, (void *)(intptr_t)(pool.n_worker + 1)))
             pool.n_worker++;
         else
             pool.refused = 1;
@@ -178,31 +155,31 @@ static int32_t grow(int32_t n_thread)
 int32_t cnn_pool_grow(int32_t n_thread)
 {
     if (!has_pool)
-        pthread_mutex_lock(&pool.taken);
+        cnn_lock_take(&pool.taken);
     pool.refused = 0;
     const int32_t n = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
     if (!has_pool)
-        pthread_mutex_unlock(&pool.taken);
+        cnn_lock_give(&pool.taken);
     return n;
 }
 
 int32_t cnn_pool_take(int32_t n_thread)
 {
-    if (n_thread < 2 || has_pool || pthread_mutex_trylock(&pool.taken) != 0)
+    if (n_thread < 2 || has_pool || !cnn_lock_try(&pool.taken))
         return 1;
     pool.n_thread = grow(n_thread < CNN_MAX_THREAD ? n_thread : CNN_MAX_THREAD);
     /* After a fork there may be none. */
     has_pool = pool.n_thread > 1;
     atomic_store_explicit(&pool.stopped, 0, memory_order_relaxed);
     if (!has_pool)
-        pthread_mutex_unlock(&pool.taken);
+        cnn_lock_give(&pool.taken);
     return pool.n_thread;
 }
 
 void cnn_pool_give(void)
 {
     has_pool = 0;
-    pthread_mutex_unlock(&pool.taken);
+    cnn_lock_give(&pool.taken);
 }
 
 void cnn_pool_stop(void)
@@ -231,9 +208,9 @@ static void run_loop(int32_t first, int32_t n_tile)
     for (int64_t spin = 0;
          atomic_load_explicit(&pool.n_done, memory_order_acquire) < n_tile; spin++)
         if (spin % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
-            sched_yield();
+            cnn_let_others_run();
         else
-            RELAX();
+            CNN_PAUSE();
 }
 
 void cnn_pool_loop(int32_t n_tile, cnn_tile_fn run, void *context)

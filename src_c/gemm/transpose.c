@@ -50,9 +50,9 @@ CNN_INLINE void K(turn_wide)(const int n, int n_col, const real *from, int64_t f
             if (c >= n_col)
                 break;
             if (n == STEP)
-                MM128(storeu)(to + c * to_row, MM256(extractf128)(r[i], half));
+                MM128(storeu)(to + c * to_row, K(side)(r[i], half));
             else
-                K(store_few)(to + c * to_row, n, MM256(extractf128)(r[i], half));
+                K(store_few)(to + c * to_row, n, K(side)(r[i], half));
         }
 }
 
@@ -117,6 +117,15 @@ CNN_INLINE __m256d join_f64(__m128d low, __m128d high)
     return _mm256_insertf128_pd(_mm256_castpd128_pd256(low), high, 1);
 }
 
+/* The intrinsic wants a literal, which a loop's index is only once the loop is unrolled. */
+CNN_INLINE __m128 side_f32(__m256 r, const int high)
+{
+    return high ? _mm256_extractf128_ps(r, 1) : _mm256_castps256_ps128(r);
+}
+CNN_INLINE __m128d side_f64(__m256d r, const int high)
+{
+    return high ? _mm256_extractf128_pd(r, 1) : _mm256_castpd256_pd128(r);
+}
 CNN_INLINE void swap_f32(__m256 *r)
 {
     const __m256 low01 = _mm256_unpacklo_ps(r[0], r[1]), high01 = _mm256_unpackhi_ps(r[0], r[1]);

@@ -69,7 +69,7 @@ cnn_status K(cnn_grad_binary)(const cnn_call *c, int wrt, const K(cnn_slope) *sl
 
 /* The body of a cnn_inner_fn: STATEMENT in each place of `row` and `in`. */
 #define CNN_EACH_PLACE(STATEMENT)                                                            \
-    (void)sum;                                                                               \
+    (void)sum, (void)a, (void)b;                                                             \
     for (int64_t r = row->n; r > 0; r--) {                                                   \
         CNN_INNER(in->n, in->a, in->b, STATEMENT);                                           \
         a += row->a, b += row->b, dy += row->dense, dx += dx_row;                                \

@@ -3,20 +3,24 @@
  *   pool_stress loops N     one caller, 1 to 4 threads, N rounds, workers awake and asleep
  *   pool_stress callers N   three callers that compete for the pool
  *   pool_stress limits N    more threads than there may be, more tiles than a ticket holds
- *   pool_stress fork N      children, and their children, of a process that has the pool at work
+ *   pool_stress fork N      children, and their children, of a process that has the pool at work;
+ *                           not on Windows, which has no fork
  *
  * Shared counters are plain memory: a tile that runs twice, too late or beside another tile of
  * the same worker is a wrong sum, and under ThreadSanitizer a data race.
  */
 #define _GNU_SOURCE
 #include "core/pool.h"
-#include <dirent.h>
-#include <pthread.h>
+#include "core/threads.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#ifndef _WIN32
+#  include <dirent.h>
+#  include <sys/wait.h>
+#  include <unistd.h>
+#endif
 
 enum { MAX_TILE = 1024, MAX_WORKER = 4, N_CALLER = 3 };
 static const int32_t TILES[] = {0, 1, 2, 3, 4, 5, 17, 100, MAX_TILE};
@@ -35,6 +39,15 @@ typedef struct {
             exit(1);                                                                          \
         }                                                                                     \
     } while (0)
+
+static void nap(int microseconds)
+{
+#ifdef _WIN32
+    Sleep((DWORD)(microseconds + 999) / 1000);
+#else
+    usleep((useconds_t)microseconds);
+#endif
+}
 
 /* Some tiles take longer, or threads would seldom meet. */
 static void dawdle(int32_t tile)
@@ -85,14 +98,15 @@ static void loops(int rounds, int pauses)
             two_loops(&j, TILES[s], n, i);
         cnn_pool_give();
         if (pauses && i % 50 == 2)
-            usleep(3000);
+            nap(3000);
     }
 }
 
-static _Atomic int rounds_left;
+static _Atomic int rounds_left, n_running;
 
-static void *caller(void *argument)
+static cnn_thread_end CNN_THREAD_CALL caller(void *argument)
 {
+    (void)argument;
     job *j = calloc(1, sizeof *j);
     NEED(j != NULL);
     for (int i = 0; rounds_left > 0; i++) {
@@ -100,7 +114,7 @@ static void *caller(void *argument)
             NEED(cnn_pool_grow(MAX_WORKER) == MAX_WORKER);
         const int32_t n = cnn_pool_take(2 + i % 3);
         if (n < 2) {
-            usleep(20);
+            nap(20);
             continue;
         }
         NEED(n == 2 + i % 3);
@@ -109,19 +123,31 @@ static void *caller(void *argument)
         cnn_pool_give();
     }
     free(j);
-    return argument;
+    n_running--;
+    return 0;
+}
+
+static void start_caller(void)
+{
+    n_running++;
+    NEED(cnn_start_thread(caller, NULL));
+}
+
+static void await_callers(void)
+{
+    while (n_running > 0)
+        nap(1000);
 }
 
 static void callers(int rounds)
 {
-    pthread_t thread[N_CALLER];
     rounds_left = N_CALLER * rounds;
     for (int i = 0; i < N_CALLER; i++)
-        NEED(pthread_create(&thread[i], NULL, caller, NULL) == 0);
-    for (int i = 0; i < N_CALLER; i++)
-        NEED(pthread_join(thread[i], NULL) == 0);
+        start_caller();
+    await_callers();
 }
 
+#ifndef _WIN32
 /* Threads of this process; what was to be expected where the system does not tell. */
 static int n_tasks(void)
 {
@@ -157,17 +183,17 @@ static void in_child(int depth, int rounds)
 /* Forks at moments when another thread may hold the pool in the midst of a loop. */
 static void forks(int rounds)
 {
-    pthread_t busy;
     for (int i = 0; i < rounds; i++)
         in_child(2, 8);
     rounds_left = 1 << 30;
-    NEED(pthread_create(&busy, NULL, caller, NULL) == 0);
+    start_caller();
     for (int i = 0; i < rounds; i++)
         in_child(1, 8);
     rounds_left = 0;
-    NEED(pthread_join(busy, NULL) == 0);
+    await_callers();
     loops(rounds, 0);
 }
+#endif
 
 enum { MANY = 0xfffff + 12345 };
 static unsigned char ran[MANY];
@@ -205,8 +231,10 @@ int main(int argc, char **argv)
         callers(rounds);
     else if (strcmp(argv[1], "limits") == 0)
         limits(rounds);
+#ifndef _WIN32
     else if (strcmp(argv[1], "fork") == 0)
         forks(rounds);
+#endif
     else
         NEED(!"a known mode");
     puts("every tile once");
