@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "docs" / "_build" / "html"
 WIDTHS = (1280, 400)
 
-KINDS = ["index", "tabular", "metrics", "performance", "architecture", "explanation/numbers",
-         "lecture/README", "lecture/03-small-circuit", "gallery/index", "gallery/train_digits",
-         "gallery/lecture/08_update_rules", "generated/figures", "reference/operations",
-         "_modules/cnn_core/nn/layers", "search", "genindex"]  # fmt: skip
+KINDS = ["index", "jobs/table", "coming_from/keras", "tabular", "metrics", "performance",
+         "architecture", "explanation/numbers", "lecture/README", "lecture/03-small-circuit",
+         "gallery/index", "gallery/train_digits", "gallery/lecture/08_update_rules",
+         "generated/figures", "reference/operations", "_modules/cnn_core/nn/layers", "search",
+         "genindex"]  # fmt: skip
 """A page of each kind."""
 
 STICKS_OUT = """
