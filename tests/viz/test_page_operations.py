@@ -78,6 +78,15 @@ def test_values_and_what_each_path_adds_are_those_of_python(cases):
     assert known == set(in_node({})["operations"])
 
 
+@pytest.mark.parametrize("op", ["dense", "grouped_dense", "matmul"])
+def test_products_of_float32_have_the_bits_of_python(cases, op):
+    found = [(case, made) for case, made in cases if (case.op, case.dtype) == (op, "float32")]
+    assert len(found) > 1
+    for case, made in found:
+        assert (unpacked(made["y"][0]) == case.y).all(), case.value
+
+
+
 def test_what_rounds_nothing_has_the_bits_of_python(cases):
     exact = [(c, m) for c, m in cases if m["known"] and c.value.rule.exact]
     assert len({c.op for c, _ in exact}) > 20

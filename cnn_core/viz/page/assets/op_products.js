@@ -4,20 +4,21 @@
   const zeros = n => new Float64Array(n);
 
   // A sum of products y = Σ a b, over places (`CNN.contract`) at which all three have strides of
-  // their own: the gradients are sums over the same places.
+  // their own: the gradients are sums over the same places.  As in the kernels, multiply-adds are
+  // rounded one after the other: the same bits in float32.
   const product = (op, layout, text, slopes, more) => CNN.define(op, {
     value: (x, node) => {
       const { lengths, a, b, y } = layout(x, node);
       const made = zeros(CNN.size(node.shape));
-      CNN.contract(lengths, x[0].data, a, x[1].data, b, made, y);
+      CNN.contract(lengths, x[0].data, a, x[1].data, b, made, y, CNN.rounding(node));
       const bias = x[2];
       return bias ? made.map((one, i) => one + bias.data[i % bias.data.length]) : made;
     },
     gradient: (x, y, dy, node) => {
-      const at = layout(x, node), [a, b, bias] = x;
+      const at = layout(x, node), [a, b, bias] = x, round = CNN.rounding(node);
       const found = [
-        CNN.contract(at.lengths, b.data, at.b, dy.data, at.y, zeros(a.data.length), at.a),
-        CNN.contract(at.lengths, a.data, at.a, dy.data, at.y, zeros(b.data.length), at.b),
+        CNN.contract(at.lengths, b.data, at.b, dy.data, at.y, zeros(a.data.length), at.a, round),
+        CNN.contract(at.lengths, a.data, at.a, dy.data, at.y, zeros(b.data.length), at.b, round),
       ];
       if (bias) {
         const sum = zeros(bias.data.length);
@@ -57,7 +58,7 @@
       const [n, m] = node.shape, sum = zeros(n * m);
       for (let i = 0; i < x.length; i += 2)
         CNN.contract([x[i].data.length / n, n, m], x[i].data, [n, 1, 0], x[i + 1].data, [m, 0, 1],
-          sum, [0, m, 1]);
+          sum, [0, m, 1], CNN.rounding(node));
       return sum;
     },
     text: "Σ xᵀ dy",

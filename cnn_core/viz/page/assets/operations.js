@@ -5,7 +5,7 @@
 //   formula(node, names) -> text        names: of the operands and, one more, of the value
 //   slope(node, names, i) -> text       what dy is multiplied by on the way to operand i; a text
 //                                       with "dy" in it is all that the path adds
-// node: {op, options, batched, shape, inputs, real: "f4" | "f8"}.  Shapes have the batch axis.  Values and contributions are rounded to the type of the graph, sums are formed in double.
+// node: {op, options, batched, shape, inputs, real: "f4" | "f8"}.  Shapes have the batch axis.  Values and contributions are rounded to the type of the graph; sums are formed in double, but those of products, which round as they go.
 // Kinks, ties, NaN and infinities are treated as in src_c/ops.  What Python would refuse, such as a
 // label out of range, throws a RangeError.  An operation that is not here stays as recorded: see
 // `CNN.recorded`.

@@ -52,16 +52,15 @@
   CNN.spread = (from, to) => CNN.places(to, CNN.repeated(from, to));
 
   // to += the products of a and b over all places of `lengths`, each at strides of its own: every
-  // sum of products, such as a b of matrices, is one.  `flow`: a term is 0 where b is, whatever
-  // a is.
-  CNN.contract = (lengths, a, sa, b, sb, to, st, flow) => {
+  // sum of products, such as a b of matrices, is one.  Each multiply-add goes through `round`.
+  CNN.contract = (lengths, a, sa, b, sb, to, st, round) => {
     const n = lengths.length - 1, inner = n < 0 ? 1 : lengths[n];
     const outer = lengths.slice(0, Math.max(n, 0));
     const [pa, pb, pt] = [sa, sb, st].map(strides => CNN.places(outer, strides));
     const [ia, ib, it] = [sa, sb, st].map(strides => n < 0 ? 0 : strides[n]);
     for (let i = 0; i < pt.length; i++)
       for (let j = 0, x = pa[i], y = pb[i], z = pt[i]; j < inner; j++, x += ia, y += ib, z += it)
-        if (!flow || b[y] !== 0) to[z] += a[x] * b[y];
+        to[z] = round(to[z] + a[x] * b[y]);
     return to;
   };
 
