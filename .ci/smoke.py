@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 import statistics
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def check_blas() -> None:
     """BLAS is loaded from its package, without any path of the machine that built the wheel."""
     assert Path(core.blas_path()).is_relative_to(sysconfig.get_path("platlib"))
     command = [sys.executable, "-c", "import smoke; smoke.check_training()"]
-    subprocess.run(command, check=True, env={"CNN_CORE_GEMM": "blas"})
+    env = {**os.environ, "CNN_CORE_GEMM": "blas"}
+    subprocess.run(command, check=True, env=env, cwd=Path(__file__).parent)
 
 
 def check_imports() -> None:

@@ -5,13 +5,10 @@
  * instructions, one thread, n and k from 3 to 1000.  The own kernels are 0.9 to 2.7 times as
  * fast, most often 1.2; only for three columns on AVX-512 0.6 to 0.9, in fractions of a
  * microsecond.  They serve these too: their bits do not depend on how threads split the rows.
- * On other processors and compilers they are not tuned, and BLAS serves every product.
+ * On other processors and compilers they are not tuned, and serve for the same reason: BLAS, which
+ * CNN_CORE_GEMM=blas asks for, has other bits where threads split a product otherwise.
  */
 #ifndef CNN_CHOICE_H
 #define CNN_CHOICE_H
-#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
 #  define CNN_OWN_IS_FASTER(n, k) 1
-#else
-#  define CNN_OWN_IS_FASTER(n, k) 0
-#endif
 #endif

@@ -1,5 +1,6 @@
 /* vector_plain.h - vector.h without intrinsics: four floats or two doubles.
- * GCC and Clang map their vector type to SSE2, NEON or whatever the target has. */
+ * GCC and Clang map their vector type to SSE2, NEON or whatever the target has.  NEON multiplies
+ * and adds with one rounding, which is to be asked for. */
 #ifndef CNN_VECTOR_H
 #include "vector.h"              /* which takes this where there is nothing better */
 #elif !defined(CNN_VECTOR_BYTES)
@@ -21,7 +22,20 @@ typedef double vector_f64 __attribute__((vector_size(16)));
 #  define LANE(v, i)     (v)[i]
 #  define V_FILL(x)      ((x) - (VECTOR){0})      /* x - 0 is x, also for -0 */
 #  define V_ADD(a, b)    ((a) + (b))
-#  define V_FMA(a, b, c) ((c) + (a) * (b))
+#  if defined(__aarch64__) && defined(__ARM_NEON)
+#    include <arm_neon.h>
+#    define V_FMA(a, b, c) K(v_fma)(a, b, c)
+CNN_INLINE vector_f32 v_fma_f32(vector_f32 a, vector_f32 b, vector_f32 c)
+{
+    return (vector_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+CNN_INLINE vector_f64 v_fma_f64(vector_f64 a, vector_f64 b, vector_f64 c)
+{
+    return (vector_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+#  else
+#    define V_FMA(a, b, c) ((c) + (a) * (b))
+#  endif
 #else
 typedef struct { float x[4]; }  vector_f32;
 typedef struct { double x[2]; } vector_f64;

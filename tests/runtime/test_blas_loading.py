@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
 from pathlib import Path
@@ -13,10 +12,6 @@ from training_cases import run_checked
 from cnn_core._ext import core
 
 ROOT = Path(__file__).resolve().parents[2]
-X86 = pytest.mark.skipif(
-    platform.machine().lower() not in ("x86_64", "amd64") or sys.platform == "win32",
-    reason="elsewhere BLAS serves products in the automatic mode",
-)
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/maps")
 
 TRAIN = """
@@ -34,7 +29,7 @@ WITHOUT_PRODUCTS = "x = cnn.Input('x'); assert cnn.Graph(x * x).forward(x=2.0) =
 
 
 @pytest.mark.parametrize(
-    ("mode", "loads"), [pytest.param("auto", False, marks=X86), ("own", False), ("blas", True)]
+    ("mode", "loads"), [("auto", False), ("own", False), ("blas", True)]
 )
 def test_blas_is_loaded_where_a_product_may_need_it(mode, loads):
     code = TRAIN + WITHOUT_PRODUCTS + "assert not core.blas_loaded()\ntrain()\n" \
@@ -42,7 +37,6 @@ def test_blas_is_loaded_where_a_product_may_need_it(mode, loads):
     assert run_checked(code, CNN_CORE_GEMM=mode) == str(loads)
 
 
-@X86
 @LINUX
 def test_the_automatic_mode_leaves_no_library_in_the_process():
     code = TRAIN + "train()\nprint('scipy_openblas32' in open('/proc/self/maps').read())"
