@@ -1,6 +1,6 @@
 """Learners for raw tables on eight public ones, against boosting and other networks.
 
-    python benchmarks/tables.py --out results.jsonl                    # all: hours on two cores
+    python benchmarks/tables.py --out results.jsonl                    # all: an hour or more
     python benchmarks/tables.py --out results.jsonl --only realmlp hist_boosting --sets adult
     python benchmarks/tables.py --out results.jsonl --show             # the table of what there is
     python benchmarks/tables.py --out results.jsonl --show --markdown  # that of docs/tabular.md

@@ -273,6 +273,41 @@ def test_an_answer_is_right_within_a_percent_or_to_the_last_digit(
     assert page.js(f"return CNN.isRight({answer}, {truth})") is right
 
 
+def cpu_seconds(driver):
+    """Return the processor time of the page's main thread, whatever else the machine does."""
+    found = driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return {m["name"]: m["value"] for m in found}["TaskDuration"]
+
+
+WALK = """
+const done = arguments[0], { player } = CNN, first = player.at;
+const tick = () => {
+  player.forward();
+  if (player.at < first + 100) requestAnimationFrame(tick); else done(player.at);
+};
+requestAnimationFrame(tick);
+"""
+
+
+def test_a_thousand_nodes_open_and_step_within_a_frame(browser, tmp_path):
+    x = cnn.Input("x")
+    for i in range(999):
+        x = ops.tanh(x) if i % 3 else ops.scale(x, 1.5)
+    graph = cnn.Graph(x)
+    graph.forward(x=0.5)
+    graph.backward()
+    browser.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    page = open_page(browser, graph, tmp_path / "page.html")
+    page.driver.execute_async_script("requestAnimationFrame(arguments[0])")
+    assert cpu_seconds(page.driver) < 1
+    for start in (0, 500, 1200):
+        page.js("CNN.player.go(arguments[0])", start)
+        begin = cpu_seconds(page.driver)
+        page.driver.execute_async_script(WALK)
+        assert (cpu_seconds(page.driver) - begin) / 100 < 1 / 60
+    page.driver.execute_cdp_cmd("Performance.disable", {})
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("make", [circuit, steps])

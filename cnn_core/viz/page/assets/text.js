@@ -31,8 +31,9 @@
   };
 
   // Count, bounds, mean and standard deviation of what is finite, and how many are not.
-  CNN.figures = (tensor, real) => {
-    if (tensor.stats) return tensor.stats;
+  CNN.figures = (tensor, real) => tensor.stats || (tensor.figures ??= figures(tensor, real));
+
+  const figures = (tensor, real) => {
     let data = tensor.data, nan = 0, inf = 0, min = Infinity, max = -Infinity;
     for (const x of data)
       if (x !== x) nan++;
