@@ -24,6 +24,9 @@ def hook(monkeypatch):
     hooks = ModuleType("PyInstaller.utils.hooks")
     hooks.collect_dynamic_libs = lambda package: [(f"library of {package}", f"{package}/lib")]
     hooks.copy_metadata = lambda package: [(f"metadata of {package}", ".")]
+    hooks.collect_data_files = lambda package, includes: [
+        (str(path), str(path.parent)) for each in includes
+        for path in Path(sys.modules[package].__file__).parent.glob(each)]  # fmt: skip
     for name in ("PyInstaller", "PyInstaller.utils"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, hooks.__name__, hooks)
@@ -49,9 +52,10 @@ def test_the_hook_takes_the_library_of_products_to_where_it_is_looked_for(hook):
     assert hook["binaries"] == [("library of scipy_openblas32", "scipy_openblas32/lib")]
 
 
-def test_the_hook_takes_what_versions_are_read_from(hook):
+def test_the_hook_takes_what_versions_are_read_from_and_what_pages_are_made_of(hook):
     assert {source for source, _ in hook["datas"]} == {
         "metadata of cnn-core", "metadata of scipy-openblas32",
+        *(str(path) for path in (PACKAGE / "viz" / "page" / "assets").iterdir()),
     }  # fmt: skip
 
 
