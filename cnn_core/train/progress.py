@@ -210,6 +210,7 @@ class _Bar(_Shown):
             self._bar = _bar_class(self._notebook)(
                 total=self._epochs, initial=self._done(), desc=self._name(), postfix=text,
                 file=self._file, bar_format=self._FORMAT, dynamic_ncols=True, leave=False,
+                delay=1e-9,  # not drawn by itself at once, which may be wider than the terminal
             )  # fmt: skip
             self._bar.initial = 0
             self._bar.start_t -= time.perf_counter() - self._begin

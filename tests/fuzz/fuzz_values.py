@@ -129,10 +129,10 @@ class Value:
 class Draw:
     """A graph while it is drawn: the values so far, and ways to choose among them."""
 
-    def __init__(self, seed: int, noise: int = 1) -> None:
+    def __init__(self, seed: int | list[int], noise: int = 1) -> None:
         self.rng = rng = np.random.default_rng(seed)
         # Apart, so that what the noise is like makes no other graph.
-        self._noise = np.random.default_rng([noise, seed])
+        self._noise = np.random.default_rng([noise, *(seed if isinstance(seed, list) else [seed])])
         self.dtype = str(rng.choice(["float32", "float64"]))
         self.training = bool(rng.random() < 0.6)
         self.large = bool(rng.random() < 0.02)  # few operations, products among them

@@ -209,8 +209,8 @@ HARM = ("exec", "compile", "import", "open", "marshal.", "pickle.", "os.", "shut
         "subprocess.", "socket.", "ctypes.")  # fmt: skip
 """What Python tells of that would run code, or reach for what is not the file."""
 
-SIGNATURE = b"def foo(self, *args, **kwargs): pass"
-"""What `inspect` compiles to tell what a method in C takes, such as those of callbacks."""
+SIGNATURES = {f"def foo({own}, *args, **kwargs): pass".encode() for own in ("self", "self, /")}
+"""What `inspect`, by version, compiles to tell what a method in C takes, as those of callbacks."""
 
 _watching: list[str] = []
 _noted: list[str] = []
@@ -222,7 +222,7 @@ def _note(event: str, arguments: tuple) -> None:
     if event in ("open", "os.scandir", "os.rename"):  # a training that goes on writes files too
         harmless = isinstance(arguments[0], int) or str(arguments[0]).startswith(_watching[0])
     else:
-        harmless = event == "compile" and arguments[0] == SIGNATURE
+        harmless = event == "compile" and arguments[0] in SIGNATURES
     if not harmless:
         _noted.append(f"{event} {arguments!r:.200}")
 

@@ -54,7 +54,7 @@ UNARY = {
     "clip_above": _unary(lambda x: ops.clip(x, a_max=0.5), lambda x: np.minimum(x, 0.5), 0.5),
     "clip_infinite": _unary(lambda x: ops.clip(x, -np.inf, 0.5),
                             lambda x: np.clip(x, -np.inf, 0.5), 0.5),
-    "clip_nothing": _unary(lambda x: ops.clip(x), lambda x: np.clip(x, None, None)),
+    "clip_nothing": _unary(lambda x: ops.clip(x), lambda x: x),
     "clip_below": _unary(lambda x: ops.clip(x, 0.25), lambda x: np.maximum(x, 0.25), 0.25),
     "clip_scalar": _scalar(lambda x: ops.clip(x, None, 0.5), lambda x: np.minimum(x, 0.5), 0.5),
     **{f"power_{p}": _unary(lambda x, p=p: ops.power(x, p), lambda x, p=p: x**p, scales=(1.0, 20.0))
