@@ -67,7 +67,7 @@ def assert_same_state(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert np.array_equal(a, b)
 
 
-def run_script(code: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess:
+def run_script(code: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess:
     """Run Python code in a process of its own, which may import this module; raise if it hangs."""
     paths = [str(HERE), *sys.path]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p), **environment}
@@ -76,7 +76,7 @@ def run_script(code: str, timeout: float = 60, **environment: str) -> subprocess
     )  # fmt: skip
 
 
-def run_checked(code: str, timeout: float = 60, **environment: str) -> str:
+def run_checked(code: str, timeout: float = 240, **environment: str) -> str:
     """Run Python code in a process of its own; return what it printed."""
     done = run_script(code, timeout, **environment)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr}"
