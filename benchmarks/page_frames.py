@@ -22,6 +22,7 @@ from importlib import util
 from pathlib import Path
 
 import numpy as np
+from nets import NETS
 
 import cnn_core as cnn
 from cnn_core import ops
@@ -51,15 +52,14 @@ requestAnimationFrame(tick);
 
 
 def network():
-    """Three layers on a batch of 32 images."""
-    net = cnn.Sequential(
-        [cnn.Dense(256, activation="relu"), cnn.Dense(128, activation="tanh"), cnn.Dense(10)],
-        inputs=784, seed=0,
-    )  # fmt: skip
-    labels = cnn.Input("labels", (cnn.BATCH,), dtype="int32")
-    loss = ops.softmax_cross_entropy(net.output, labels, name="loss")
-    graph, rng = cnn.Graph(loss, dtype="float32", params=net.store), np.random.default_rng(0)
-    graph.forward(x=rng.random((32, 784)), labels=rng.integers(0, 10, 32))
+    """The network M1 of `nets`, three layers, and its loss, on a batch of 32 images."""
+    n_in, *hidden, n_out = NETS["M1"].sizes
+    layers = [*(cnn.Dense(n, activation="relu") for n in hidden), cnn.Dense(n_out)]
+    net = cnn.Sequential(layers, inputs=n_in, seed=0)
+    loss = net.output, cnn.Input("labels", (cnn.BATCH,), dtype="int32")
+    graph = cnn.Graph(ops.softmax_cross_entropy(*loss), params=net.store)
+    rng = np.random.default_rng(0)
+    graph.forward(x=rng.random((32, n_in)), labels=rng.integers(0, n_out, 32))
     return graph
 
 
