@@ -35,8 +35,9 @@ class Pictured:
         the page computes what it can again, and marks what stays as recorded, such as gates in
         Python.  ``collapse`` folds groups at first, as in `draw`; ``recording`` adds the steps of
         a training.  Arrays are carried whole up to 4 MB in all, larger ones as pictures.  Of a
-        graph that has not run, the page says what to call.  Raises `OptionError` for more than
-        5,000 nodes, `OSError` where the file cannot be written: then none is.
+        graph that has not run, the page says what to call.  Of more than 5,000 nodes, ``collapse``
+        folds groups for good: the page has what leaves them.  Raises `OptionError` where more
+        nodes than that are left, `OSError` where the file cannot be written: then none is.
 
         >>> x, y = cnn.Input("x"), cnn.Input("y")
         >>> graph = cnn.Graph((x + y) * x)

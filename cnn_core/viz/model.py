@@ -36,6 +36,8 @@ class Item:
     """The nodes whose values come in, one per operand, in order."""
     outputs: list[Node]
     """The nodes whose values go out: itself, or the nodes of a group that others use."""
+    nodes: list[Node]
+    """What it stands for, in topological order."""
 
 
 @dataclass(eq=False)
@@ -109,19 +111,19 @@ class Model:
         come, go = self._crossing(nodes)
         ends = [n for n in nodes if n in self.outputs and n not in go]
         size = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
-        return Item("group", wrapped(title, 18), size, clean(name), come, [*go, *ends])
+        return Item("group", wrapped(title, 18), size, clean(name), come, [*go, *ends], nodes)
 
     def _vertex(self, node: Node) -> Item:
         name = clean(self.graph.name_of(node))
         for kind, cls in (("input", Input), ("parameter", Parameter)):
             if isinstance(node, cls):
-                return Item(kind, (clean(name, 24),), "", name, [], [node])
+                return Item(kind, (clean(name, 24),), "", name, [], [node], [node])
         if isinstance(node, Constant):
             text = node.name or (number(node.value.item()) if node.shape == () else "const")
-            return Item("constant", (clean(text, 24),), "", name, [], [node])
+            return Item("constant", (clean(text, 24),), "", name, [], [node], [node])
         kind = "output" if node in self.outputs else "gate"
         caption = clean(node.name, 24)
-        return Item(kind, sign(node), caption, name, list(node.inputs), [node])
+        return Item(kind, sign(node), caption, name, list(node.inputs), [node], [node])
 
 
 def sign(node: Node) -> tuple[str, ...]:

@@ -14,6 +14,13 @@ return CNN.player.page.nodes.map((_, i) => [texts(i, "value").reverse(), texts(i
 """
 
 
+OPENED = """
+const done = arguments[0], look = () => window.CNN && CNN.opened ? done() : setTimeout(look, 5);
+look();
+"""
+"""On a busy machine a browser may hand over a page whose script has not run yet."""
+
+
 class PageReader:
     """A page in a browser, with what a reader does there."""
 
@@ -48,7 +55,9 @@ class PageReader:
 
 def open_page(browser, graph, path, **options) -> PageReader:
     graph.to_html(path, **options)
-    return PageReader(browser.open(path))
+    page = PageReader(browser.open(path))
+    page.driver.execute_async_script(OPENED)
+    return page
 
 
 def expected(graph):

@@ -143,13 +143,6 @@ def test_the_shape_of_a_batch_that_is_not_known_is_b():
     assert data["nodes"][0]["shape"] == ["B", 3]
 
 
-def test_too_many_nodes_are_refused_with_a_way_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "MOST", 4)
-    with pytest.raises(OptionError, match=r"to_html: need at most 4 nodes.*got 5: cut the graph"):
-        circuit().to_html(tmp_path / "page.html")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_is_no_recording_of_the_graph_is_refused(tmp_path):
     other = neuron()
     with pytest.raises(OptionError, match="to_html: need a recording of this graph; got <Rec"):

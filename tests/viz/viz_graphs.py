@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 
 import cnn_core as cnn
@@ -60,15 +62,19 @@ def steps(n=4):
     return graph
 
 
-def tangle(n=60, seed=5):
-    """About ``n`` scalar gates on 12 inputs, wired at random."""
+def tangle(n=60, seed=5, groups=0):
+    """About ``n`` scalar gates on 12 inputs, wired at random, in ``groups`` that overlap."""
     rng = np.random.default_rng(seed)
+    key = np.random.default_rng(seed)
     makers = [ops.add, ops.mul, ops.maximum, ops.sub,
               lambda a, b: ops.sigmoid(a), lambda a, b: ops.tanh(b)]  # fmt: skip
     pool = [cnn.Input(f"x{i}") for i in range(12)]
     while len(pool) < n - 10:
         a, b = (pool[int(i)] for i in rng.integers(max(0, len(pool) - 14), len(pool), 2))
-        pool.append(makers[int(rng.integers(len(makers)))](a, b))
+        make = makers[int(rng.integers(len(makers)))]
+        at = (len(pool) + int(key.integers(-4, 5))) * groups // n
+        with cnn.group(f"g{at}") if groups else nullcontext():
+            pool.append(make(a, b))
     used = {x for node in pool for x in node.inputs}
     ends = [node for node in pool if node not in used and node.inputs]
     top = ends[0]

@@ -15,16 +15,18 @@ from cnn_core.io.files import replacing
 from cnn_core.ir.node import Constant, Input, Node, Parameter
 from cnn_core.viz.fonts import clean
 from cnn_core.viz.labels import Labels
-from cnn_core.viz.model import Collapse, closed_groups
+from cnn_core.viz.model import Collapse, Model, Path, closed_groups
 from cnn_core.viz.page.drawing import drawing_of
 from cnn_core.viz.page.plain import GRADIENT, LEAF, PART, VALUE, Pool, node_json
 from cnn_core.viz.page.recorded import frame_of
+from cnn_core.viz.page.shown import Shown, all_of, with_boxes
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
 
 MOST = 5000
-"""Nodes of a page: all are drawn, and a browser shows no more of them smoothly."""
+"""Nodes of a page, all of which are drawn: a browser shows no more of them smoothly.  Of a graph
+with more of them, folded groups are boxes without an inside."""
 
 SCRIPTS = ("text.js", "state.js", "steps.js", "fold.js", "drawing.js", "heat.js", "panels.js",
            "inputs.js", "quiz.js", "player.js")  # fmt: skip
@@ -42,14 +44,17 @@ def write(graph: Graph, path: Any, *, collapse: Collapse = (), recording: Any = 
 def page_of(graph: Graph, *, collapse: Collapse = (), recording: Any = None) -> str:
     """Return the page of ``graph`` as text."""
     nodes = graph.nodes_topologically_sorted()
-    if len(nodes) > MOST:
-        raise OptionError(
-            f"to_html: need at most {MOST:,} nodes, which a browser can draw; got {len(nodes):,}: "
-            f"cut the graph, as in Graph(node).to_html(path) for an inner node, or write fewer "
-            f"steps of it; draw(path, collapse=True) draws any graph with its groups as boxes"
-        )
     closed = closed_groups(nodes, collapse, "to_html")
-    data = _data(graph, nodes, closed, recording)
+    if len(nodes) <= MOST:
+        model, shown = Model(graph), all_of(nodes)
+    else:
+        if not closed:
+            raise OptionError(_too_many(graph, len(nodes)))
+        model = Model(graph, collapse)
+        shown = with_boxes(model)
+        if len(shown.nodes) > MOST:
+            raise OptionError(_too_many(graph, len(shown.nodes)))
+    data = _data(graph, model, shown, closed, recording)
     title = clean(" and ".join(graph.name_of(n) for n in graph.outputs[:3]), 80)
     missing = f'<p class="missing">{escape(data["missing"])}</p>' if data["missing"] else ""
     parts = {
@@ -58,6 +63,22 @@ def page_of(graph: Graph, *, collapse: Collapse = (), recording: Any = None) -> 
         "data": in_script(json.dumps(data, allow_nan=False, separators=(",", ":"))),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], asset("page.html"))
+
+
+def _too_many(graph: Graph, n: int) -> str:
+    """Return why a graph is refused of which ``n`` nodes would be drawn, and how to fold it."""
+    nodes = graph.nodes_topologically_sorted()
+    got = f"{len(nodes):,}" + f", {n:,} of them outside of folded groups" * (n < len(nodes))
+    text = f"to_html: need at most {MOST:,} nodes, which a browser can draw; got {got}: "
+    leaving = {x for node in nodes for x in node.inputs if x.group[:1] != node.group[:1]}
+    leaving |= set(graph.outputs)
+    left = sum(not node.group or node in leaving for node in nodes)
+    if left <= min(MOST, n - 1):
+        return text + f"collapse=True folds groups, which leaves about {left:,}"
+    return text + (
+        "put nodes into groups as they are made, `with cnn.group('step 1'): ...`, for "
+        "collapse=True to fold; or cut the graph, as in Graph(node).to_html(path) for an inner node"
+    )
 
 
 def in_script(text: str) -> str:
@@ -77,19 +98,27 @@ def script() -> str:
     return "\n".join(asset(name) for name in (*FIRST, *found, *SCRIPTS))
 
 
-def _data(graph: Graph, nodes: list[Node], closed: Any, recording: Any) -> dict[str, Any]:
+def _data(
+    graph: Graph, model: Model, shown: Shown, closed: set[Path], recording: Any
+) -> dict[str, Any]:
+    nodes = shown.nodes
     number = {node: i for i, node in enumerate(nodes)}
     pool = Pool()
     frames = _recorded(graph, recording)
     if not frames and graph.has_values:
         frames = [frame_of(graph)]
+    if shown.boxes:
+        whole = {node: i for i, node in enumerate(model.users)}
+        frames = [shown.frame(frame, whole) for frame in frames]
     has_gradients = any(g is not None for f in frames for g in f.gradients)
-    drawing, frame_of_path = drawing_of(graph, number)
+    drawing, frame_of_path = drawing_of(model, number)
+    n = len(model.users)
+    inside = f", of which {n - len(nodes):,} are in folded groups" if len(nodes) < n else ""
     return {
-        "summary": clean(f"{len(nodes)} nodes, {graph.dtype}"),
+        "summary": clean(f"{n:,} nodes{inside}, {graph.dtype}"),
         "ran": 0 if not frames else 2 if has_gradients else 1,
         "missing": _missing(graph, frames, has_gradients),
-        "nodes": [_node(graph, node, number, bool(frames)) for node in nodes],
+        "nodes": [_node(graph, node, shown, number, bool(frames)) for node in nodes],
         "outputs": [number[n] for n in graph.outputs],
         "frames": [_frame(f, nodes, pool) for f in frames],
         "drawing": drawing, "folded": [i for p, i in frame_of_path if p in closed],
@@ -127,8 +156,10 @@ def _missing(graph: Graph, frames: list[Any], has_gradients: bool) -> str:
     return ""
 
 
-def _node(graph: Graph, node: Node, number: dict[Node, int], ran: bool) -> dict[str, Any]:
-    made = node_json(graph, node, number)
+def _node(
+    graph: Graph, node: Node, shown: Shown, number: dict[Node, int], ran: bool
+) -> dict[str, Any]:
+    made = node_json(graph, node, shown, number)
     kinds = ((Input, "input"), (Parameter, "parameter"), (Constant, "constant"))
     made["kind"] = next((kind for cls, kind in kinds if isinstance(node, cls)), "gate")
     made["group"] = [clean(key, 60) for key in node.group]

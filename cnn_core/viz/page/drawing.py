@@ -6,7 +6,7 @@ room is left for what other numbers may need.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from cnn_core.viz.model import Model, Path
 from cnn_core.viz.placed import Frame, Placed, Wire
 from cnn_core.viz.scene import Point
 from cnn_core.viz.style import KINDS
-
-if TYPE_CHECKING:
-    from cnn_core.graph.graph import Graph
 
 MARGIN = 16.0
 NUMBER, FIGURE = "-000.00", "mean -0.0000"
@@ -51,11 +48,12 @@ def _widened(lines: tuple[str, ...], room: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def drawing_of(
-    graph: Graph, number: dict[Node, int]
+    model: Model, number: dict[Node, int]
 ) -> tuple[dict[str, Any], list[tuple[Path, int]]]:
     """Return cells, wires, dots and frames, nodes by number; and which group each frame is."""
+    graph = model.graph
     with graph._lock:
-        model, labels = Model(graph), RoomyLabels(graph)
+        labels = RoomyLabels(graph)
         cells = {item: measure(item, model, labels) for item in model.items}
     placed = Placed()
     inner = layered.lay_out(model.root, cells.__getitem__)

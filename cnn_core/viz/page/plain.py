@@ -16,6 +16,7 @@ from cnn_core.viz.page.given import options_of
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
+    from cnn_core.viz.page.shown import Shown
 
 WHOLE = 64
 """Arrays of up to this many elements are carried whole, however many there are."""
@@ -30,7 +31,7 @@ SIDE = 32
 LEAF, VALUE, GRADIENT, PART = range(4)
 
 
-def node_json(graph: Graph, node: Node, number: dict[Node, int]) -> dict[str, Any]:
+def node_json(graph: Graph, node: Node, shown: Shown, number: dict[Node, int]) -> dict[str, Any]:
     """Return what the page knows of a node: operation, options, shape, operands by number.
 
     ``options`` are those of its function in `cnn_core.ops`, by name.
@@ -39,10 +40,13 @@ def node_json(graph: Graph, node: Node, number: dict[Node, int]) -> dict[str, An
         "name": clean(graph.name_of(node)), "op": node.op, "what": clean(what(node)),
         "shape": list(with_rows(node.shape, graph.program.n_rows)), "dtype": node.dtype,
         "real": "f4" if graph.dtype == np.float32 else "f8",
-        "inputs": [number[x] for x in node.inputs],
+        "inputs": [number[x] for x in shown.inputs(node)],
     }  # fmt: skip
     if node.batched:
         made["batched"] = True
+    if node in shown.boxes:
+        after = [number[x] for x in shown.after(node)]
+        return made | {"op": "folded", "what": clean(shown.boxes[node].title), "after": after}
     if node.training_only and not graph._training:
         made["copies"] = True  # of its only operand
     if graph._training:
@@ -75,10 +79,11 @@ def picture_json(array: np.ndarray) -> dict[str, Any]:
             found = {"min": finite.min(), "max": finite.max(), "mean": finite.mean(),
                      "std": finite.std()}  # fmt: skip
         stats |= {k: encode(float(v)) for k, v in found.items()}
-    rows, columns = (np.array_split(np.arange(n), min(n, SIDE)) for n in flat.shape)
+    rows, columns = (np.linspace(0, n, min(n, SIDE) + 1).astype(np.intp) for n in flat.shape)
     with np.errstate(all="ignore"):
-        means = [[flat[np.ix_(r, c)].mean() for c in columns] for r in rows]
-    picture = tensor_json(np.array(means, np.float32))
+        sums = np.add.reduceat(np.add.reduceat(flat, rows[:-1]), columns[:-1], axis=1)
+        means = sums / np.multiply.outer(np.diff(rows), np.diff(columns))
+    picture = tensor_json(means.astype(np.float32))
     return {"shape": list(array.shape), "picture": picture, "stats": stats}
 
 

@@ -41,6 +41,9 @@
     }
   }
 
+  // A cell is a node, or a group that cannot be opened, of which several values may go out.
+  const nodesOf = cell => cell.rows.map(row => row[0]);
+
   CNN.Drawing = class {
     constructor(page, onpick, onfold) {
       this.page = page;
@@ -50,10 +53,13 @@
       this.zoom = 1;
       this.svg = s("svg", { role: "img", "aria-label": page.summary });
       this._cellOf = [];
-      this.data.cells.forEach((cell, i) => { this._cellOf[cell.node] = i; });
+      this.data.cells.forEach((cell, i) => {
+        for (const node of nodesOf(cell)) this._cellOf[node] = i;
+      });
       this._entries = page.nodes.map(() => []);  // of each node, the wires that enter it
       this.data.wires.forEach((wire, i) => {
-        if (wire[1] >= 0) this._entries[this.data.cells[wire[1]].node].push(i);
+        if (wire[1] < 0) return;
+        for (const node of nodesOf(this.data.cells[wire[1]])) this._entries[node].push(i);
       });
       this._lit = [];
       this._sums = [];
@@ -152,15 +158,17 @@
       const { folding } = this, [a, b, w, h] = cell.shape;
       const dx = folding.x(cell.box[0]) - cell.box[0], dy = folding.y(cell.box[1]) - cell.box[1];
       const left = a + dx, top = b + dy, middle = left + w / 2, line = cell.size * 1.25;
-      const first = top + (h - cell.lines.length * line) / 2;
+      const group = cell.kind === "group", text = cell.lines.length * line;
+      const first = top + (h - text) / 2 - (group ? 8 : 0);  // a group's caption is inside
       const pick = () => this.onpick(cell.node);
-      const made = s("g", { class: `cell ${cell.kind}`, "data-node": cell.node, onclick: pick },
+      const kind = group ? "box" : cell.kind, bottom = group ? first + text : top + h;
+      const made = s("g", { class: `cell ${kind}`, "data-node": cell.node, onclick: pick },
         s("title", {}, this.page.nodes[cell.node].title),
         s("rect", { x: left, y: top, width: w, height: h, rx: cell.corner }),
-        cell.lines.map((text, j) => s("text", {
-          class: "sign", x: middle, y: first + j * line + 0.98 * cell.size,
-          "font-size": cell.size }, text)),
-        cell.caption ? s("text", { class: "caption", x: middle, y: top + h + 11 }, cell.caption)
+        cell.lines.map((words, j) => s("text", {
+          class: group ? "sign bold" : "sign", x: middle, y: first + j * line + 0.98 * cell.size,
+          "font-size": cell.size }, words)),
+        cell.caption ? s("text", { class: "caption", x: middle, y: bottom + 11 }, cell.caption)
           : null,
         cell.rows.map(([node, y, x0, x1, ends]) =>
           this._row(node, y + dy, x0 + dx, x1 + dx, ends)));

@@ -15,7 +15,8 @@
   CNN.rounding = node => node.round || (node.real === "f4" ? Math.fround : x => x);
 
   const REASONS = {
-    gate: "a gate in Python", batch_norm: "it has statistics of a batch, or of all training",
+    gate: "a gate in Python", folded: "the inside of this group is not on the page",
+    batch_norm: "it has statistics of a batch, or of all training",
     metric: "its sums go on from run to run", random: "its numbers are drawn anew in each run",
     dropout: "its mask is drawn anew in each run", gaussian: "its noise is drawn anew in each run",
   };

@@ -22,10 +22,11 @@
   };
 
   // The slope in letters and numbers, and what it makes of the gradient that comes in, dy.
-  const pathView = (name, t) => {
+  const pathView = ({ name, what, after }, t) => {
     const [dy, adds] = [t.incoming, t.adds].map(text => h("b", { class: "gradient" }, text));
     const whole = /\bdy\b/.test(t.slope || "");  // all that is added, not a factor
     const numbers = t.numbers && t.numbers !== t.slope ? [`= ${t.numbers}`] : [];
+    if (after) return [h("p", {}, `All paths through the ${what} add `, adds, ` to ${t.name}.`)];
     const text = h("p", {}, t.slope === null ? "" : whole ? "With dy, " : "Times ",
       `the gradient at ${name}, `, dy, whole ? ": " : ", ", "adds ", adds, ` to ${t.name}.`);
     if (t.slope === null) return [text];
@@ -35,7 +36,7 @@
   const backward = (steps, i, at) => {
     const found = [];
     for (const t of steps.backwardText(i)) {
-      found.push(h("div", { class: "path" }, ...pathView(steps.state.nodes[i].name, t)));
+      found.push(h("div", { class: "path" }, ...pathView(steps.state.nodes[i], t)));
       const sum = steps.sumText(t.target, at);
       if (sum) found.push(line(`Gradient at ${t.name}:`, sum));
       if (steps.state.partStatus[i][t.operand] === status.STALE) found.push(recorded());

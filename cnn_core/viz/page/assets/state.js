@@ -145,7 +145,8 @@
 
     _pathStatus(node, i) {
       const values = node.linear ? [] : [...node.inputs, i].map(x => this.valueStatus[x]);
-      const from = [...values, this.gradientStatus[i]];
+      const after = (node.after || []).flatMap(x => [this.valueStatus[x], this.gradientStatus[x]]);
+      const from = [...values, this.gradientStatus[i], ...after];
       return from.includes(STALE) ? STALE : from.includes(NEW) ? NEW : RECORDED;
     }
 
