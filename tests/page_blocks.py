@@ -7,7 +7,8 @@ for the blocks within.  Comments of HTML on the lines before a block say what di
 ``<!-- each block in a process of its own -->``    anywhere: blocks share no names
 ``<!-- in a copy of examples -->``                 anywhere: the folder in which the blocks run
 ``<!-- warns: why -->``                            anywhere: warnings are no fault
-``<!-- needs: torch -->``           the block is run where these modules are
+``<!-- needs: torch -->``           the block is run where these modules are; ``data/mnist``: where
+                                   this folder of data sets is, and as ``path/to/mnist``
 ``<!-- slow: why -->``              the block is run with ``-m slow``
 ``<!-- not run: why -->``           nobody can run it here; the reason is shown as a skipped test
 ``<!-- raises -->``                 it ends in the error that the next block shows

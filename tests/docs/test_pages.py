@@ -15,6 +15,7 @@ import pytest
 from page_blocks import ALONE, LANGUAGES, ROOT, Block, blocks, comments, keeps, pages, promises
 
 RUNNER = ROOT / "tests" / "run_page.py"
+DATA = Path(os.environ.get("CNN_CORE_DATA", ROOT.parent / "shared" / "data"))
 SECONDS = 300
 """After which a page counts as one that hangs."""
 
@@ -36,6 +37,11 @@ def ids_and_marks():
             if way or any(not b.needs and "slow" not in b.notes for b in found):
                 marks = [pytest.mark.slow] if "slow" in way else []
                 yield pytest.param(name, way, id=" ".join([name, *way]), marks=marks)
+
+
+def is_there(need: str) -> bool:
+    """Tell whether there is a module, or a folder of data sets."""
+    return (DATA / need[5:]).is_dir() if need.startswith("data/") else find_spec(need) is not None
 
 
 def chosen(name: str, way: tuple[str, ...]) -> list[Block]:
@@ -74,11 +80,15 @@ def folder_of(page: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("name", "way"), [*ids_and_marks()])
 def test_blocks_run_and_print_what_the_page_says(name: str, way: tuple, tmp_path: Path) -> None:
-    missing = [module for module in way if module != "slow" and find_spec(module) is None]
+    missing = [need for need in way if need != "slow" and not is_there(need)]
     if missing:
         pytest.skip(f"blocks of {name} need {', '.join(missing)}")
     page, wanted = ROOT / name, chosen(name, way)
     folder = folder_of(page, tmp_path)
+    for need in way:
+        if need.startswith("data/"):
+            (folder / "path" / "to").mkdir(parents=True, exist_ok=True)
+            (folder / "path" / need.replace("data", "to", 1)).symlink_to(DATA / need[5:])
     if ALONE in comments(page.read_text("utf-8")):
         results = [result for block in wanted for result in run([block], folder)]
     else:
