@@ -46,12 +46,12 @@ class Single:
     dy: np.ndarray = field(init=False)
     dx: list[np.ndarray | None] = field(init=False)
 
-    def run(self, rng: np.random.Generator) -> None:
-        """Let Python compute; of the gradient given at the value some numbers are 0."""
+    def run(self, rng: np.random.Generator, zeros: float = 0.2) -> None:
+        """Let Python compute; of the gradient given at the value such a share is 0, or -0."""
         graph = Graph(self.node, dtype=self.dtype, training=self.training, seed=SEED)
         fed = {n.name: a for n, a in zip(self.node.inputs, self.feed, strict=True)}
         self.y = np.asarray(graph.forward(**fed))
-        dy = rng.standard_normal(self.y.shape) * (rng.random(self.y.shape) < 0.8)
+        dy = rng.standard_normal(self.y.shape) * (rng.random(self.y.shape) >= zeros)
         self.dy = dy.astype(self.dtype)
         self.dx = [None] * len(self.feed)
         if any(self.node.is_differentiable(i) for i in range(len(self.feed))):
@@ -127,7 +127,8 @@ def scripts() -> list[Path]:
 def in_node(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the scripts answer, all of it in one process."""
     assert NODE is not None
-    done = subprocess.run([NODE, str(DRIVER), *map(str, scripts())], input=json.dumps(given),
+    paths = map(str, (*scripts(), ASSETS / "state.js"))
+    done = subprocess.run([NODE, str(DRIVER), *paths], input=json.dumps(given),
                           capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

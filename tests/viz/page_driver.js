@@ -39,10 +39,22 @@ const computed = ({ node, x, y, dy, amplitude, runs }) => {
 const written = ({ node, names }) => [CNN.operations[node.op].formula(node, names),
   ...node.inputs.map((_, i) => CNN.operations[node.op].slope(node, names, i))];
 
+// A page in which leaves were changed: all that it then shows.
+const changed = ({ page, edits }) => {
+  const state = new CNN.State(page);
+  for (const [i, tensor] of edits) state.change(i, CNN.decode(tensor));
+  const all = page.nodes.map((_, i) => i);
+  return {
+    values: all.map(i => packed(state.value(i))), gradients: all.map(i => packed(state.gradient(i))),
+    parts: all.map(i => page.nodes[i].inputs.map((_, k) => packed(state.part(i, k)))),
+  };
+};
+
 const given = JSON.parse(readFileSync(0, "utf8"));
 const answer = {
   operations: Object.keys(CNN.operations),
   cases: (given.cases || []).map(computed),
+  states: (given.states || []).map(changed),
   recorded: (given.nodes || []).map(CNN.recorded),
   texts: (given.texts || []).map(written),
   numbers: given.numbers

@@ -28,13 +28,13 @@
   // -- one number of each group -----------------------------------------------------------------
 
   // `slope(x, y, dy, n)`: what a path adds, of groups of n numbers.
-  const reduction = (op, make, slope, text, slopes) => CNN.define(op, {
+  const reduction = (op, make, slope, text, slopes, plain = false) => CNN.define(op, {
     value: ([x], node) => make(reduced(x, node), x.data),
     gradient: ([x], y, dy, node) => {
       const { at, n } = reduced(x, node), count = x.data.length / n;
       return [x.data.map((one, i) => slope(one, y.data[at[i]], dy.data[at[i]], count))];
     },
-    text, slopes,
+    text, slopes, plain: () => plain,
   });
 
   const sum = (g, data) => fold(g, data, (made, x) => made + x);
@@ -43,7 +43,7 @@
   reduction("mean", (g, data) => sum(g, data).map(s => s / (data.length / g.n)),
     (x, y, dy, n) => dy / n, "mean {0}", ["1 / n"]);
   reduction("norm", (g, data) => fold(g, data, (made, x) => made + x * x).map(sqrt),
-    (x, y, dy) => y === 0 || dy === 0 ? 0 : x / y * dy, "√(Σ {0}²)", ["{0} / {y}"]);
+    (x, y, dy) => y === 0 || dy === 0 ? 0 : x / y * dy, "√(Σ {0}²)", ["{0} / {y}"], true);
 
   // The largest number is taken off first, so nothing overflows.
   const logSumExp = (g, data) => {
@@ -53,7 +53,7 @@
   };
   reduction("logsumexp", logSumExp,
     (x, y, dy) => dy === 0 ? 0 : exp(x - (y === -Infinity ? 0 : y)) * dy,
-    "log Σ exp({0})", ["exp({0} - {y})"]);
+    "log Σ exp({0})", ["exp({0} - {y})"], true);
 
   // The first of the largest numbers, or of the NaN, takes the gradient.
   const extreme = (op, beats) => {

@@ -59,7 +59,9 @@
   // As C's pow: 1 to any power is 1, and so is -1 to an infinite one.
   const power = (x, p) =>
     x === 1 || (x === -1 && abs(p) === Infinity) ? 1 : x ** p;
-  const power_x = (dy, p, x) => p === 0 || dy === 0 ? 0 : p * power(x, p - 1) * dy;
+  const power_x = (dy, p, x, f = power) => p === 0 || dy === 0 ? 0 : p * f(x, p - 1) * dy;
+  // To the power of an option, of which 1/2 is the square root: that of -0 is -0, of -inf NaN.
+  const power_of = (x, p) => p === 0.5 ? sqrt(x) : power(x, p);
   const power_p = (dy, y, x, p) => dy === 0 || (x === 0 && p >= 0) ? 0 : y * log(x) * dy;
 
   // -- the table: value, what each path adds (dy, y, operands ...), formula, slopes -------------
@@ -76,7 +78,7 @@
     log: [log, [flow((dy, y, x) => dy / x)], "log({0})", ["1 / {0}"]],
     log1p: [log1p, [flow((dy, y, x) => dy / (1 + x))], "log(1 + {0})", ["1 / (1 + {0})"]],
     sin: [Math.sin, [flow((dy, y, x) => Math.cos(x) * dy)], "sin({0})", ["cos({0})"]],
-    cos: [Math.cos, [flow((dy, y, x) => -Math.sin(x) * dy)], "cos({0})", ["-sin({0})"]],
+    cos: [Math.cos, [flow((dy, y, x) => -Math.sin(0 + x) * dy)], "cos({0})", ["-sin({0})"]],
     reciprocal: [x => 1 / x, [flow((dy, y) => -y * y * dy)], "1 / {0}", ["-({y}²)"]],
     scale: o => [x => o.a * x, [dy => o.a * dy], "{a} · {0}", ["{a}"]],
     shift: o => [x => o.c + x, [dy => dy], "{c} + {0}", ["1"]],
@@ -124,7 +126,7 @@
     power: ({ p }) => p === undefined
       ? [power, [(dy, y, x, e) => power_x(dy, e, x), (dy, y, x, e) => power_p(dy, y, x, e)],
         "{0}^{1}", ["{1} · {0}^({1} - 1)", "{y} · log({0})"]]
-      : [x => power(x, p), [(dy, y, x) => power_x(dy, p, x)], "{0}^{p}",
+      : [x => power_of(x, p), [(dy, y, x) => power_x(dy, p, x, power_of)], "{0}^{p}",
         [p === 2 ? "2 · {0}" : `{p} · {0}^${CNN.number(p - 1, 6)}`]],
     maximum: [(a, b) => a >= b || a !== a ? a : b,
       [(dy, y, a, b) => a >= b || a !== a ? dy : 0, (dy, y, a, b) => a >= b || a !== a ? 0 : dy],
@@ -194,18 +196,26 @@
     const found = operands(x, node, shapes), [[a, pa], [b, pb], [c, pc], [d, pd]] = found;
     return x.map((operand, k) => {
       if (!slopes[k]) return null;
-      const sum = new Float64Array(operand.data.length), slope = slopes[k], to = found[k][1];
+      const n = operand.data.length, slope = slopes[k], to = found[k][1];
+      // Sums over places begin at 0; where nothing is repeated, no sum is formed.
+      const sum = new Float64Array(n).fill(n < pa.length ? 0 : -0);
       for (let i = 0; i < pa.length; i++)
         sum[to[i]] += slope(dy.data[i], y.data[i], a[pa[i]], b[pb[i]], c[pc[i]], d[pd[i]]);
       return sum;
     });
   };
 
+  // See `CNN.define`; of several operands that are scalars, 0 is added to all.
+  const plain = op => (node, i) => op === "erase_add" || op === "parametric_activation" ? i === 0
+    : op === "power" ? node.inputs.length > 1
+    : node.inputs.length < 2 || node.batched || CNN.size(node.shape) > 1;
+
   for (const op of Object.keys(TABLE))
     CNN.define(op, {
       value: (x, node) => value(x, node, entry(op, node)),
       gradient: (x, y, dy, node) => gradient(x, y, dy, node, entry(op, node)),
       text: node => entry(op, node)[2],
+      plain: plain(op),
       slopes: (node, i) => (entry(op, node)[3] || [])[i],
     });
 

@@ -11,7 +11,8 @@
   const TABLE = {
     mse: () => [(p, t) => (p - t) * (p - t), (p, t) => 2 * (p - t), (p, t) => 2 * (t - p),
       "({0} - {1})²", "2 · ({0} - {1})", "2 · ({1} - {0})"],
-    mae: () => [(p, t) => abs(p - t), (p, t) => (p > t) - (p < t), (p, t) => (t > p) - (t < p),
+    mae: () => [(p, t) => p < t ? t - p : p - t,      // of -0 as it is
+      (p, t) => (p > t) - (p < t), (p, t) => (t > p) - (t < p),
       "|{0} - {1}|", "sign({0} - {1})", "sign({1} - {0})"],
     huber: delta => [(p, t) => clamp(p - t, delta) * (p - t - clamp(p - t, delta) / 2),
       (p, t) => clamp(p - t, delta), (p, t) => clamp(t - p, delta),
@@ -49,6 +50,7 @@
           return Float64Array.from(margins(x, node), ({ margin }) => margin < 0 ? 0 : margin);
         const [p, t] = x.map(tensor => tensor.data), y = new Float64Array(node.shape[0]);
         const n = p.length / y.length, [f] = entry(op, node);
+        if (n === 1) y.fill(-0);              // one element is its row's loss: no sum is formed
         for (let i = 0; i < p.length; i++) y[Math.floor(i / n)] += f(p[i], t[i]);
         return y.map(sum => sum / n);
       },
@@ -62,6 +64,7 @@
         }));
       },
       text: node => `mean ${entry(op, node)[3]}`,
+      plain: (node, i) => i === 0,
       slopes: (node, i) => `${entry(op, node)[4 + i]} / n`,
     });
 

@@ -9,10 +9,9 @@
   const product = (op, layout, text, slopes, more) => CNN.define(op, {
     value: (x, node) => {
       const { lengths, a, b, y } = layout(x, node);
-      const made = zeros(CNN.size(node.shape));
-      CNN.contract(lengths, x[0].data, a, x[1].data, b, made, y, CNN.rounding(node));
-      const bias = x[2];
-      return bias ? made.map((one, i) => one + bias.data[i % bias.data.length]) : made;
+      const bias = x[2] ? x[2].data : [0];    // what the sums begin with
+      const made = zeros(CNN.size(node.shape)).map((_, i) => bias[i % bias.length]);
+      return CNN.contract(lengths, x[0].data, a, x[1].data, b, made, y, CNN.rounding(node));
     },
     gradient: (x, y, dy, node) => {
       const at = layout(x, node), [a, b, bias] = x, round = CNN.rounding(node);
@@ -160,7 +159,7 @@
       value: (x, node) => {
         const y = zeros(x[0].data.length), [scale, shift] = x.slice(1).map(tensor => tensor.data);
         eachRow(x, node, (at, u) =>
-          u.forEach((one, j) => { y[at + j] = one * scale[j] + (centered ? shift[j] : 0); }));
+          u.forEach((one, j) => { y[at + j] = one * scale[j] + (centered ? shift[j] : -0); }));
         return y;
       },
       gradient: (x, y, dy, node) => {

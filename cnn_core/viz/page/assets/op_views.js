@@ -1,18 +1,23 @@
 "use strict";
 // Operations that put numbers in another order, side by side, or pick them by number.
 (CNN => {
-  // The numbers of x from these places, and back: what several places took adds up.
+  // The numbers of x from these places, and back: what several places took adds up.  Views take a
+  // place once and write, with the sign of a zero; lookups add to 0.
   const from = (data, places) => Float64Array.from(places, at => data[at]);
-  const back = (dy, places, n) => {
+  const back = (dy, places, n, plain) => {
     const dx = new Float64Array(n);
-    for (let i = 0; i < places.length; i++) dx[places[i]] += dy[i];
+    for (let i = 0; i < places.length; i++) {
+      const at = places[i];
+      dx[at] = plain ? dy[i] : dx[at] + dy[i];
+    }
     return dx;
   };
-  const view = (op, places, text, slope = "dy at the places that were taken, else 0") =>
+  const TAKEN = "dy at the places that were taken, else 0";
+  const view = (op, places, text, slope = TAKEN, plain = true) =>
     CNN.define(op, {
       value: (x, node) => from(x[0].data, places(x, node)),
-      gradient: (x, y, dy, node) => [back(dy.data, places(x, node), x[0].data.length), null],
-      text, slopes: [slope],
+      gradient: (x, y, dy, node) => [back(dy.data, places(x, node), x[0].data.length, plain), null],
+      text, slopes: [slope], plain: () => plain,
     });
 
   // -- views ------------------------------------------------------------------------------------
@@ -111,7 +116,7 @@
           for (let q = 0; q < after; q++) places.push(((r * before + p) * n + at) * after + q);
         }
     return places;
-  }, "{0}[{1}]");
+  }, "{0}[{1}]", TAKEN, false);
 
   view("take_along_axis", ([x, index], node) => {
     const axis = CNN.axis(node, x.shape.length, -1), step = CNN.strides(x.shape)[axis];
@@ -120,5 +125,5 @@
     const others = CNN.places(node.shape, strides), at = CNN.spread(index.shape, node.shape);
     return others.map((place, i) =>
       place + step * CNN.picked(node, index.data[at[i]], x.shape[axis], true));
-  }, "{0} at {1}");
+  }, "{0} at {1}", TAKEN, false);
 })(globalThis.CNN = globalThis.CNN || {});

@@ -26,23 +26,26 @@
     : REASONS[node.op] || REASONS[node.op.split("_")[0]] || "the page does not know it";
   CNN.knows = node => CNN.recorded(node) === "";
 
-  const rounded = (data, node) => {
+  // Plus `start`: 0 makes +0 of -0, and -0 changes nothing.
+  const rounded = (data, node, start = -0) => {
     const round = CNN.rounding(node);
-    for (let i = 0; i < data.length; i++) data[i] = round(data[i]);
+    for (let i = 0; i < data.length; i++) data[i] = round(start + data[i]);
     return data;
   };
 
   // Registers an operation by
   //   value(x, node) -> numbers            gradient(x, y, dy, node) -> [numbers or null]
   //   text, slopes                         templates, see `fill`, or functions of node (and i)
-  CNN.define = (op, { value, gradient, text, slopes }) => {
+  //   plain(node, i)                       whether kernels write the gradient of operand i as it
+  //             is; else they write 0 plus that, so that there is no -0
+  CNN.define = (op, { value, gradient, text, slopes, plain = () => false }) => {
     const template = (given, ...args) => typeof given === "function" ? given(...args) : given;
     CNN.operations[op] = {
       forward: (x, node) => CNN.tensor(node.shape, rounded(value(x, node), node)),
       backward: (x, y, dy, node) => {
         const found = gradient ? gradient(x, y, dy, node) : x.map(() => null);
         return x.map((operand, i) => found[i] && operand.data instanceof Float64Array
-          ? CNN.tensor(operand.shape, rounded(found[i], node)) : null);
+          ? CNN.tensor(operand.shape, rounded(found[i], node, plain(node, i) ? -0 : 0)) : null);
       },
       formula: (node, names) => CNN.fill(template(text, node), node, names),
       slope: (node, names, i) => {

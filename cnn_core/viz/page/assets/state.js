@@ -14,6 +14,9 @@
     return { shape: a.shape, data };
   };
 
+  // What a path adds to a sum that has begun is recorded over 0 (recorded.py): no -0.
+  const shown = (part, sum) => sum ? { ...part, data: part.data.map(x => 0 + x) } : part;
+
   CNN.State = class {
     constructor(page) {
       this.page = page;
@@ -136,10 +139,10 @@
           node.copies ? [dy] : CNN.operations[node.op].backward(x, y, dy, node));
       }
       for (const k of paths) {
-        const part = made && made[k];
-        if (part) this._parts[i][k] = part;
+        const to = into[node.inputs[k]], part = made && made[k];
+        if (part) this._parts[i][k] = shown(part, to.sum);
         this.partStatus[i][k] = status === RECORDED ? RECORDED : part ? NEW : STALE;
-        this._add(into[node.inputs[k]], this.part(i, k), this.partStatus[i][k], node.round);
+        this._add(to, part || this.part(i, k), this.partStatus[i][k], node.round);
       }
     }
 
