@@ -1,4 +1,5 @@
-"""The page's scripts where numbers are at their edges: the sign of zero."""
+"""The page's scripts where numbers are at their edges: the sign of zero, rows that do not count,
+several NaN, losses that are capped."""
 
 from __future__ import annotations
 
@@ -144,3 +145,106 @@ def test_a_page_that_computes_again_has_the_signs_of_python(kind):
                     one = unpacked(one)
                     assert np.array_equal(one, array), (node, one, array)
                     assert np.array_equal(np.signbit(one), np.signbit(array)), (node, one, array)
+
+
+# -- rows that do not count ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum_over_batch"])
+@pytest.mark.parametrize("w", [[2.0, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 2.0, 3.0]])
+def test_a_row_of_weight_0_adds_nothing_whatever_it_holds(reduction, w):
+    rows, weight = Input("rows", (BATCH,)), Input("weight", (BATCH,))
+    node = ops.row_mean(rows, weight, reduction=reduction)
+    held = np.array([1.0, NAN, -2.0, np.inf])
+    need_same(*both(node, [held, w], np.inf))
+    right, made = both(node, [held, w], 1.5)
+    need_same(right, made)
+    if w[1] == 0:
+        assert made[1][1] == made[1][3] == 0
+    if w[0] == 2.0:
+        assert np.isfinite(made[0])
+
+
+LOSSES = ["mse", "mae", "huber", "pinball", "poisson", "hinge", "binary_cross_entropy",
+          "softmax_cross_entropy"]  # fmt: skip
+
+
+@pytest.mark.parametrize("op", LOSSES)
+def test_a_row_without_a_gradient_gives_none_whatever_it_holds(op):
+    z, t = Input("z", (BATCH, 3)), Input("t", (BATCH, 3))
+    given = {"q": 0.25} if op == "pinball" else {}
+    node = getattr(ops, op)(z, t, reduction="none", **given)
+    values = np.array([[0.5, -1.0, 2.0], [NAN, 1.0, NAN], [NAN, np.inf, -np.inf]])
+    targets = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, NAN], [1.0, 0.0, 0.0]])
+    right, made = both(node, [values, targets], [2.0, 0.0, 0.0])
+    need_same(right, made)
+    assert not made[1][1:].any()
+    assert not made[2][1:].any()
+    assert made[1][0].any()
+
+
+# -- targets, NaN and the cap ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_target_rows_need_not_add_up_to_1(smoothing):
+    """The gradient of z is the sum of the targets times softmax(z), less the targets."""
+    z, t = Input("z", (BATCH, 3)), Input("t", (BATCH, 3))
+    node = ops.softmax_cross_entropy(z, t, label_smoothing=smoothing, reduction="none")
+    values = np.array([[0.5, -1.0, 2.0], [1.0, 1.0, 0.0], [0.0, 3.0, -2.0], [0.0, 1.0, 2.0]])
+    targets = np.array([[0.5, 0.25, 0.0], [2.0, 1.0, 0.5], [0.0, 0.0, 0.0], [0.2, 0.3, 0.5]])
+    right, made = both(node, [values, targets], [1.0, -0.5, 2.0, 1.0])
+    need_same(right, made)
+    e = np.exp(values)
+    all_ = (1 - smoothing) * targets + smoothing / 3
+    wanted = all_.sum(1, keepdims=True) * e / e.sum(1, keepdims=True) - all_
+    np.testing.assert_allclose(made[1], wanted * [[1.0], [-0.5], [2.0], [1.0]], 1e-12, 1e-15)
+
+
+@pytest.mark.parametrize("op", ["max", "min"])
+@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
+def test_the_first_of_several_nan_takes_the_gradient(op, axis):
+    x = np.array([[1.0, NAN, -3.0, NAN], [NAN, 5.0, 7.0, NAN], [2.0, NAN, 9.0, -1.0]])
+    node = getattr(ops, op)(Input("x", (3, 4)), axis=axis)
+    dy = np.arange(1.0, 1 + np.max(x, axis=axis).size).reshape(np.max(x, axis=axis).shape)
+    right, made = both(node, [x], dy)
+    need_same(right, made)
+    groups = {0: x.T, 1: x, (0, 1): x.reshape(1, 12)}[axis]
+    taken = {0: made[1].T, 1: made[1], (0, 1): made[1].reshape(1, 12)}[axis]
+    for group, got in zip(groups, taken, strict=True):
+        if np.isnan(group).any():
+            assert np.flatnonzero(got).tolist() == [np.isnan(group).argmax()]
+
+
+def test_nan_is_the_largest_score_of_another_class():
+    z, t = Input("z", (BATCH, 4)), Input("t", (BATCH,), "int32")
+    node = ops.hinge(z, t, reduction="none")
+    values = np.array([[1.0, 5.0, NAN, 2.0], [1.0, NAN, 5.0, 2.0], [NAN, 1.0, 2.0, 3.0]])
+    need_same(*both(node, [values, [0, 0, 0]], [1.0, 2.0, 3.0]))
+    right, made = both(node, [np.array([[1.0, 5.0, 5.0, 2.0]]), [3]], [2.0])
+    need_same(right, made)
+    assert made[1].tolist() == [[0.0, 2.0, 0.0, -2.0]]
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_loss_is_capped_and_its_gradient_is_not(labels):
+    z = Input("z", (BATCH, 3))
+    t = Input("t", (BATCH,), "int32") if labels else Input("t", (BATCH, 3))
+    node = ops.softmax_cross_entropy(z, t, reduction="none", most=1.5)
+    values = np.array([[5.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.1]])
+    targets = np.array([1, 1, 0]) if labels else np.eye(3)[[1, 1, 0]]
+    right, made = both(node, [values, targets], [1.0, 1.0, 1.0])
+    need_same(right, made)
+    assert made[0][0] == 1.5
+    assert made[0][1] < 0.1
+    assert 1.0 < made[0][2] < 1.5
+    assert made[1][0].max() > 0.9
+
+
+def test_each_element_of_binary_cross_entropy_is_capped():
+    z, t = Input("z", (BATCH, 2)), Input("t", (BATCH, 2))
+    node = ops.binary_cross_entropy(z, t, reduction="none", most=1.5)
+    right, made = both(node, [[[9.0, -9.0], [9.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]]], [1.0, 1.0])
+    need_same(right, made)
+    assert made[0][0] == pytest.approx(0.75, abs=1e-3)
+    assert made[1][0][0] > 0.4
