@@ -95,7 +95,7 @@ def _of_datetime(value: date) -> int:
 def in_microseconds(values: Any) -> np.ndarray:
     """Return datetime64 of any unit as microseconds; `NOTHING` beyond the years 1 to 9999."""
     days = np.asarray(values).astype("M8[D]").astype(np.int64)
-    made = np.where((days >= _FIRST) & (days <= _LAST), values, np.datetime64("NaT"))
+    made = np.where((days >= _FIRST) & (days <= _LAST), values, np.datetime64("NaT", "D"))
     return made.astype("M8[us]").astype(np.int64)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import cnn_core as cnn
 from cnn_core import BATCH, Constant, Graph, Input, Parameter, ops
+from cnn_core.compile import stretches
 from cnn_core.errors import LabelError, StateError
 from cnn_core.graph import lean as lean_way
 from cnn_core.graph.lean import GRADIENTS, NOTHING, VALUES
@@ -18,8 +19,10 @@ ROWS = 4000
 
 @pytest.fixture(autouse=True)
 def _small_cache(monkeypatch):
-    """Of a size that these graphs exceed."""
+    """Of a size that these graphs exceed, on whatever machine; what is in blocks depends on it."""
     monkeypatch.setattr(lean_way, "LEAST_CACHES", 1 / 16)
+    for module in (lean_way, stretches):
+        monkeypatch.setattr(module, "cache_size", lambda: 1 << 20)
 
 
 def nodes() -> list:

@@ -205,12 +205,22 @@ def test_groups_that_change_nothing_leave_every_bit(case, dtype):
     """Also NAdam's product of mu, which each group would multiply up once more."""
     plain, grouped = make_store(dtype), make_store(dtype)
     rate = case.make().lr
-    one = case.make(clip_norm=1.0)
-    other = case.make(clip_norm=1.0, groups={"a.*": {"lr": rate}, "*.w": {"lr_factor": 1.0}})
+    one = case.make(clip_value=1.0)
+    other = case.make(clip_value=1.0, groups={"a.*": {"lr": rate}, "*.w": {"lr_factor": 1.0}})
     train(one, plain, 5)
     train(other, grouped, 5)
     assert plain.value.tobytes() == grouped.value.tobytes()
     assert one.scalars.tobytes() == other.scalars.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradients_are_clipped_by_the_norm_of_all_groups(case, dtype):
+    """To rounding: the squares of each run of neighbours in a group are added up by themselves."""
+    plain, grouped, several = make_store(dtype), make_store(dtype), {"a.*": {"lr_factor": 1.0}}
+    train(case.make(clip_norm=1.0), plain, 5)
+    train(case.make(clip_norm=1.0, groups=several), grouped, 5)
+    assert relative_error(grouped.value, plain.value) <= TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)

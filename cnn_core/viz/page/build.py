@@ -19,7 +19,7 @@ from cnn_core.viz.model import Collapse, Model, Path, closed_groups
 from cnn_core.viz.page.drawing import drawing_of
 from cnn_core.viz.page.plain import GRADIENT, LEAF, PART, VALUE, Pool, node_json
 from cnn_core.viz.page.recorded import frame_of
-from cnn_core.viz.page.shown import Shown, all_of, with_boxes
+from cnn_core.viz.page.shown import Shown, with_boxes
 
 if TYPE_CHECKING:
     from cnn_core.graph.graph import Graph
@@ -46,7 +46,7 @@ def page_of(graph: Graph, *, collapse: Collapse = (), recording: Any = None) -> 
     nodes = graph.nodes_topologically_sorted()
     closed = closed_groups(nodes, collapse, "to_html")
     if len(nodes) <= MOST:
-        model, shown = Model(graph), all_of(nodes)
+        model, shown = Model(graph), Shown(nodes)
     else:
         if not closed:
             raise OptionError(_too_many(graph, len(nodes)))

@@ -62,7 +62,8 @@ class Shown:
         return leaving[leaving.index(node) + 1 :]
 
     def frame(self, frame: Frame, number: dict[Node, int]) -> Frame:
-        """Return the numbers of these nodes; ``number`` counts those of the whole graph."""
+        """Return the numbers of these nodes, at one time or of one recorded step; ``number``
+        counts the nodes of the whole graph."""
         kept = [number[node] for node in self.nodes]
         place = {i: k for k, i in enumerate(kept)}
         return replace(
@@ -87,11 +88,6 @@ class Shown:
                     total = part if total is None else total + part
             found.append(total)
         return found
-
-
-def all_of(nodes: list[Node]) -> Shown:
-    """Return what a page of the whole graph has."""
-    return Shown(nodes)
 
 
 def with_boxes(model: Model) -> Shown:
