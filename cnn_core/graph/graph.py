@@ -156,7 +156,7 @@ class Graph(Recorded, Pictured, Looking, NamedNodes):
         if program.flop > FLOP_WORTH_THE_GIL or program.calls_python:
             return None
         inputs = {name: program.input_tensor(name) for name in program.inputs}
-        reached = [n for n in self._targets if program.has_grad(n)]
+        reached = dict.fromkeys(n for n in self._targets if program.has_grad(n))
         gradients = dict.fromkeys([self._names[n] for n in self._targets], -1)
         gradients.update((self._names[n], program.grad_tensor(n)) for n in reached)
         zeros = {self._names[n]: partial(self._unreached, n)

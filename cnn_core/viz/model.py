@@ -109,7 +109,8 @@ class Model:
 
     def _box(self, title: str, name: str, nodes: list[Node]) -> Item:
         come, go = self._crossing(nodes)
-        ends = [n for n in nodes if n in self.outputs and n not in go]
+        used = set(go)
+        ends = [n for n in nodes if n in self.outputs and n not in used]
         size = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
         return Item("group", wrapped(title, 18), size, clean(name), come, [*go, *ends], nodes)
 
