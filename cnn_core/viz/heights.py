@@ -20,14 +20,15 @@ def set_heights(layers: list[list[Knot]]) -> None:
             y += knot.height + gap
         for knot in layer:
             knot.y -= (y + knot.height) / 2 if layer else 0
+    settling = [_Layer(layer) for layer in layers]
     rounds = ROUNDS if sum(map(len, layers)) < LARGE else 6
     for i in range(rounds):
-        for layer in layers[1:]:
-            _settle(layer, forward=True, backward=False)
-        for layer in layers[-2::-1]:
-            _settle(layer, forward=i >= rounds // 2, backward=True)
-    for layer in layers:
-        _settle(layer, forward=True, backward=True)
+        for layer in settling[1:]:
+            layer.settle(forward=True, backward=False)
+        for layer in settling[-2::-1]:
+            layer.settle(forward=i >= rounds // 2, backward=True)
+    for layer in settling:
+        layer.settle(forward=True, backward=True)
     _straighten(layers)
     top = min(knot.y for layer in layers for knot in layer)
     for layer in layers:
@@ -44,23 +45,33 @@ def _gap(a: Knot, b: Knot) -> float:
     return (GAP, GAP / 2, WIRE_ROOM)[a.passes + b.passes]
 
 
-def _settle(layer: list[Knot], *, forward: bool, backward: bool) -> None:
-    """Move the knots of a layer as close as their order allows to where wires want them."""
-    wanted, weights = [], []
-    for knot in layer:
-        pulls = [(link.a.y + link.ya - link.yb, _stiffness(link)) for link in knot.before]
-        pulls = pulls if forward else []
-        if backward:
-            pulls += [(link.b.y + link.yb - link.ya, _stiffness(link)) for link in knot.after]
-        weight = sum(w for _, w in pulls)
-        wanted.append(sum(y * w for y, w in pulls) / weight if pulls else knot.y)
-        weights.append(weight if pulls else 0.05)
-    offsets = [0.0]
-    for knot, gap in zip(layer, _gaps(layer), strict=False):
-        offsets.append(offsets[-1] + knot.height + gap)
-    places = _rising([w - o for w, o in zip(wanted, offsets, strict=True)], weights)
-    for knot, place, offset in zip(layer, places, offsets, strict=True):
-        knot.y = place + offset
+class _Layer:
+    """The knots of a layer, and where wires pull each: at whom, how much higher, how strongly."""
+
+    def __init__(self, knots: list[Knot]) -> None:
+        self._knots = knots
+        self._before = [[(link.a, link.ya - link.yb, _stiffness(link)) for link in knot.before]
+                        for knot in knots]  # fmt: skip
+        self._after = [[(link.b, link.yb - link.ya, _stiffness(link)) for link in knot.after]
+                       for knot in knots]  # fmt: skip
+        self._offsets = [0.0]
+        for knot, gap in zip(knots, _gaps(knots), strict=False):
+            self._offsets.append(self._offsets[-1] + knot.height + gap)
+
+    def settle(self, *, forward: bool, backward: bool) -> None:
+        """Move the knots as close as their order allows to where wires want them."""
+        wanted, weights = [], []
+        for i, knot in enumerate(self._knots):
+            total = weight = 0.0
+            for pulls in (self._before[i] * forward, self._after[i] * backward):
+                for other, dy, stiffness in pulls:
+                    total += (other.y + dy) * stiffness
+                    weight += stiffness
+            wanted.append((total / weight if weight else knot.y) - self._offsets[i])
+            weights.append(weight or 0.05)
+        for knot, place, offset in zip(self._knots, _rising(wanted, weights), self._offsets,
+                                       strict=True):  # fmt: skip
+            knot.y = place + offset
 
 
 def _straighten(layers: list[list[Knot]]) -> None:

@@ -90,16 +90,21 @@ def _exchange(layers: list[list[Knot]]) -> None:
     while better:
         better = False
         for layer in layers:
+            ends = [([(place[k.a], k.ya) for k in knot.before],
+                     [(place[k.b], k.yb) for k in knot.after]) for knot in layer]  # fmt: skip
             for i in range(len(layer) - 1):
-                a, b = layer[i], layer[i + 1]
-                if _pair(a, b, place) > _pair(b, a, place):
+                if _gain(ends[i], ends[i + 1]) > 0:
+                    a, b = layer[i], layer[i + 1]
                     layer[i], layer[i + 1] = b, a
+                    ends[i], ends[i + 1] = ends[i + 1], ends[i]
                     place[a], place[b] = i + 1, i
                     better = True
 
 
-def _pair(a: Knot, b: Knot, place: dict[Knot, int]) -> int:
-    """Return how many wires of ``a`` and ``b`` cross with ``a`` above ``b``."""
-    before = [((place[k.a], k.ya), (place[j.a], j.ya)) for k in a.before for j in b.before]
-    after = [((place[k.b], k.yb), (place[j.b], j.yb)) for k in a.after for j in b.after]
-    return sum(upper > lower for upper, lower in (*before, *after))
+Ends = tuple[list[tuple[int, float]], list[tuple[int, float]]]
+
+
+def _gain(a: Ends, b: Ends) -> int:
+    """Return how many crossings go where ``b``, now below ``a``, moves above it."""
+    return sum((upper > lower) - (upper < lower)
+               for above, below in zip(a, b, strict=True) for upper in above for lower in below)
