@@ -50,6 +50,12 @@ def test_values_and_gradients_are_there_step_after_step(browser, tmp_path, make)
         return found;""")
     assert any("All paths through the " in text for text in ways)
     assert any("the inside of this group is not on the page" in text for text in ways)
+    asked = page.js("""
+        const { player } = CNN;
+        player.quiz.on = true;
+        return player.steps.list.map((_, at) => player.quiz.question(at)).filter(q => q)
+          .map(q => q.node);""")
+    assert not {shown.nodes[i] for i in asked} & set(shown.boxes)
     assert browser.problems() == []
 
 

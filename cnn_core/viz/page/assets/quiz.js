@@ -21,11 +21,14 @@
       this.pending = -1;
     }
 
-    // The question that step `at` poses: {node, k, entry, truth, text}; null if it has none.
+    // The question that step `at` poses: {node, k, entry, truth, text}; null if it has none, such
+    // as that of a group whose inside nobody sees.
     question(at) {
       const { phase, node } = this.steps.list[at] || {}, { state } = this.steps;
       if (!this.on || phase !== "backward") return null;
-      const { nodes } = state, paths = nodes[node].inputs.map((_, k) => k).filter(k => {
+      const { nodes } = state;
+      if (nodes[node].after) return null;
+      const paths = nodes[node].inputs.map((_, k) => k).filter(k => {
         const part = state.part(node, k);
         return state.hasPath(node, k) && part && part.data && part.data.length;
       });
