@@ -41,12 +41,14 @@ class Looking:
     @property
     def has_values(self) -> bool:
         """Whether all values have been computed from what was fed last."""
-        return self._walk.stage >= VALUES
+        walk = self.__dict__.get("_walk")  # which a graph has that was compiled
+        return walk is not None and walk.stage >= VALUES
 
     @property
     def has_gradients(self) -> bool:
         """Whether all gradients have been computed from these values."""
-        return self._walk.stage == GRADIENTS
+        walk = self.__dict__.get("_walk")
+        return walk is not None and walk.stage == GRADIENTS
 
     def value(self, node: Node | str) -> Value:
         """Return the value of a node, given itself or by name: float or a new array.

@@ -55,7 +55,7 @@ class Labels:
         graph = self._graph
         value = graph.value(node) if graph.has_values else None
         gradient = None
-        if node in self._with_gradient:
+        if node in self._with_gradient and value is not None:
             try:
                 gradient = graph.grad(node)
             except StateError:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
 PACKAGE = "cnn_core"
@@ -57,7 +57,8 @@ def title(module: ModuleType) -> str:
 
 def home_of(value: Any, module: str) -> str:
     """Return the module that defines a value; of a constant, the one that lists it."""
-    if inspect.isclass(value) or inspect.isroutine(value):
+    alias = get_origin(value) is not None  # which Python 3.10 takes for a class
+    if (inspect.isclass(value) and not alias) or inspect.isroutine(value):
         return value.__module__
     kind = type(value).__module__
     return kind if kind.startswith(PACKAGE) else module

@@ -43,17 +43,8 @@ def write(graph: Graph, path: Any, *, collapse: Collapse = (), recording: Any = 
 
 def page_of(graph: Graph, *, collapse: Collapse = (), recording: Any = None) -> str:
     """Return the page of ``graph`` as text."""
-    nodes = graph.nodes_topologically_sorted()
-    closed = closed_groups(nodes, collapse, "to_html")
-    if len(nodes) <= MOST:
-        model, shown = Model(graph), Shown(nodes)
-    else:
-        if not closed:
-            raise OptionError(_too_many(graph, len(nodes)))
-        model = Model(graph, collapse)
-        shown = with_boxes(model)
-        if len(shown.nodes) > MOST:
-            raise OptionError(_too_many(graph, len(shown.nodes)))
+    closed = closed_groups(graph.nodes_topologically_sorted(), collapse, "to_html")
+    model, shown = _seen(graph, collapse, closed)
     data = _data(graph, model, shown, closed, recording)
     title = clean(" and ".join(graph.name_of(n) for n in graph.outputs[:3]), 80)
     missing = f'<p class="missing">{escape(data["missing"])}</p>' if data["missing"] else ""
@@ -63,6 +54,22 @@ def page_of(graph: Graph, *, collapse: Collapse = (), recording: Any = None) -> 
         "data": in_script(json.dumps(data, allow_nan=False, separators=(",", ":"))),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], asset("page.html"))
+
+
+def _seen(graph: Graph, collapse: Collapse, closed: set[Path]) -> tuple[Model, Shown]:
+    """Return what is drawn and what the page has of it; raise `OptionError` where that is much."""
+    nodes = graph.nodes_topologically_sorted()
+    if len(nodes) <= MOST:
+        return Model(graph), Shown(nodes)
+    n = sum(not any(node.group[: i + 1] in closed for i in range(len(node.group)))
+            for node in nodes)  # fmt: skip
+    if n <= MOST:  # and, besides, what leaves the groups
+        model = Model(graph, collapse)
+        shown = with_boxes(model)
+        n = len(shown.nodes)
+    if n > MOST:
+        raise OptionError(_too_many(graph, n))
+    return model, shown
 
 
 def _too_many(graph: Graph, n: int) -> str:

@@ -36,9 +36,10 @@ def node_json(graph: Graph, node: Node, shown: Shown, number: dict[Node, int]) -
 
     ``options`` are those of its function in `cnn_core.ops`, by name.
     """
+    rows = graph.program.n_rows if graph.has_values else 1
     made: dict[str, Any] = {
         "name": clean(graph.name_of(node)), "op": node.op, "what": clean(what(node)),
-        "shape": list(with_rows(node.shape, graph.program.n_rows)), "dtype": node.dtype,
+        "shape": list(with_rows(node.shape, rows)), "dtype": node.dtype,
         "real": "f4" if graph.dtype == np.float32 else "f8",
         "inputs": [number[x] for x in shown.inputs(node)],
     }  # fmt: skip
