@@ -213,16 +213,6 @@ def test_groups_that_change_nothing_leave_every_bit(case, dtype):
     assert one.scalars.tobytes() == other.scalars.tobytes()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_gradients_are_clipped_by_the_norm_of_all_groups(case, dtype):
-    """To rounding: the squares of each run of neighbours in a group are added up by themselves."""
-    plain, grouped, several = make_store(dtype), make_store(dtype), {"a.*": {"lr_factor": 1.0}}
-    train(case.make(clip_norm=1.0), plain, 5)
-    train(case.make(clip_norm=1.0, groups=several), grouped, 5)
-    assert relative_error(grouped.value, plain.value) <= TOLERANCE[dtype]
-
-
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)
 def test_the_norm_is_clipped_over_all_groups(case):
     store, limited = make_store("float64"), make_store("float64")

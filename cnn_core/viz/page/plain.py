@@ -46,8 +46,9 @@ def node_json(graph: Graph, node: Node, shown: Shown, number: dict[Node, int]) -
     if node.batched:
         made["batched"] = True
     if node in shown.boxes:
-        after = [number[x] for x in shown.after(node)]
-        return made | {"op": "folded", "what": clean(shown.boxes[node].title), "after": after}
+        box = shown.boxes[node]
+        first = number[next(iter(box.inputs))]
+        return made | {"op": "folded", "what": clean(box.title), "box": first}
     if node.training_only and not graph._training:
         made["copies"] = True  # of its only operand
     if graph._training:

@@ -54,13 +54,6 @@ class Shown:
         """Return the operands of a node as the page has them."""
         return self.boxes[node].inputs[node] if node in self.boxes else node.inputs
 
-    def after(self, node: Node) -> list[Node]:
-        """Return what else leaves the box of ``node``, after it."""
-        if node not in self.boxes:
-            return []
-        leaving = list(self.boxes[node].inputs)
-        return leaving[leaving.index(node) + 1 :]
-
     def frame(self, frame: Frame, number: dict[Node, int]) -> Frame:
         """Return the numbers of these nodes, at one time or of one recorded step; ``number``
         counts the nodes of the whole graph."""

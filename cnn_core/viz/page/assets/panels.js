@@ -22,11 +22,11 @@
   };
 
   // The slope in letters and numbers, and what it makes of the gradient that comes in, dy.
-  const pathView = ({ name, what, after }, t) => {
+  const pathView = ({ name, what, box }, t) => {
     const [dy, adds] = [t.incoming, t.adds].map(text => h("b", { class: "gradient" }, text));
     const whole = /\bdy\b/.test(t.slope || "");  // all that is added, not a factor
     const numbers = t.numbers && t.numbers !== t.slope ? [`= ${t.numbers}`] : [];
-    if (after) return [h("p", {}, `All paths through the ${what} add `, adds, ` to ${t.name}.`)];
+    if (box !== undefined) return [h("p", {}, `All paths through the ${what} add `, adds, ` to ${t.name}.`)];
     const text = h("p", {}, t.slope === null ? "" : whole ? "With dy, " : "Times ",
       `the gradient at ${name}, `, dy, whole ? ": " : ", ", "adds ", adds, ` to ${t.name}.`);
     if (t.slope === null) return [text];

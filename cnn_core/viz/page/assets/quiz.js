@@ -27,7 +27,7 @@
       const { phase, node } = this.steps.list[at] || {}, { state } = this.steps;
       if (!this.on || phase !== "backward") return null;
       const { nodes } = state;
-      if (nodes[node].after) return null;
+      if (nodes[node].box !== undefined) return null;
       const paths = nodes[node].inputs.map((_, k) => k).filter(k => {
         const part = state.part(node, k);
         return state.hasPath(node, k) && part && part.data && part.data.length;

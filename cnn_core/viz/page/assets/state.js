@@ -24,8 +24,10 @@
       for (const node of this.nodes) node.round = node.real === "f4" ? Math.fround : x => x;
       this._arrays = new Array(page.tensors.length);
       this.edited = new Map();
-      this._users = this.nodes.map(() => []);
-      this.nodes.forEach((node, i) => node.inputs.forEach(x => this._users[x].push(i)));
+      this._boxes = {};  // by number of a folded group: what leaves it
+      this.nodes.forEach(({ box }, i) => {
+        if (box !== undefined) (this._boxes[box] ??= []).push(i);
+      });
       this.show(page.frames.length - 1);
     }
 
@@ -148,7 +150,9 @@
 
     _pathStatus(node, i) {
       const values = node.linear ? [] : [...node.inputs, i].map(x => this.valueStatus[x]);
-      const after = (node.after || []).flatMap(x => [this.valueStatus[x], this.gradientStatus[x]]);
+      // What leaves a folded group stands also for the paths through what leaves it later.
+      const after = (this._boxes[node.box] || []).filter(x => x > i)
+        .flatMap(x => [this.valueStatus[x], this.gradientStatus[x]]);
       const from = [...values, this.gradientStatus[i], ...after];
       return from.includes(STALE) ? STALE : from.includes(NEW) ? NEW : RECORDED;
     }
