@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from math import exp
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ MEASURED = 0.02, 0.3
 
 TRIALS = 6
 """The first calls into C, which try numbers of threads and tell nothing of the pace."""
+
+PACES = 3
+"""So many calls after these tell it by their median, fewer by the fastest, trials among them: one
+may have been held up by other processes."""
 
 WHOLE = 20
 """So many epochs or more are whole ones; of fewer the last may be a part of one."""
@@ -98,6 +103,9 @@ class Budget(Callback):
         self._late = False
         self._schedule: Rate | None = None
         self._chunks, self._known = 0, False
+        self._trials: list[float] = []
+        self._paces: list[float] = []
+        self._time, self._steps = 0.0, 0.0
         self.done = 0
         """How many steps there were."""
 
@@ -150,11 +158,16 @@ class Budget(Callback):
         return self._late or self.planned <= self.done < self.most
 
     def _measure(self, seconds: float, steps: int) -> None:
-        if self._chunks < TRIALS or not self.seconds:
-            self.seconds = seconds / steps
+        if self._known:  # seconds by steps, of which the former count for less and less
+            kept = exp(-seconds / max(0.05 * self._span, 0.2))
+            self._time, self._steps = kept * self._time + seconds, kept * self._steps + steps
+            self.seconds = self._time / self._steps
             return
-        weight = 1 - exp(-seconds / max(0.05 * self._span, 0.2))
-        self.seconds += weight * (seconds / steps - self.seconds)
+        (self._trials if self._chunks < TRIALS else self._paces).append(seconds / steps)
+        few = len(self._paces) < PACES
+        self.seconds = min(self._trials + self._paces) if few else median(self._paces)
+        self._steps += steps
+        self._time = self._steps * self.seconds
 
     def _possible(self, now: float) -> int:
         """Return how many steps there can be, whole epochs if these are not few."""

@@ -109,7 +109,8 @@ class Keeper(Callback):
         self.best, self.best_epoch, self._better = np.inf, 0, 0
         self.outputs: np.ndarray | None = None
         self.seconds = 0.0
-        """What the last look took."""
+        """What a look takes: the less of the last two, as one may have been held up."""
+        self._took = np.inf
         self._inputs, self._smoothing = held.inputs(), smoothing_of(recipe)
         self._params: list[np.ndarray] = []
 
@@ -135,7 +136,8 @@ class Keeper(Callback):
             self._params = [block.value.copy() for block in self.net.store.blocks]
         if patience is not None and epoch - self._better >= patience:
             trainer.stop = True
-        self.seconds = time.perf_counter() - begin
+        took = time.perf_counter() - begin
+        self.seconds, self._took = min(took, self._took), took
 
     def put_back(self) -> None:
         """Give the network the numbers of its best epoch."""
