@@ -6,6 +6,7 @@ import copy
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -207,11 +208,17 @@ def test_a_training_that_diverges():
 def test_ctrl_c_ends_the_fit_and_keeps_what_there_is():
     x, y = load_digits(return_X_y=True)
     model = MLPClassifier((300,), max_iter=10**6, n_iter_no_change=10**6, tol=0, random_state=0)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+
+    def interrupt() -> None:
+        while getattr(model, "n_iter_", 0) < 3:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     with pytest.warns(UserWarning, match="training interrupted after"):
         model.fit(x, y)
-    timer.join()
+    thread.join()
     assert 0 < model.n_iter_ == len(model.loss_curve_) < 10**6
     before = model.coefs_[0].copy()
     assert model.partial_fit(x, y).n_iter_ == 1

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
-import time
 
 import numpy as np
 import pytest
+from interrupting import least_until_answered, signal_after, work_of, work_until_answered
 
 import cnn_core as cnn
 
 N = 150_000
 SOON = 1 / 20
-"""Of the time that a prediction of all rows takes, some four seconds; the others take more."""
+"""Of the work of a prediction of all rows; the others take more, or a third of it."""
 
 CALLS = {
     "predict": lambda t, x, y: t.net.predict(x),
@@ -40,52 +37,25 @@ def task():
 
 
 @pytest.fixture(scope="module")
-def soon(task) -> float:
-    """Return SOON in seconds, by a prediction of a fiftieth of the rows."""
+def work(task) -> float:
+    """Return the work of a prediction of all rows, by that of a fiftieth of them."""
     trainer, x, _ = task
-    taken = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        trainer.net.predict(x[: N // 50])
-        taken.append(time.perf_counter() - begin)
-    return SOON * 50 * min(taken)
+    return 50 * work_of(lambda: trainer.net.predict(x[: N // 50]))
 
 
-def seconds_until_answered(call, *arguments) -> float:
-    """Send SIGINT in the midst of a call; return how long it went on."""
-    sent = []
-
-    def send():
-        sent.append(time.perf_counter())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.25, send)
-    timer.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            call(*arguments)
-        return time.perf_counter() - sent[0]
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to the process itself")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that counts work")
 @pytest.mark.parametrize("call", CALLS)
-def test_interrupt_is_answered_within_a_twentieth_of_the_work(task, call, soon):
-    """The shortest of a few tries: other processes may hold this one up."""
-    taken = []
-    while not taken or (min(taken) > soon and len(taken) < 3):
-        taken.append(seconds_until_answered(CALLS[call], *task))
-    assert min(taken) < soon
+def test_interrupt_is_answered_within_a_twentieth_of_the_work(task, call, work):
+    soon = SOON * work
+    assert least_until_answered(lambda: CALLS[call](*task), work / 16, soon) < soon
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to the process itself")
-def test_step_that_is_broken_off_is_not_made(task):
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that counts work")
+def test_step_that_is_broken_off_is_not_made(task, work):
     trainer, x, y = task
     trainer.step(x[:20_000], y[:20_000])  # from now on the short way serves it
     before, count = trainer.net.store.value.copy(), trainer.optimizer.step_count
-    seconds_until_answered(CALLS["step"], *task)
+    work_until_answered(lambda: CALLS["step"](*task), work / 16)
     assert np.array_equal(trainer.net.store.value, before)
     assert trainer.optimizer.step_count == count
 
@@ -99,16 +69,12 @@ def test_rows_in_pieces_have_the_bits_of_rows_at_once(task):
     assert np.array_equal(trainer.net.predict(x[1000:3000]), found[1000:3000])
 
 
-def test_handler_of_a_signal_may_predict_with_the_same_network(task):
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that counts work")
+def test_handler_of_a_signal_may_predict_with_the_same_network(task, work):
     x = task[1]
     net = cnn.Sequential([cnn.Dense(1200, "relu"), cnn.Dense(1200)], 48)
     expected, found = net.predict(x[:3]), []
-    before = signal.signal(signal.SIGINT, lambda *_: found.append(net.predict(x[:3])))
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
+    with signal_after(work / N * 1000, lambda *_: found.append(net.predict(x[:3]))):
         net.predict(x[:5000])
-    finally:
-        timer.join()
-        signal.signal(signal.SIGINT, before)
+    assert len(found) == 1
     assert np.array_equal(found[0], expected)

@@ -140,7 +140,7 @@ def step():
 )  # fmt: skip
 def test_child_of_a_fork_uses_what_another_thread_was_using(busy, work):
     """The thread does not live on in the child; what it held is free there."""
-    run_checked(SLOW + f"in_child_meanwhile({busy}, {work})", timeout=20)
+    run_checked(SLOW + f"in_child_meanwhile({busy}, {work})")
 
 
 def test_child_of_a_fork_from_within_a_run_still_holds_what_it_holds():

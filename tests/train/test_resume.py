@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hook_cases import Stop
+from resume_cases import BATCH, EPOCHS, STEPS, VALIDATION, X, Y, bits, figures, fit, make
 from training_cases import set_threads
 
 import cnn_core as cnn
 from cnn_core.errors import DataError, OptionError, StateError
 from cnn_core.io import files
 
-RNG = np.random.default_rng(8)
-X = RNG.standard_normal((203, 6)).astype(np.float32)
-Y = (X[:, 0] * X[:, 1] > 0).astype(int)
-VALIDATION = X[:50], Y[:50]
-BATCH, EPOCHS = 16, 4
-STEPS = -(-len(X) // BATCH)
-
-
-def make(seed: int = 0, width: int = 24) -> cnn.Trainer:
-    layers = [cnn.Dense(width, "relu"), cnn.BatchNorm(), cnn.Dropout(0.2), cnn.Dense(2)]
-    optimizer = cnn.Adam(
-        cnn.optim.Warmup(cnn.optim.CosineDecay(3e-2, EPOCHS * STEPS), 5), clip_norm=0.5,
-        groups={"*.b": {"lr_factor": 0.5}},
-    )  # fmt: skip
-    return cnn.Trainer(
-        cnn.Sequential(layers, 6, seed=seed), loss="softmax_cross_entropy", optimizer=optimizer,
-        metrics=["accuracy", "auc"], seed=seed,
-    )  # fmt: skip
-
-
-def fit(trainer: cnn.Trainer, *callbacks, **options) -> cnn.History:
-    given = {"batch_size": BATCH, "epochs": EPOCHS, "validation_data": VALIDATION,
-             "progress": False} | options  # fmt: skip
-    stopping = cnn.EarlyStopping("val_auc", patience=2)
-    return trainer.fit(X, Y, callbacks=[stopping, *callbacks], **given)
-
-
-def bits(trainer: cnn.Trainer) -> dict[str, bytes]:
-    state = trainer.state_dict()
-    slots = {f"{s}/{k}": a for s, of in state["optimizer"]["slots"].items() for k, a in of.items()}
-    found = {**state["params"], **slots, "scalars": state["optimizer"]["scalars"]}
-    return {name: array.tobytes() for name, array in found.items()}
-
-
-def figures(history: cnn.History) -> dict:
-    return {**history.to_dict(), "seconds": 0}
-
 
 @pytest.fixture(scope="module")
 def whole():
     trainer = make()
     history = fit(trainer)
-    return bits(trainer), figures(history)
-
-
-@pytest.fixture(scope="module")
-def short():
-    trainer = make()
-    history = fit(trainer, epochs=2)
     return bits(trainer), figures(history)
 
 
@@ -140,70 +94,6 @@ def test_two_outputs_an_objective_and_a_function_as_rate(tmp_path):
     assert runs[0] == runs[1]
     with pytest.raises(StateError, match=f"resume: {path}: need a trainer that a file can hold"):
         cnn.Trainer.resume(path)
-
-
-# -- killed -------------------------------------------------------------------------------
-
-
-def in_child(work) -> int:
-    """Run ``work`` in a child of this process; return its number."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                work()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-
-def check_kills(folder: Path, whole, instants) -> int:
-    """Kill trainings at random instants and let them go on; return how many were in the middle."""
-    path, result = folder / "run", folder / "result.npz"
-
-    def work(threads: int) -> None:
-        set_threads(threads)
-        trainer = make()
-        history = fit(trainer, cnn.Checkpoint(path, every=4), resume=path, epochs=2)
-        np.savez(result, figures=repr(figures(history)),
-                 **{k: np.frombuffer(v, np.uint8) for k, v in bits(trainer).items()})  # fmt: skip
-
-    begin = time.perf_counter()
-    os.waitpid(in_child(lambda: work(1)), 0)
-    seconds, killed = time.perf_counter() - begin, 0
-    for i, share in enumerate(instants):
-        for file in folder.iterdir():
-            file.unlink()
-        pid = in_child(lambda: work(1))
-        time.sleep(share * seconds)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        killed += path.exists() and not result.exists()
-        if path.exists():
-            cnn.Trainer.resume(path)  # whole
-        threads = 3 if i % 2 else 1
-        _, status = os.waitpid(in_child(lambda threads=threads: work(threads)), 0)
-        assert status == 0, f"share {share}"
-        found = dict(np.load(result))
-        assert str(found.pop("figures")) == repr(whole[1]), f"share {share}"
-        assert {k: v.tobytes() for k, v in found.items()} == whole[0], f"share {share}"
-        assert [f.name for f in folder.iterdir() if f.name.startswith(".")] == []
-    return killed
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_trainings_killed_at_random_instants_go_on_to_the_same_bits(part, short, tmp_path):
-    rng = np.random.default_rng((int(time.time()), part))
-    assert check_kills(tmp_path, short, rng.random(15)) > 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(10))
-def test_trainings_killed_at_a_thousand_instants(part, short, tmp_path):
-    rng = np.random.default_rng((int(time.time()), part))
-    assert check_kills(tmp_path, short, rng.random(100)) > 5
 
 
 # -- where writing fails ------------------------------------------------------------------
