@@ -33,7 +33,8 @@ DRIVER = """
 #include "gemm/cnn_gemm.h"
 cnn_blas cnn_blas_table;
 int32_t  cnn_gemm_mode, asked = CNN_ASKED;
-int cpu_has(int level)
+"""
+CPU = """int cpu_has(int level)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -103,9 +104,6 @@ class Gemm:
         start = self.scratch.ctypes.data
         return Scratch(start + -start % LINE, n, None)
 
-    def supported(self) -> bool:
-        return bool(self.library.cpu_has(list(FLAGS).index(self.simd)))
-
     def set_mode(self, mode: int) -> None:
         ctypes.c_int32.in_dll(self.library, "cnn_gemm_mode").value = mode
 
@@ -122,6 +120,11 @@ class Gemm:
                     a.strides[0] // item, b.strides[0] // item, c.strides[0] // item,
                     trans_a, trans_b, accumulate, relu, lone)
         return self.call[c.dtype](ctypes.byref(p), self.scratch_for(p, c.dtype))
+
+
+def build_cpu(library: Path) -> None:
+    subprocess.run([COMPILER, "-fPIC", "-shared", "-x", "c", "-", "-o", str(library)], input=CPU,
+                   text=True, check=True)
 
 
 def build(library: Path, simd: str) -> None:
@@ -142,15 +145,9 @@ def gemm(request: pytest.FixtureRequest, made_once: Callable[[str, Callable], Pa
     if COMPILER is None or sys.platform == "win32":
         pytest.skip("needs a C compiler with GCC's options")
     simd = request.param
-    try:
-        compiled = Gemm(made_once(f"gemm_{simd}.so", lambda path: build(path, simd)), simd)
-    except subprocess.CalledProcessError:
-        if simd != "baseline" and os.uname().machine != "x86_64":
-            pytest.skip(f"{simd} is for x86-64")
-        raise
-    if not compiled.supported():
+    if not ctypes.CDLL(made_once("cpu.so", build_cpu)).cpu_has(list(FLAGS).index(simd)):
         pytest.skip(f"this CPU has no {simd}")
-    return compiled
+    return Gemm(made_once(f"gemm_{simd}.so", lambda path: build(path, simd)), simd)
 
 
 def padded(matrix: np.ndarray, extra: int) -> np.ndarray:
