@@ -31,7 +31,7 @@ extensions = [
     "reference",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "_site", "generated/scripts"]
+exclude_patterns = ["_build", "_site", "_templates", "generated/scripts"]
 
 # Markdown, as GitHub reads it.
 myst_heading_anchors = 4
@@ -47,6 +47,7 @@ napoleon_google_docstring = False
 # Nothing comes from elsewhere: no fonts, no scripts.  Colours of code have contrast.
 html_theme = "furo"
 html_title = "cnn_core"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]

@@ -66,6 +66,11 @@ def test_no_page_is_wider_than_the_window_or_complains(browser, site: Path, widt
     assert len(pages(site)) > 30
 
 
+def test_every_page_has_a_heading_of_the_first_level(site: Path) -> None:
+    without = [str(p.relative_to(site)) for p in pages(site) if "<h1" not in p.read_text("utf-8")]
+    assert without == []
+
+
 def test_what_sticks_out_is_found(browser, tmp_path: Path) -> None:
     row = "<table><tr>" + "<td>a_long_name</td>" * 9 + "</tr></table>"
     page = tmp_path / "wide.html"
