@@ -179,11 +179,11 @@ class Budget(Callback):
 
     def _begins_anew(self, trainer: Trainer, now: float) -> bool:
         """End a training of far more steps than there can be; tell whether it has ended."""
-        steps = self._possible(now) - self.done
-        if self.n_steps < self.most or steps >= ENOUGH * self.n_steps:
+        possible = self._possible(now)
+        if self.n_steps < self.most or possible >= ENOUGH * self.n_steps:
             self._plan(trainer, now)
             return False
-        self.epochs = max(-(-steps // self.per_epoch), 1)
+        self.epochs = max(-(-(possible - self.done) // self.per_epoch), 1)
         assert trainer._loop is not None
         trainer.stop, trainer._loop.bar.leave = True, False
         return True
